@@ -1,0 +1,15 @@
+//! The seat engine.
+//!
+//! Decides every hold, order and sale in memory and hands facts to a journal. Does no I/O, reads no
+//! clock, knows no wire format. Reading order: [`ids`] and [`record`] name things and facts,
+//! [`state`] folds facts, [`engine`] decides commands, `inventory` holds the lock-free structures
+//! they decide on.
+
+pub mod error;
+pub mod ids;
+pub mod inline_list;
+pub mod journal;
+pub mod limits;
+pub mod record;
+pub mod state;
+mod sync;

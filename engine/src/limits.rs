@@ -1,0 +1,90 @@
+//! Every bound of the engine, in one place, held against each other at compile time.
+
+/// Seats one reservation can ever hold, whatever a server or an event allows.
+///
+/// A hold slot keeps its seats in one cache line; eight is what fits beside the slot's state.
+pub const SEATS_PER_HOLD_MAX: usize = 8;
+
+/// Different ticket types one order can name.
+pub const LINES_PER_ORDER_MAX: usize = SEATS_PER_HOLD_MAX;
+
+/// Tickets of one type in one order; shares a 32-bit word with the ticket type.
+pub const TICKETS_PER_LINE_MAX: u32 = (1 << 20) - 1;
+
+/// Ticket types of one event.
+pub const TICKET_TYPES_PER_EVENT_MAX: usize = 256;
+
+/// Tickets of one type that can be put on sale.
+pub const TICKETS_PER_TYPE_MAX: u32 = 10_000_000;
+
+/// Seats of one event: forty of the largest stadiums.
+pub const SEATS_PER_EVENT_MAX: u32 = 1 << 22;
+
+/// Orders one event can take in its life, ended ones included.
+pub const ORDERS_PER_EVENT_MAX: u32 = u32::MAX - 1;
+
+/// Sections of one layout.
+pub const SECTIONS_PER_LAYOUT_MAX: usize = 200;
+
+/// Rows of one section.
+pub const ROWS_PER_SECTION_MAX: u32 = 1_000;
+
+/// Seats of one row.
+pub const SEATS_PER_ROW_MAX: u32 = 1_000;
+
+/// Highest row number a layout can print.
+pub const ROW_NUMBER_MAX: u32 = 100_000;
+
+/// Price of one seat or ticket, in won.
+pub const PRICE_MAX: u32 = 1_000_000_000;
+
+/// Layouts, events and users one installation can name.
+pub const LAYOUTS_MAX: u32 = 100_000;
+/// See [`LAYOUTS_MAX`].
+pub const EVENTS_MAX: u32 = 1 << 24;
+/// See [`LAYOUTS_MAX`].
+pub const USERS_MAX: u32 = 1 << 30;
+
+/// Characters of an e-mail address, a title, a venue, an address or an artist's name.
+pub const TEXT_CHARS_MAX: usize = 255;
+/// Characters of a user's, a layout's or a ticket type's name.
+pub const NAME_CHARS_MAX: usize = 100;
+/// Characters of a section's name.
+pub const SECTION_NAME_CHARS_MAX: usize = 50;
+/// Characters of a phone number.
+pub const PHONE_CHARS_MAX: usize = 20;
+/// Characters of a description, a picture's address or the reason of a block.
+pub const DESCRIPTION_CHARS_MAX: usize = 2_000;
+
+/// Bytes of one encoded record. Larger ones are refused before they are logged.
+pub const RECORD_BYTES_MAX: usize = 48 * 1024;
+
+/// Bytes of one group-commit batch, header included.
+///
+/// sled moves values that fill a quarter of a segment to blob files, which it never syncs
+/// (reliability.md F1); with 8 MiB segments a batch stays far below that.
+pub const BATCH_BYTES_MAX: usize = 64 * 1024;
+
+/// Seats one command can block or unblock.
+pub const SEATS_PER_BLOCK_MAX: usize = 5_000;
+
+/// How long a hold may be kept, in milliseconds.
+pub const HOLD_TTL_MS_MIN: u64 = 1_000;
+/// See [`HOLD_TTL_MS_MIN`].
+pub const HOLD_TTL_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+
+/// How long the outcome of an idempotency key is remembered, in milliseconds.
+pub const IDEMPOTENCY_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
+
+const _: () = {
+    assert!(SEATS_PER_HOLD_MAX <= u8::MAX as usize);
+    // A ticket line packs its type beside its quantity.
+    assert!(TICKET_TYPES_PER_EVENT_MAX <= 1 << 12);
+    assert!(TICKETS_PER_LINE_MAX < 1 << 20);
+    // Every record fits a batch beside the batch header.
+    assert!(RECORD_BYTES_MAX + 1024 <= BATCH_BYTES_MAX);
+    // A block of seats fits a record: five bytes are the longest encoded index.
+    assert!(SEATS_PER_BLOCK_MAX * 5 + DESCRIPTION_CHARS_MAX * 4 + 64 <= RECORD_BYTES_MAX);
+    // Section names and prices of a whole layout fit a record.
+    assert!(SECTIONS_PER_LAYOUT_MAX * (SECTION_NAME_CHARS_MAX * 4 + 25) <= RECORD_BYTES_MAX);
+};

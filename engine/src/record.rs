@@ -1,0 +1,296 @@
+//! Records: the facts that the log keeps, in the past tense.
+//!
+//! Everything the installation knows is the fold of these (I7, [`crate::state::State::apply`]).
+//! A record holds what cannot be derived: prices of seats come from the layout, reservation
+//! numbers from position and instant. Deadlines are absolute. Variants and fields are only ever
+//! added at the end: the encoding numbers them in this order (`persistence/FORMAT.md`).
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{
+    Attempt, Epoch, EventIndex, HoldSlot, LayoutIndex, OrderNumber, SeatIndex, TicketTypeIndex,
+    UnixMillis, UserId, UserIndex,
+};
+use crate::inline_list::InlineList;
+
+/// One logged fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    /// A process took over the log; everything after it up to the next such record is its work.
+    EpochStarted { epoch: Epoch, at: UnixMillis },
+    /// Seats or tickets were claimed by a user.
+    Held(Held),
+    /// A payment was begun: written before any provider is called (I11).
+    PaymentStarted(PaymentStarted),
+    /// A payment ended without money; the hold goes on unless its time is over.
+    PaymentFailed { order: OrderRef, attempt: Attempt, at: UnixMillis },
+    /// A payment succeeded; the order is confirmed.
+    Paid { order: OrderRef, attempt: Attempt, at: UnixMillis },
+    /// An order ended and what it held was given back.
+    OrderEnded { order: OrderRef, reason: EndReason, at: UnixMillis },
+    /// Seats were taken off sale.
+    SeatsBlocked { event: EventIndex, seats: Vec<SeatIndex>, reason: String, at: UnixMillis },
+    /// Blocked seats were put back on sale.
+    SeatsUnblocked { event: EventIndex, seats: Vec<SeatIndex>, at: UnixMillis },
+    /// An account was made.
+    UserRegistered(Box<UserRegistered>),
+    /// An account's role was changed.
+    UserRoleChanged { user: UserIndex, role: Role, at: UnixMillis },
+    /// A venue layout was made.
+    LayoutCreated(Box<LayoutCreated>),
+    /// A Korean and an English word were declared to mean the same in searches.
+    KeywordMapped(Box<KeywordMapping>),
+    /// An event was made, its seats with it.
+    EventCreated(Box<EventCreated>),
+    /// An event's description or dates were replaced.
+    EventEdited { event: EventIndex, details: Box<EventDetails>, at: UnixMillis },
+    /// An event was called off; its orders end one by one, each with its own record.
+    EventCancelled { event: EventIndex, at: UnixMillis },
+}
+
+/// An order as records name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OrderRef {
+    /// The event.
+    pub event: EventIndex,
+    /// The order within the event.
+    pub number: OrderNumber,
+}
+
+/// See [`Record::Held`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The new order.
+    pub order: OrderRef,
+    /// The hold slot it lives in while it is not ended.
+    pub slot: HoldSlot,
+    /// Whose it is.
+    pub user: UserIndex,
+    /// What it claims.
+    pub claim: Claim,
+    /// When it was made.
+    pub at: UnixMillis,
+    /// When it ends by itself unless it is being paid; `None` for ticket types.
+    pub expires_at: Option<UnixMillis>,
+    /// The key under which a repetition finds it.
+    pub key: Option<IdempotencyKey>,
+}
+
+/// See [`Record::PaymentStarted`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentStarted {
+    /// The order being paid.
+    pub order: OrderRef,
+    /// Which attempt this is.
+    pub attempt: Attempt,
+    /// How it is paid.
+    pub method: PaymentMethod,
+    /// When it was begun.
+    pub at: UnixMillis,
+    /// The key under which a repetition finds it.
+    pub key: Option<IdempotencyKey>,
+}
+
+/// What an order claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Claim {
+    /// Seats of the event's layout, ascending.
+    Seats(SeatList),
+    /// Tickets of types without seats, by ascending type.
+    Tickets(InlineList<TicketLine>),
+}
+
+/// Seats of one order, ascending and distinct.
+pub type SeatList = InlineList<SeatIndex>;
+
+/// A number of tickets of one type at the price of that moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketLine {
+    /// The ticket type.
+    pub ticket_type: TicketTypeIndex,
+    /// How many.
+    pub quantity: u32,
+    /// Won for one.
+    pub unit_price: u32,
+}
+
+/// The hash of a client's idempotency key and of the request it came with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct IdempotencyKey {
+    /// Of the key and the operation.
+    pub key: u128,
+    /// Of the request's content; the same key with other content is refused.
+    pub content: u64,
+}
+
+/// How an order is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum PaymentMethod {
+    /// 네이버페이
+    NaverPay,
+    /// 카카오페이
+    KakaoPay,
+    /// 계좌이체
+    BankTransfer,
+}
+
+/// Why an order ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum EndReason {
+    /// Its deadline passed.
+    Expired,
+    /// Its user cancelled it.
+    CancelledByUser,
+    /// An administrator cancelled it.
+    CancelledByAdmin,
+    /// Its event was called off.
+    EventCancelled,
+}
+
+/// What an account may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Role {
+    /// Book.
+    User,
+    /// Also administer.
+    Admin,
+}
+
+/// See [`Record::UserRegistered`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserRegistered {
+    /// The new user.
+    pub user: UserId,
+    /// Normalised address, unique.
+    pub email: String,
+    /// As bcrypt prints it.
+    pub password_hash: String,
+    /// Shown to others.
+    pub name: String,
+    /// Free form.
+    pub phone: Option<String>,
+    /// What the account may do.
+    pub role: Role,
+    /// When it was made.
+    pub at: UnixMillis,
+}
+
+/// See [`Record::LayoutCreated`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayoutCreated {
+    /// The new layout.
+    pub layout: LayoutIndex,
+    /// Unique.
+    pub name: String,
+    /// Free text.
+    pub description: Option<String>,
+    /// In the order of their seats.
+    pub sections: Vec<Section>,
+    /// When it was made.
+    pub at: UnixMillis,
+}
+
+/// A block of rows at one price.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Section {
+    /// Unique within the layout.
+    pub name: String,
+    /// How many rows.
+    pub rows: u32,
+    /// Seats in each row.
+    pub seats_per_row: u32,
+    /// Won for a seat.
+    pub price: u32,
+    /// The number of the first row.
+    pub start_row: u32,
+}
+
+/// What kind of thing a keyword names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum KeywordKind {
+    /// A performer.
+    Artist,
+    /// A place.
+    Venue,
+    /// Anything else.
+    General,
+}
+
+/// Two words that mean the same in searches.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KeywordMapping {
+    /// The Korean word.
+    pub korean: String,
+    /// The English word.
+    pub english: String,
+    /// What they name.
+    pub kind: KeywordKind,
+}
+
+/// See [`Record::EventCreated`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventCreated {
+    /// The new event.
+    pub event: EventIndex,
+    /// What is shown of it.
+    pub details: EventDetails,
+    /// Its seats; `None` for an event of ticket types only.
+    pub layout: Option<LayoutIndex>,
+    /// Its ticket types.
+    pub ticket_types: Vec<NewTicketType>,
+    /// Its booking rules.
+    pub rules: EventRules,
+    /// Who made it; `None` for sample data.
+    pub created_by: Option<UserIndex>,
+    /// When it was made.
+    pub at: UnixMillis,
+}
+
+/// What an administrator can edit of an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventDetails {
+    /// Title.
+    pub title: String,
+    /// Free text.
+    pub description: Option<String>,
+    /// Name of the venue.
+    pub venue: String,
+    /// Its address.
+    pub address: Option<String>,
+    /// Who performs.
+    pub artist_name: Option<String>,
+    /// Address of a picture.
+    pub poster_image_url: Option<String>,
+    /// When the show begins.
+    pub event_at: UnixMillis,
+    /// When sales open.
+    pub sale_starts_at: UnixMillis,
+    /// When sales close; this instant is outside.
+    pub sale_ends_at: UnixMillis,
+}
+
+/// A kind of ticket without seats.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewTicketType {
+    /// Shown to buyers.
+    pub name: String,
+    /// Won for one.
+    pub price: u32,
+    /// How many there are.
+    pub total_quantity: u32,
+    /// How many of them were sold elsewhere and are not for sale here.
+    pub sold_elsewhere: u32,
+    /// Free text.
+    pub description: Option<String>,
+}
+
+/// How an event may be booked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRules {
+    /// Seats in one reservation, 1 to [`crate::limits::SEATS_PER_HOLD_MAX`].
+    pub seats_per_reservation: u8,
+    /// How long a hold lives, in milliseconds.
+    pub hold_ttl_ms: u64,
+    /// Seats and tickets one user can hold and own of this event; `None` for no cap.
+    pub seats_per_user: Option<u32>,
+}
