@@ -3,6 +3,8 @@
 
 use thiserror::Error;
 
+use crate::ids::{EventIndex, LayoutIndex, OrderNumber, SeatIndex, TicketTypeIndex, UserIndex};
+
 /// The journal takes no record now; nothing was changed. Retrying later helps unless poisoned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum JournalUnavailable {
@@ -16,3 +18,201 @@ pub enum JournalUnavailable {
     #[error("the journal has failed")]
     Poisoned,
 }
+
+/// A command that changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CommandError<R> {
+    /// The rules say no; asking again gives the same answer until something changes.
+    #[error("{0}")]
+    Refused(R),
+    /// No record can be written now.
+    #[error("{0}")]
+    Unavailable(#[from] JournalUnavailable),
+}
+
+/// A field that breaks its rule.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{field} {rule}")]
+pub struct InvalidField {
+    /// The field, as the contract spells it.
+    pub field: &'static str,
+    /// What is allowed.
+    pub rule: String,
+}
+
+impl InvalidField {
+    /// A field and its rule.
+    pub fn new(field: &'static str, rule: impl Into<String>) -> InvalidField {
+        InvalidField {
+            field,
+            rule: rule.into(),
+        }
+    }
+}
+
+/// Why seats or tickets were not held.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum HoldRefusal {
+    /// The idempotency key came before with other content.
+    #[error("idempotency key used before with other content")]
+    KeyReused,
+    /// There is no such event.
+    #[error("no event {0}")]
+    UnknownEvent(EventIndex),
+    /// It is not open for booking now.
+    #[error("event {0} is not on sale")]
+    NotOnSale(EventIndex),
+    /// Nothing was asked for.
+    #[error("no seats named")]
+    Empty,
+    /// More seats than one reservation of this event may have.
+    #[error("more than {max} seats in one reservation")]
+    TooManySeats {
+        /// The event's limit.
+        max: usize,
+    },
+    /// The same seat twice.
+    #[error("seat {0} named twice")]
+    RepeatedSeat(SeatIndex),
+    /// There is no such seat in this event.
+    #[error("no seat {0}")]
+    UnknownSeat(SeatIndex),
+    /// There is no such section in this event.
+    #[error("no such section")]
+    UnknownSection,
+    /// There is no such ticket type in this event.
+    #[error("no ticket type {0}")]
+    UnknownTicketType(TicketTypeIndex),
+    /// Not a quantity one order can have.
+    #[error("quantity of ticket type {0} out of range")]
+    BadQuantity(TicketTypeIndex),
+    /// More than one user may have of this event.
+    #[error("more than {cap} for one user, {left} left")]
+    UserCap {
+        /// The event's cap.
+        cap: u32,
+        /// What is left to this user.
+        left: u32,
+    },
+    /// Some of the seats are not free.
+    #[error("seats {0:?} are taken")]
+    SeatsTaken(Vec<SeatIndex>),
+    /// No section has so many free seats.
+    #[error("not enough free seats")]
+    NotEnoughSeats,
+    /// Too few tickets are left.
+    #[error("{left} left of ticket type {ticket_type}")]
+    OutOfStock {
+        /// Which type.
+        ticket_type: TicketTypeIndex,
+        /// How many are left.
+        left: u32,
+    },
+}
+
+/// Why an order was not paid or cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum OrderRefusal {
+    /// The idempotency key came before with other content.
+    #[error("idempotency key used before with other content")]
+    KeyReused,
+    /// There is no such order.
+    #[error("no order {0}")]
+    Unknown(OrderNumber),
+    /// It belongs to another user.
+    #[error("order {0} belongs to another user")]
+    NotYours(OrderNumber),
+    /// It has ended; the fold says how.
+    #[error("order {0} has ended")]
+    Ended(OrderNumber),
+    /// Its deadline has passed.
+    #[error("order {0} has expired")]
+    Expired(OrderNumber),
+    /// It is paid.
+    #[error("order {0} is paid")]
+    AlreadyPaid(OrderNumber),
+    /// A payment is under way.
+    #[error("order {0} is being paid")]
+    BeingPaid(OrderNumber),
+    /// No such payment is under way: a late outcome of an earlier attempt.
+    #[error("order {0} has no such payment under way")]
+    NoSuchAttempt(OrderNumber),
+    /// Another command on it is at work this instant; asking again helps.
+    #[error("order {0} is busy")]
+    Busy(OrderNumber),
+}
+
+/// Why an account was not made or changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum AccountRefusal {
+    /// The address belongs to an account.
+    #[error("e-mail address in use")]
+    EmailTaken,
+    /// No more accounts fit.
+    #[error("no more accounts fit")]
+    Full,
+    /// There is no such account.
+    #[error("no user {0}")]
+    Unknown(UserIndex),
+}
+
+/// Why the catalogue was not changed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CatalogRefusal {
+    /// A layout has this name.
+    #[error("layout name in use")]
+    LayoutNameTaken,
+    /// There is no such layout.
+    #[error("no layout {0}")]
+    UnknownLayout(LayoutIndex),
+    /// There is no such event.
+    #[error("no event {0}")]
+    UnknownEvent(EventIndex),
+    /// The event was called off already.
+    #[error("event {0} is cancelled")]
+    AlreadyCancelled(EventIndex),
+    /// No more fit.
+    #[error("no more fit")]
+    Full,
+}
+
+/// Why seats were not blocked or unblocked.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BlockRefusal {
+    /// There is no such event.
+    #[error("no event {0}")]
+    UnknownEvent(EventIndex),
+    /// There is no such seat in this event.
+    #[error("no seat {0}")]
+    UnknownSeat(SeatIndex),
+    /// No seats or too many were named.
+    #[error("between 1 and {max} seats can be named")]
+    BadCount {
+        /// The limit.
+        max: usize,
+    },
+    /// Some of the seats are held, sold or blocked.
+    #[error("seats {0:?} are taken")]
+    SeatsTaken(Vec<SeatIndex>),
+    /// Some of the seats are not blocked.
+    #[error("seats {0:?} are not blocked")]
+    NotBlocked(Vec<SeatIndex>),
+}
+
+impl<R> From<R> for CommandError<R>
+where
+    R: Refusal,
+{
+    fn from(refusal: R) -> Self {
+        CommandError::Refused(refusal)
+    }
+}
+
+/// The refusals of this crate, so that `?` turns one into a [`CommandError`].
+pub trait Refusal {}
+
+impl Refusal for HoldRefusal {}
+impl Refusal for OrderRefusal {}
+impl Refusal for AccountRefusal {}
+impl Refusal for CatalogRefusal {}
+impl Refusal for BlockRefusal {}

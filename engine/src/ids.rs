@@ -240,7 +240,10 @@ fn decode_user(bytes: [u8; 16]) -> UserId {
     let tag = [
         bytes[4], bytes[5], bytes[7], bytes[9], bytes[10], bytes[11], bytes[12], bytes[13],
     ];
-    UserId { index: UserIndex(index), tag: u64::from_be_bytes(tag) }
+    UserId {
+        index: UserIndex(index),
+        tag: u64::from_be_bytes(tag),
+    }
 }
 
 /// The public number of a reservation, such as `TK1795196714996ROJ1Q`.
@@ -271,7 +274,10 @@ mod tests {
 
     #[test]
     fn external_ids_decode_to_what_was_encoded() {
-        let user = UserId { index: UserIndex(7), tag: 0x0123_4567_89ab_cdef };
+        let user = UserId {
+            index: UserIndex(7),
+            tag: 0x0123_4567_89ab_cdef,
+        };
         let reservation = ReservationId {
             event: EventIndex(3),
             slot: HoldSlot(u32::MAX),
@@ -312,7 +318,11 @@ mod tests {
             let number = reservation_number(at, Lsn(lsn));
             assert_eq!(number.len(), 20);
             assert!(number.starts_with("TK1795196714996"));
-            assert!(number[15..].bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase()));
+            assert!(
+                number[15..]
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
+            );
             assert!(seen.insert(number));
         }
     }

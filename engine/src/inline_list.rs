@@ -1,7 +1,7 @@
 //! A short list without an allocation: what one order claims.
 
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde::ser::Serializer;
@@ -37,7 +37,10 @@ impl<T: Copy + Default> InlineList<T> {
 
 impl<T: Copy + Default> Default for InlineList<T> {
     fn default() -> Self {
-        InlineList { items: [T::default(); SEATS_PER_HOLD_MAX], len: 0 }
+        InlineList {
+            items: [T::default(); SEATS_PER_HOLD_MAX],
+            len: 0,
+        }
     }
 }
 
@@ -46,6 +49,12 @@ impl<T> Deref for InlineList<T> {
 
     fn deref(&self) -> &[T] {
         &self.items[..usize::from(self.len)]
+    }
+}
+
+impl<T> DerefMut for InlineList<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.items[..usize::from(self.len)]
     }
 }
 
@@ -83,9 +92,8 @@ impl<'de, T: Deserialize<'de> + Copy + Default> Deserialize<'de> for InlineList<
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut list = InlineList::default();
                 while let Some(item) = seq.next_element()? {
-                    list.push(item).ok_or_else(|| {
-                        A::Error::invalid_length(SEATS_PER_HOLD_MAX + 1, &self)
-                    })?;
+                    list.push(item)
+                        .ok_or_else(|| A::Error::invalid_length(SEATS_PER_HOLD_MAX + 1, &self))?;
                 }
                 Ok(list)
             }

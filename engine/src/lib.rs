@@ -2,12 +2,20 @@
 //!
 //! Decides every hold, order and sale in memory and hands facts to a journal. Does no I/O, reads no
 //! clock, knows no wire format. Reading order: [`ids`] and [`record`] name things and facts,
-//! [`state`] folds facts, [`engine`] decides commands, `inventory` holds the lock-free structures
+//! [`state`] folds facts, [`engine`] decides commands, [`inventory`] holds the lock-free structures
 //! they decide on.
 
+#![warn(missing_docs)]
+
+mod accounts;
+mod append_vec;
+pub mod command;
+pub mod engine;
 pub mod error;
+mod idempotency;
 pub mod ids;
 pub mod inline_list;
+pub mod inventory;
 pub mod journal;
 pub mod limits;
 pub mod record;

@@ -14,6 +14,7 @@ use crate::ids::{
 use crate::inline_list::InlineList;
 
 /// One logged fact.
+#[expect(missing_docs, reason = "the fields say what their types say")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// A process took over the log; everything after it up to the next such record is its work.
@@ -23,19 +24,44 @@ pub enum Record {
     /// A payment was begun: written before any provider is called (I11).
     PaymentStarted(PaymentStarted),
     /// A payment ended without money; the hold goes on unless its time is over.
-    PaymentFailed { order: OrderRef, attempt: Attempt, at: UnixMillis },
+    PaymentFailed {
+        order: OrderRef,
+        attempt: Attempt,
+        at: UnixMillis,
+    },
     /// A payment succeeded; the order is confirmed.
-    Paid { order: OrderRef, attempt: Attempt, at: UnixMillis },
+    Paid {
+        order: OrderRef,
+        attempt: Attempt,
+        at: UnixMillis,
+    },
     /// An order ended and what it held was given back.
-    OrderEnded { order: OrderRef, reason: EndReason, at: UnixMillis },
+    OrderEnded {
+        order: OrderRef,
+        reason: EndReason,
+        at: UnixMillis,
+    },
     /// Seats were taken off sale.
-    SeatsBlocked { event: EventIndex, seats: Vec<SeatIndex>, reason: String, at: UnixMillis },
+    SeatsBlocked {
+        event: EventIndex,
+        seats: Vec<SeatIndex>,
+        reason: String,
+        at: UnixMillis,
+    },
     /// Blocked seats were put back on sale.
-    SeatsUnblocked { event: EventIndex, seats: Vec<SeatIndex>, at: UnixMillis },
+    SeatsUnblocked {
+        event: EventIndex,
+        seats: Vec<SeatIndex>,
+        at: UnixMillis,
+    },
     /// An account was made.
     UserRegistered(Box<UserRegistered>),
     /// An account's role was changed.
-    UserRoleChanged { user: UserIndex, role: Role, at: UnixMillis },
+    UserRoleChanged {
+        user: UserIndex,
+        role: Role,
+        at: UnixMillis,
+    },
     /// A venue layout was made.
     LayoutCreated(Box<LayoutCreated>),
     /// A Korean and an English word were declared to mean the same in searches.
@@ -43,7 +69,11 @@ pub enum Record {
     /// An event was made, its seats with it.
     EventCreated(Box<EventCreated>),
     /// An event's description or dates were replaced.
-    EventEdited { event: EventIndex, details: Box<EventDetails>, at: UnixMillis },
+    EventEdited {
+        event: EventIndex,
+        details: Box<EventDetails>,
+        at: UnixMillis,
+    },
     /// An event was called off; its orders end one by one, each with its own record.
     EventCancelled { event: EventIndex, at: UnixMillis },
 }
@@ -58,7 +88,7 @@ pub struct OrderRef {
 }
 
 /// See [`Record::Held`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// The new order.
     pub order: OrderRef,
@@ -92,12 +122,12 @@ pub struct PaymentStarted {
 }
 
 /// What an order claims.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Claim {
     /// Seats of the event's layout, ascending.
     Seats(SeatList),
     /// Tickets of types without seats, by ascending type.
-    Tickets(InlineList<TicketLine>),
+    Tickets(Box<[TicketLine]>),
 }
 
 /// Seats of one order, ascending and distinct.

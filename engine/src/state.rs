@@ -1,32 +1,237 @@
 //! The fold: everything the installation knows, derived from the log (I7).
+//!
+//! [`State::apply`] is the only place where a record becomes knowledge: recovery, snapshots, live
+//! reads and followers all run it. It reads no clock. A record that cannot follow from the ones
+//! before it is an error, never a guess.
+
+mod event;
+mod fold;
+mod stored;
+
+use std::collections::{HashMap, VecDeque};
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use crate::ids::{Epoch, Lsn, UnixMillis};
-use crate::record::Record;
+
+use crate::ids::{
+    Epoch, EventIndex, LayoutIndex, Lsn, ReservationId, UnixMillis, UserId, UserIndex,
+};
+use crate::limits::IDEMPOTENCY_KEPT_MS;
+use crate::record::{KeywordMapping, OrderRef, Role, Section};
+pub use crate::state::event::{
+    Block, Event, Order, OrderState, Payment, SeatStatus, SectionCounts, TicketType,
+};
 
 /// A record that cannot follow the ones before it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("record {lsn} does not follow from the log before it: {why}")]
-pub struct FoldError { /** Its position. */ pub lsn: Lsn, /** What is wrong. */ pub why: String }
+pub struct FoldError {
+    /// Its position.
+    pub lsn: Lsn,
+    /// What is wrong.
+    pub why: String,
+}
 
 /// The fold of a prefix of the log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct State { lsn: Lsn, epoch: Epoch, last_at: UnixMillis }
+#[serde(try_from = "stored::StoredState")]
+pub struct State {
+    lsn: Lsn,
+    epoch: Epoch,
+    last_at: UnixMillis,
+    users: Vec<User>,
+    layouts: Vec<Layout>,
+    keywords: Vec<KeywordMapping>,
+    events: Vec<Event>,
+    /// By age, oldest first.
+    keys: VecDeque<Key>,
+
+    #[serde(skip)]
+    by_email: HashMap<String, UserIndex>,
+    /// Orders of each user, oldest first.
+    #[serde(skip)]
+    orders_by_user: Vec<Vec<OrderRef>>,
+    #[serde(skip)]
+    by_key: HashMap<(UserIndex, u128), Key>,
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// Normalised address, unique.
+    pub email: String,
+    /// As bcrypt prints it.
+    pub password_hash: String,
+    /// Shown to others.
+    pub name: String,
+    /// Free form.
+    pub phone: Option<String>,
+    /// What it may do.
+    pub role: Role,
+    /// When it was made.
+    pub created_at: UnixMillis,
+}
+
+/// A venue layout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// Unique.
+    pub name: String,
+    /// Free text.
+    pub description: Option<String>,
+    /// In the order of their seats.
+    pub sections: Vec<Section>,
+    /// When it was made.
+    pub created_at: UnixMillis,
+}
+
+impl Layout {
+    /// How many seats it has.
+    #[must_use]
+    pub fn total_seats(&self) -> u32 {
+        self.sections
+            .iter()
+            .map(|section| section.rows * section.seats_per_row)
+            .sum()
+    }
+}
+
+/// An idempotency key and what it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// Whose.
+    pub user: UserIndex,
+    /// Hash of the key and the operation.
+    pub key: u128,
+    /// Hash of the content.
+    pub content: u64,
+    /// The order it made or paid.
+    pub reservation: ReservationId,
+    /// The record it was first seen in.
+    pub lsn: Lsn,
+    /// When.
+    pub at: UnixMillis,
+}
 
 impl State {
-    /// Folds the next record in. `lsn` must be `self.lsn().next()`.
-    pub fn apply(&mut self, lsn: Lsn, record: &Record) -> Result<(), FoldError> {
-        if lsn != self.lsn.next() { return Err(FoldError { lsn, why: format!("expected {}", self.lsn.next()) }); }
-        if let Record::EpochStarted { epoch, at } = record { self.epoch = *epoch; self.last_at = *at; }
-        self.lsn = lsn;
+    /// The last record folded in.
+    #[must_use]
+    pub fn lsn(&self) -> Lsn {
+        self.lsn
+    }
+
+    /// The epoch of the last [`crate::record::Record::EpochStarted`].
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The latest instant that any record names as its own.
+    #[must_use]
+    pub fn last_at(&self) -> UnixMillis {
+        self.last_at
+    }
+
+    /// All accounts, by index.
+    #[must_use]
+    pub fn users(&self) -> &[User] {
+        &self.users
+    }
+
+    /// The account of a user of this installation.
+    #[must_use]
+    pub fn user(&self, id: UserId) -> Option<&User> {
+        self.users
+            .get(id.index.position())
+            .filter(|user| user.id == id)
+    }
+
+    /// The account with a normalised address.
+    #[must_use]
+    pub fn user_by_email(&self, email: &str) -> Option<&User> {
+        self.users.get(self.by_email.get(email)?.position())
+    }
+
+    /// All layouts, by index.
+    #[must_use]
+    pub fn layouts(&self) -> &[Layout] {
+        &self.layouts
+    }
+
+    /// All keyword mappings.
+    #[must_use]
+    pub fn keywords(&self) -> &[KeywordMapping] {
+        &self.keywords
+    }
+
+    /// All events, by index.
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// An event.
+    #[must_use]
+    pub fn event(&self, event: EventIndex) -> Option<&Event> {
+        self.events.get(event.position())
+    }
+
+    /// An event's layout.
+    #[must_use]
+    pub fn layout(&self, layout: LayoutIndex) -> Option<&Layout> {
+        self.layouts.get(layout.position())
+    }
+
+    /// An order with its event.
+    #[must_use]
+    pub fn order(&self, id: ReservationId) -> Option<(&Event, &Order)> {
+        let event = self.event(id.event)?;
+        let order = event
+            .order(id.order)
+            .filter(|order| order.slot == id.slot)?;
+        Some((event, order))
+    }
+
+    /// A user's orders, oldest first.
+    #[must_use]
+    pub fn orders_of(&self, user: UserIndex) -> &[OrderRef] {
+        self.orders_by_user
+            .get(user.position())
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// The idempotency keys of the last day before the last record.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.keys.iter()
+    }
+
+    /// Recounts everything that is kept as a sum: available + held + sold + blocked = capacity per
+    /// section, stock = total - orders, no seat in two live orders.
+    ///
+    /// # Errors
+    /// The first sum that differs.
+    pub fn check(&self) -> Result<(), String> {
+        for (index, event) in self.events.iter().enumerate() {
+            event
+                .check()
+                .map_err(|why| format!("event {index}: {why}"))?;
+        }
         Ok(())
     }
-    /// The last record folded in.
-    pub fn lsn(&self) -> Lsn { self.lsn }
-    /// The epoch of the last `EpochStarted`.
-    pub fn epoch(&self) -> Epoch { self.epoch }
-    /// The latest instant any record names as its own (`at`).
-    pub fn last_at(&self) -> UnixMillis { self.last_at }
-    /// Recounts everything: available + held + sold + blocked = capacity per section, and so on.
-    pub fn check(&self) -> Result<(), String> { Ok(()) }
+
+    fn remember(&mut self, key: Key) {
+        self.keys.push_back(key);
+        self.by_key.insert((key.user, key.key), key);
+        while self
+            .keys
+            .front()
+            .is_some_and(|old| old.at.plus(IDEMPOTENCY_KEPT_MS) <= key.at)
+        {
+            if let Some(old) = self.keys.pop_front() {
+                self.by_key.remove(&(old.user, old.key));
+            }
+        }
+    }
 }

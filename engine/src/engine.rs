@@ -1,0 +1,187 @@
+//! The commands, one function each: refuse early, take, append, publish.
+//!
+//! Every function is synchronous. After the comment `from here it must succeed` nothing can fail up
+//! to the append (I5). What a function returns is [`Pending`]: it may leave once its record is
+//! durable (I6).
+
+mod agreement;
+mod booking;
+mod catalog;
+mod restore;
+
+use std::collections::VecDeque;
+use std::sync::OnceLock;
+
+use parking_lot::Mutex;
+
+use crate::accounts::Accounts;
+use crate::append_vec::AppendVec;
+use crate::command::{Checked, NewUser};
+use crate::engine::catalog::Layouts;
+use crate::error::{AccountRefusal, CommandError};
+use crate::idempotency::IdempotencyKeys;
+use crate::ids::{Attempt, EventIndex, ReservationId, UnixMillis, UserId, UserIndex};
+use crate::inventory::EventInventory;
+use crate::inventory::expiry::ExpiryLines;
+use crate::journal::{Journal, Pending, Purpose};
+use crate::limits::USERS_MAX;
+use crate::record::{Claim, Record, Role, UserRegistered};
+
+/// Decides commands for one installation and logs what they did.
+#[derive(Debug)]
+pub struct Engine<J> {
+    journal: J,
+    accounts: Accounts,
+    layouts: Mutex<Layouts>,
+    events: AppendVec<OnceLock<EventInventory>>,
+    expiry: ExpiryLines,
+    keys: IdempotencyKeys,
+    /// Cancelled events that may still have orders to end.
+    closing: Mutex<VecDeque<EventIndex>>,
+}
+
+/// A new order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Its id.
+    pub reservation: ReservationId,
+    /// What it claims.
+    pub claim: Claim,
+    /// When it was made.
+    pub held_at: UnixMillis,
+    /// When it ends by itself; `None` for ticket types.
+    pub expires_at: Option<UnixMillis>,
+}
+
+/// What a command under an idempotency key came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Once<T> {
+    /// It was carried out now.
+    Done(T),
+    /// The same command was carried out before, for this order; the fold has the answer.
+    Repeated(ReservationId),
+}
+
+/// A payment that was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PaymentIntent {
+    /// The order.
+    pub reservation: ReservationId,
+    /// Which attempt.
+    pub attempt: Attempt,
+}
+
+/// How a payment ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaymentOutcome {
+    /// Money was captured.
+    Captured,
+    /// Definitely no money was captured.
+    Declined,
+}
+
+/// What became of an order when its payment ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterPayment {
+    /// It is confirmed.
+    Paid,
+    /// It is held as before.
+    Held,
+    /// Its deadline passed during the payment.
+    Expired,
+    /// Its event was called off during the payment; captured money goes back.
+    EventCancelled,
+}
+
+impl<J: Journal> Engine<J> {
+    /// The journal that records go to.
+    pub fn journal(&self) -> &J {
+        &self.journal
+    }
+
+    /// What a user may do, or `None` where this installation has no such user.
+    pub fn role(&self, user: UserId) -> Option<Role> {
+        self.accounts.role(user)
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// The address is taken; no more accounts fit; the journal takes no record.
+    pub fn register_user(
+        &self,
+        new: Checked<NewUser>,
+        now: UnixMillis,
+    ) -> Result<Pending<UserId>, CommandError<AccountRefusal>> {
+        let NewUser {
+            email,
+            password_hash,
+            name,
+            phone,
+            role,
+            tag,
+        } = new.into_inner();
+        let mut by_email = self.accounts.by_email.lock();
+        if by_email.contains_key(email.as_str()) {
+            return Err(AccountRefusal::EmailTaken.into());
+        }
+        let index = by_email.len() as u32;
+        if index >= USERS_MAX {
+            return Err(AccountRefusal::Full.into());
+        }
+        let permit = self.journal.reserve(Purpose::NewWork)?;
+        // From here it must succeed.
+        let user = UserId {
+            index: UserIndex(index),
+            tag,
+        };
+        let key = email.clone().into_boxed_str();
+        let record = UserRegistered {
+            user,
+            email,
+            password_hash,
+            name,
+            phone,
+            role,
+            at: now,
+        };
+        let lsn = self
+            .journal
+            .append(permit, &Record::UserRegistered(Box::new(record)));
+        self.accounts.publish(user, role);
+        by_email.insert(key, user.index);
+        Ok(Pending::new(user, lsn))
+    }
+
+    /// Changes what an account may do.
+    ///
+    /// # Errors
+    /// There is no such account; the journal takes no record.
+    pub fn set_role(
+        &self,
+        user: UserIndex,
+        role: Role,
+        now: UnixMillis,
+    ) -> Result<Pending<()>, CommandError<AccountRefusal>> {
+        let by_email = self.accounts.by_email.lock();
+        if user.position() >= by_email.len() {
+            return Err(AccountRefusal::Unknown(user).into());
+        }
+        let permit = self.journal.reserve(Purpose::Completion)?;
+        // From here it must succeed.
+        let lsn = self.journal.append(
+            permit,
+            &Record::UserRoleChanged {
+                user,
+                role,
+                at: now,
+            },
+        );
+        self.accounts.set_role(user, role);
+        Ok(Pending::new((), lsn))
+    }
+
+    fn inventory(&self, event: EventIndex) -> Option<&EventInventory> {
+        self.events.get(event.0)?.get()
+    }
+}

@@ -1,0 +1,75 @@
+//! Whether live memory and the fold of the log say the same (R2, R7).
+
+use crate::engine::Engine;
+use crate::ids::{EventIndex, HoldSlot, OrderNumber, SeatIndex};
+use crate::inventory::EventInventory;
+use crate::inventory::hold_table::Phase;
+use crate::journal::Journal;
+use crate::state::{Event, OrderState, SeatStatus, State};
+
+impl<J: Journal> Engine<J> {
+    /// The first thing that the engine and the fold of its whole log disagree on. Only meaningful
+    /// while no command runs and `state` has folded every record.
+    pub fn disagreement_with(&self, state: &State) -> Option<String> {
+        for (index, event) in state.events().iter().enumerate() {
+            let Some(inventory) = self.inventory(EventIndex(index as u32)) else {
+                return Some(format!("event {index} is only in the log"));
+            };
+            if let Some(what) = event_disagreement(inventory, event) {
+                return Some(format!("event {index}: {what}"));
+            }
+        }
+        let known = state
+            .users()
+            .iter()
+            .find(|user| self.role(user.id) != Some(user.role));
+        known.map(|user| format!("the role of user {} differs", user.id.index))
+    }
+}
+
+fn event_disagreement(inventory: &EventInventory, event: &Event) -> Option<String> {
+    for seat in (0..inventory.plan.seat_count()).map(SeatIndex) {
+        let taken = inventory.seats.is_taken(&inventory.plan, seat);
+        let status = event.seat_status(seat);
+        if taken != (status != SeatStatus::Available) {
+            return Some(format!(
+                "seat {seat} has bit {taken} and is {status:?} in the log"
+            ));
+        }
+    }
+    for (stock, ticket_type) in inventory.stock.iter().zip(&event.ticket_types) {
+        if stock.peek() != ticket_type.available() {
+            let (live, logged) = (stock.peek(), ticket_type.available());
+            return Some(format!(
+                "{} {live} left, {logged} in the log",
+                ticket_type.name
+            ));
+        }
+    }
+    slot_disagreement(inventory, event)
+}
+
+fn slot_disagreement(inventory: &EventInventory, event: &Event) -> Option<String> {
+    let mut live: Vec<(HoldSlot, OrderNumber, Phase)> = (0..inventory.holds.used())
+        .filter_map(|slot| {
+            let state = inventory.holds.peek(HoldSlot(slot))?;
+            Some((HoldSlot(slot), state.order(), state.phase()))
+        })
+        .filter(|(.., phase)| *phase != Phase::Free)
+        .collect();
+    let mut logged: Vec<(HoldSlot, OrderNumber, Phase)> = event
+        .orders()
+        .filter_map(|(number, order)| {
+            let phase = match order.state {
+                OrderState::Held => Phase::Held,
+                OrderState::Paying => Phase::Paying,
+                OrderState::Paid => Phase::Paid,
+                OrderState::Ended { .. } => return None,
+            };
+            Some((order.slot, number, phase))
+        })
+        .collect();
+    live.sort_unstable_by_key(|&(slot, ..)| slot);
+    logged.sort_unstable_by_key(|&(slot, ..)| slot);
+    (live != logged).then(|| format!("live orders {live:?}, in the log {logged:?}"))
+}

@@ -1,0 +1,181 @@
+//! From the fold to the structures that decide.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::accounts::Accounts;
+use crate::append_vec::AppendVec;
+use crate::engine::Engine;
+use crate::engine::catalog::Layouts;
+use crate::idempotency::{IdempotencyKeys, Remembered};
+use crate::ids::{EventIndex, HoldSlot, OrderNumber, ReservationId};
+use crate::inline_list::InlineList;
+use crate::inventory::EventInventory;
+use crate::inventory::bitmap::word_masks;
+use crate::inventory::expiry::{Deadline, ExpiryLines};
+use crate::inventory::hold_table::{Phase, SlotClaim, SlotOrder};
+use crate::inventory::layout::SeatPlan;
+use crate::journal::Journal;
+use crate::record::Claim;
+use crate::state::{Event, Order, OrderState, State};
+
+impl<J: Journal> Engine<J> {
+    /// An engine that carries on where the log ends.
+    ///
+    /// Holds whose deadline passed meanwhile end with the next [`Engine::expire`], orders of
+    /// cancelled events with the next [`Engine::close_cancelled`]. Payments under way are the
+    /// caller's to resolve: the fold names them.
+    ///
+    /// # Errors
+    /// The fold contradicts itself.
+    pub fn from_state(state: &State, journal: J) -> Result<Engine<J>, String> {
+        let engine = Engine {
+            journal,
+            accounts: Accounts::new(),
+            layouts: Mutex::new(Layouts::default()),
+            events: AppendVec::new(),
+            expiry: ExpiryLines::default(),
+            keys: IdempotencyKeys::default(),
+            closing: Mutex::default(),
+        };
+        engine.restore_catalog(state);
+        let mut deadlines = Vec::new();
+        for (index, event) in state.events().iter().enumerate() {
+            let event_index = EventIndex(index as u32);
+            let inventory = restore_event(event_index, event, &mut deadlines)
+                .map_err(|why| format!("event {index}: {why}"))?;
+            if inventory.is_cancelled() && event.orders().any(|(_, order)| order.is_live()) {
+                engine.closing.lock().push_back(event_index);
+            }
+            engine.events.at(index as u32).get_or_init(|| inventory);
+        }
+        deadlines.sort_unstable_by_key(|deadline| deadline.at);
+        deadlines
+            .into_iter()
+            .for_each(|deadline| engine.expiry.push(deadline));
+        for key in state.keys() {
+            let known = Remembered {
+                content: key.content,
+                reservation: key.reservation,
+                lsn: key.lsn,
+            };
+            engine.keys.restore(key.user, key.key, key.at, known);
+        }
+        Ok(engine)
+    }
+
+    fn restore_catalog(&self, state: &State) {
+        let mut by_email = self.accounts.by_email.lock();
+        for user in state.users() {
+            self.accounts.publish(user.id, user.role);
+            by_email.insert(user.email.as_str().into(), user.id.index);
+        }
+        let mut layouts = self.layouts.lock();
+        for layout in state.layouts() {
+            layouts.names.insert(layout.name.clone());
+            let plan = SeatPlan::new(&layout.sections);
+            layouts.plans.push(Arc::new(plan));
+        }
+        layouts.event_count = state.events().len() as u32;
+    }
+}
+
+fn restore_event(
+    index: EventIndex,
+    event: &Event,
+    deadlines: &mut Vec<Deadline>,
+) -> Result<EventInventory, String> {
+    let tickets = event
+        .ticket_types
+        .iter()
+        .map(|found| (found.available(), found.price));
+    let plan = Arc::clone(event.plan());
+    let inventory = EventInventory::new(index, plan, event.rules, &event.details, tickets);
+    if event.cancelled {
+        inventory.set_cancelled();
+    }
+    for (number, order) in event.orders().filter(|(_, order)| order.is_live()) {
+        restore_order(&inventory, number, order)?;
+        if let (Some(at), false) = (order.expires_at, order.state == OrderState::Paid) {
+            let hold = ReservationId {
+                event: index,
+                slot: order.slot,
+                order: number,
+            };
+            deadlines.push(Deadline {
+                at,
+                ttl_ms: event.rules.hold_ttl_ms,
+                hold,
+            });
+        }
+    }
+    inventory.holds.free_unused();
+    inventory.set_next_order(event.next_order());
+    let blocked = event
+        .blocks()
+        .iter()
+        .flat_map(|block| block.seats.iter().copied());
+    for seat in blocked {
+        let taken = inventory.seats.take_all(&[inventory.plan.bit(seat)]);
+        taken.map_err(|_| format!("blocked seat {seat} has an owner"))?;
+        inventory.admin.lock().insert(seat);
+    }
+    Ok(inventory)
+}
+
+fn restore_order(
+    inventory: &EventInventory,
+    number: OrderNumber,
+    order: &Order,
+) -> Result<(), String> {
+    let claim = slot_claim(&order.claim).ok_or("an order claims too much")?;
+    if let SlotClaim::Seats(seats) = &claim {
+        let taken = inventory
+            .seats
+            .take_all(&word_masks(&inventory.plan, seats));
+        taken.map_err(|_| format!("a seat of order {number} has two owners"))?;
+    }
+    let HoldSlot(slot) = order.slot;
+    let reused = inventory
+        .holds
+        .peek(order.slot)
+        .is_some_and(|state| state.phase() != Phase::Free);
+    if reused {
+        return Err(format!("slot {slot} has two orders"));
+    }
+    inventory.restore_quota(order.user, &claim);
+    let restored = SlotOrder {
+        order: number,
+        user: order.user,
+        expires_at: order.expires_at,
+        claim,
+    };
+    let attempt = order
+        .payment
+        .map(|payment| payment.attempt)
+        .unwrap_or_default();
+    let phase = match order.state {
+        OrderState::Paying => Phase::Paying,
+        OrderState::Paid => Phase::Paid,
+        OrderState::Held | OrderState::Ended { .. } => Phase::Held,
+    };
+    inventory
+        .holds
+        .restore(order.slot, &restored)
+        .settle_with(phase, attempt);
+    Ok(())
+}
+
+fn slot_claim(claim: &Claim) -> Option<SlotClaim> {
+    match claim {
+        Claim::Seats(seats) => Some(SlotClaim::Seats(*seats)),
+        Claim::Tickets(lines) => {
+            let lines: Vec<_> = lines
+                .iter()
+                .map(|line| (line.ticket_type, line.quantity))
+                .collect();
+            Some(SlotClaim::Tickets(InlineList::from_slice(&lines)?))
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Counted stock: tickets without seats. A counter is to a ticket type what bits are to seats.
+
+use crate::sync::{AtomicU32, Ordering};
+
+/// How many tickets of a type are left. Same order as seats: take then log, log then give back (I2).
+#[derive(Debug)]
+pub(crate) struct TicketStock {
+    left: AtomicU32,
+}
+
+impl TicketStock {
+    pub(crate) fn new(left: u32) -> TicketStock {
+        TicketStock {
+            left: AtomicU32::new(left),
+        }
+    }
+
+    /// Takes `quantity` tickets or none.
+    ///
+    /// # Errors
+    /// How many are left.
+    pub(crate) fn take(&self, quantity: u32) -> Result<(), u32> {
+        // ORDERING: Acquire pairs with the Release in `give_back`: the record that returned these
+        // tickets is in the log before ours is appended.
+        let mut left = self.left.load(Ordering::Acquire);
+        loop {
+            let rest = left.checked_sub(quantity).ok_or(left)?;
+            match self
+                .left
+                .compare_exchange_weak(left, rest, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(_) => return Ok(()),
+                Err(now) => left = now,
+            }
+        }
+    }
+
+    /// Returns tickets, after the record that says so or where nothing was logged for them.
+    pub(crate) fn give_back(&self, quantity: u32) {
+        self.left.fetch_add(quantity, Ordering::Release);
+    }
+
+    /// How many are left now: a hint (I8).
+    pub(crate) fn peek(&self) -> u32 {
+        self.left.load(Ordering::Relaxed)
+    }
+}

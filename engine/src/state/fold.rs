@@ -1,0 +1,453 @@
+//! Record by record: what each fact changes.
+
+use std::sync::Arc;
+
+use crate::ids::{Attempt, EventIndex, Lsn, ReservationId, SeatIndex, UnixMillis, UserIndex};
+use crate::inventory::layout::SeatPlan;
+use crate::limits::{ORDERS_PER_EVENT_MAX, SEATS_PER_EVENT_MAX};
+use crate::record::{
+    Claim, EventCreated, EventDetails, Held, IdempotencyKey, LayoutCreated, OrderRef,
+    PaymentStarted, Record, TicketLine, UserRegistered,
+};
+use crate::state::event::{
+    BLOCKED, Block, Event, Order, OrderState, Payment, SeatStatus, TicketType,
+};
+use crate::state::{FoldError, Key, Layout, State, User};
+
+impl State {
+    /// Folds the next record in.
+    ///
+    /// # Errors
+    /// `lsn` is not the next one, or the record cannot follow from what is known: the log is
+    /// damaged or was not written by this engine. The state is then of no more use.
+    pub fn apply(&mut self, lsn: Lsn, record: &Record) -> Result<(), FoldError> {
+        if lsn != self.lsn.next() {
+            let why = format!("expected record {}", self.lsn.next());
+            return Err(FoldError { lsn, why });
+        }
+        self.lsn = lsn;
+        self.fold(lsn, record).map_err(|why| FoldError { lsn, why })
+    }
+
+    fn fold(&mut self, lsn: Lsn, record: &Record) -> Result<(), String> {
+        match record {
+            Record::EpochStarted { epoch, at } => {
+                if *epoch <= self.epoch {
+                    return Err(format!("epoch {epoch} after epoch {}", self.epoch));
+                }
+                self.epoch = *epoch;
+                self.seen(*at);
+                Ok(())
+            }
+            Record::Held(held) => self.held(lsn, held),
+            Record::PaymentStarted(started) => self.payment_started(lsn, started),
+            Record::PaymentFailed { order, attempt, at } => {
+                self.seen(*at);
+                let (_, found) = self.live_order(*order)?;
+                expect_payment(found, *attempt)?;
+                found.state = OrderState::Held;
+                Ok(())
+            }
+            Record::Paid { order, attempt, at } => self.paid(lsn, *order, *attempt, *at),
+            Record::OrderEnded { order, reason, at } => {
+                self.seen(*at);
+                self.ended(
+                    lsn,
+                    *order,
+                    OrderState::Ended {
+                        reason: *reason,
+                        at: *at,
+                    },
+                )
+            }
+            Record::SeatsBlocked {
+                event,
+                seats,
+                reason,
+                at,
+            } => {
+                self.seen(*at);
+                self.blocked(lsn, *event, seats, reason, *at)
+            }
+            Record::SeatsUnblocked { event, seats, at } => {
+                self.seen(*at);
+                self.unblocked(lsn, *event, seats)
+            }
+            Record::UserRegistered(user) => self.user_registered(user),
+            Record::UserRoleChanged { user, role, at } => {
+                self.seen(*at);
+                let user = self.users.get_mut(user.position()).ok_or("no such user")?;
+                user.role = *role;
+                Ok(())
+            }
+            Record::LayoutCreated(layout) => self.layout_created(layout),
+            Record::KeywordMapped(mapping) => {
+                if !self.keywords.contains(mapping) {
+                    self.keywords.push(mapping.as_ref().clone());
+                }
+                Ok(())
+            }
+            Record::EventCreated(event) => self.event_created(lsn, event),
+            Record::EventEdited { event, details, at } => self.event_edited(*event, details, *at),
+            Record::EventCancelled { event, at } => {
+                self.seen(*at);
+                let event = self.event_mut(*event)?;
+                event.cancelled = true;
+                event.updated_at = *at;
+                event.inventory_lsn = lsn;
+                Ok(())
+            }
+        }
+    }
+
+    fn held(&mut self, lsn: Lsn, held: &Held) -> Result<(), String> {
+        self.seen(held.at);
+        let user_orders = self
+            .orders_by_user
+            .get_mut(held.user.position())
+            .ok_or("no such user")?;
+        user_orders.push(held.order);
+        let event = self.event_mut(held.order.event)?;
+        event.inventory_lsn = lsn;
+        let position = held.order.number.position();
+        if held.order.number.0 > ORDERS_PER_EVENT_MAX
+            || position > event.orders.len() + SEATS_PER_EVENT_MAX as usize
+        {
+            return Err(format!("order {} is out of range", held.order.number));
+        }
+        if event.orders.len() <= position {
+            event.orders.resize(position + 1, None);
+        }
+        if event.orders[position].is_some() {
+            return Err(format!("order {} was made before", held.order.number));
+        }
+        match &held.claim {
+            Claim::Seats(seats) => {
+                for &seat in seats.iter() {
+                    event.own(seat, held.order.number.0 + 1, SeatStatus::Locked)?;
+                }
+            }
+            Claim::Tickets(lines) => event.sell_tickets(lines)?,
+        }
+        event.orders[position] = Some(Order {
+            slot: held.slot,
+            user: held.user,
+            claim: held.claim.clone(),
+            held_at: held.at,
+            held_lsn: lsn,
+            expires_at: held.expires_at,
+            state: OrderState::Held,
+            payment: None,
+        });
+        let reservation = ReservationId {
+            event: held.order.event,
+            slot: held.slot,
+            order: held.order.number,
+        };
+        self.remember_key(held.key, held.user, reservation, lsn, held.at);
+        Ok(())
+    }
+
+    fn payment_started(&mut self, lsn: Lsn, started: &PaymentStarted) -> Result<(), String> {
+        self.seen(started.at);
+        let (_, order) = self.live_order(started.order)?;
+        if order.state != OrderState::Held {
+            return Err(format!("order {} is not held", started.order.number));
+        }
+        order.state = OrderState::Paying;
+        order.payment = Some(Payment {
+            attempt: started.attempt,
+            method: started.method,
+            started_at: started.at,
+            paid_at: None,
+        });
+        let (user, slot) = (order.user, order.slot);
+        let reservation = ReservationId {
+            event: started.order.event,
+            slot,
+            order: started.order.number,
+        };
+        self.remember_key(started.key, user, reservation, lsn, started.at);
+        Ok(())
+    }
+
+    fn paid(
+        &mut self,
+        lsn: Lsn,
+        order: OrderRef,
+        attempt: Attempt,
+        at: UnixMillis,
+    ) -> Result<(), String> {
+        self.seen(at);
+        let (event, found) = self.live_order(order)?;
+        expect_payment(found, attempt)?;
+        found.state = OrderState::Paid;
+        found.payment = found.payment.map(|payment| Payment {
+            paid_at: Some(at),
+            ..payment
+        });
+        if let Claim::Seats(seats) = found.claim.clone() {
+            let event = self.event_mut(event)?;
+            event.inventory_lsn = lsn;
+            for &seat in seats.iter() {
+                event.recount(seat, SeatStatus::Locked, SeatStatus::Reserved);
+            }
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self, lsn: Lsn, order: OrderRef, state: OrderState) -> Result<(), String> {
+        let (event, found) = self.live_order(order)?;
+        if found.state == OrderState::Paying {
+            return Err(format!("order {} ended while being paid", order.number));
+        }
+        let (claim, status) = (found.claim.clone(), found.seat_status());
+        found.state = state;
+        let event = self.event_mut(event)?;
+        event.inventory_lsn = lsn;
+        match claim {
+            Claim::Seats(seats) => {
+                for &seat in seats.iter() {
+                    event.disown(seat, order.number.0 + 1, status)?;
+                }
+            }
+            Claim::Tickets(lines) => event.return_tickets(&lines),
+        }
+        Ok(())
+    }
+
+    fn blocked(
+        &mut self,
+        lsn: Lsn,
+        event: EventIndex,
+        seats: &[SeatIndex],
+        reason: &str,
+        at: UnixMillis,
+    ) -> Result<(), String> {
+        let event = self.event_mut(event)?;
+        event.inventory_lsn = lsn;
+        for &seat in seats {
+            event.own(seat, BLOCKED, SeatStatus::Blocked)?;
+        }
+        event.blocks.push(Block {
+            seats: seats.to_vec(),
+            reason: reason.to_owned(),
+            at,
+        });
+        Ok(())
+    }
+
+    fn unblocked(
+        &mut self,
+        lsn: Lsn,
+        event: EventIndex,
+        seats: &[SeatIndex],
+    ) -> Result<(), String> {
+        let event = self.event_mut(event)?;
+        event.inventory_lsn = lsn;
+        for &seat in seats {
+            event.disown(seat, BLOCKED, SeatStatus::Blocked)?;
+        }
+        for block in &mut event.blocks {
+            block.seats.retain(|seat| !seats.contains(seat));
+        }
+        event.blocks.retain(|block| !block.seats.is_empty());
+        Ok(())
+    }
+
+    fn user_registered(&mut self, user: &UserRegistered) -> Result<(), String> {
+        self.seen(user.at);
+        if user.user.index.position() != self.users.len() {
+            return Err(format!(
+                "user {} after {} users",
+                user.user.index,
+                self.users.len()
+            ));
+        }
+        if self
+            .by_email
+            .insert(user.email.clone(), user.user.index)
+            .is_some()
+        {
+            return Err(format!("the address of user {} is taken", user.user.index));
+        }
+        self.orders_by_user.push(Vec::new());
+        self.users.push(User {
+            id: user.user,
+            email: user.email.clone(),
+            password_hash: user.password_hash.clone(),
+            name: user.name.clone(),
+            phone: user.phone.clone(),
+            role: user.role,
+            created_at: user.at,
+        });
+        Ok(())
+    }
+
+    fn layout_created(&mut self, layout: &LayoutCreated) -> Result<(), String> {
+        self.seen(layout.at);
+        if layout.layout.position() != self.layouts.len() {
+            return Err(format!(
+                "layout {} after {}",
+                layout.layout,
+                self.layouts.len()
+            ));
+        }
+        self.layouts.push(Layout {
+            name: layout.name.clone(),
+            description: layout.description.clone(),
+            sections: layout.sections.clone(),
+            created_at: layout.at,
+        });
+        Ok(())
+    }
+
+    fn event_created(&mut self, lsn: Lsn, created: &EventCreated) -> Result<(), String> {
+        self.seen(created.at);
+        if created.event.position() != self.events.len() {
+            return Err(format!(
+                "event {} after {}",
+                created.event,
+                self.events.len()
+            ));
+        }
+        let sections = self.sections_of(created.layout)?;
+        let ticket_types = created.ticket_types.iter().map(|new| TicketType {
+            name: new.name.clone(),
+            price: new.price,
+            total_quantity: new.total_quantity,
+            sold_elsewhere: new.sold_elsewhere,
+            in_orders: 0,
+            description: new.description.clone(),
+        });
+        let mut event = Event {
+            details: created.details.clone(),
+            layout: created.layout,
+            ticket_types: ticket_types.collect(),
+            rules: created.rules,
+            created_by: created.created_by,
+            created_at: created.at,
+            updated_at: created.at,
+            cancelled: false,
+            orders: Vec::new(),
+            blocks: Vec::new(),
+            sections: Arc::default(),
+            plan: Arc::new(SeatPlan::new(&[])),
+            owners: Vec::new(),
+            counts: Vec::new(),
+            inventory_lsn: lsn,
+        };
+        event.derive(sections)?;
+        self.events.push(event);
+        Ok(())
+    }
+
+    fn event_edited(
+        &mut self,
+        event: EventIndex,
+        details: &EventDetails,
+        at: UnixMillis,
+    ) -> Result<(), String> {
+        self.seen(at);
+        let event = self.event_mut(event)?;
+        event.details = details.clone();
+        event.updated_at = at;
+        Ok(())
+    }
+
+    fn seen(&mut self, at: UnixMillis) {
+        self.last_at = self.last_at.max(at);
+    }
+
+    fn remember_key(
+        &mut self,
+        key: Option<IdempotencyKey>,
+        user: UserIndex,
+        reservation: ReservationId,
+        lsn: Lsn,
+        at: UnixMillis,
+    ) {
+        if let Some(IdempotencyKey { key, content }) = key {
+            self.remember(Key {
+                user,
+                key,
+                content,
+                reservation,
+                lsn,
+                at,
+            });
+        }
+    }
+
+    fn event_mut(&mut self, event: EventIndex) -> Result<&mut Event, String> {
+        self.events
+            .get_mut(event.position())
+            .ok_or_else(|| format!("no event {event}"))
+    }
+
+    fn live_order(&mut self, order: OrderRef) -> Result<(EventIndex, &mut Order), String> {
+        let found = self
+            .event_mut(order.event)?
+            .orders
+            .get_mut(order.number.position());
+        match found.and_then(Option::as_mut) {
+            Some(found) if found.is_live() => Ok((order.event, found)),
+            Some(_) => Err(format!("order {} ended before", order.number)),
+            None => Err(format!("no order {}", order.number)),
+        }
+    }
+}
+
+fn expect_payment(order: &Order, attempt: Attempt) -> Result<(), String> {
+    let under_way = order.state == OrderState::Paying
+        && order
+            .payment
+            .is_some_and(|payment| payment.attempt == attempt);
+    match under_way {
+        true => Ok(()),
+        false => Err(format!("payment attempt {attempt} is not under way")),
+    }
+}
+
+impl Event {
+    fn own(&mut self, seat: SeatIndex, owner: u32, status: SeatStatus) -> Result<(), String> {
+        match self.owners.get_mut(seat.position()) {
+            Some(free @ 0) => *free = owner,
+            Some(_) => return Err(format!("seat {seat} has an owner already")),
+            None => return Err(format!("no seat {seat}")),
+        }
+        self.recount(seat, SeatStatus::Available, status);
+        Ok(())
+    }
+
+    fn disown(&mut self, seat: SeatIndex, owner: u32, status: SeatStatus) -> Result<(), String> {
+        match self.owners.get_mut(seat.position()) {
+            Some(found) if *found == owner => *found = 0,
+            _ => return Err(format!("seat {seat} is not its owner's")),
+        }
+        self.recount(seat, status, SeatStatus::Available);
+        Ok(())
+    }
+
+    fn sell_tickets(&mut self, lines: &[TicketLine]) -> Result<(), String> {
+        for line in lines {
+            let ticket_type = self
+                .ticket_types
+                .get_mut(line.ticket_type.position())
+                .ok_or_else(|| format!("no ticket type {}", line.ticket_type))?;
+            if line.quantity > ticket_type.available() {
+                return Err(format!("ticket type {} is oversold", line.ticket_type));
+            }
+            ticket_type.in_orders += line.quantity;
+        }
+        Ok(())
+    }
+
+    fn return_tickets(&mut self, lines: &[TicketLine]) {
+        for line in lines {
+            if let Some(found) = self.ticket_types.get_mut(line.ticket_type.position()) {
+                found.in_orders -= line.quantity;
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What handlers see of HTTP: a checked request in, a whole response out.
+
+pub(crate) mod body;
+pub(crate) mod query;
+mod request;
+mod response;
+
+pub(crate) use request::{Page, Params, Request};
+pub(crate) use response::{JSON, Response, X_REQUEST_ID};

@@ -1,0 +1,356 @@
+//! The request as a handler gets it: matched, authenticated, its body read.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use hyper::header::{HeaderName, IF_NONE_MATCH};
+use hyper::http::request::Parts;
+use serde::de::DeserializeOwned;
+use tiketi_engine::ids::{
+    EventIndex, ExternalId, LayoutIndex, Lsn, ReservationId, TicketTypeIndex, UnixMillis, UserId,
+};
+
+use crate::api::Id;
+use crate::auth::Caller;
+use crate::error::{ApiError, Code};
+use crate::http::query;
+use crate::routes::Route;
+
+/// Rows of one page, whatever the caller asks for.
+const PAGE_ROWS_MAX: u64 = 1_000;
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+const MIN_LSN: HeaderName = HeaderName::from_static("tiketi-min-lsn");
+
+/// A request on its way to its handler.
+pub(crate) struct Request {
+    /// The route it matched.
+    pub(crate) route: &'static Route,
+    /// Who asks; `Some` on every route for users or administrators.
+    pub(crate) caller: Option<Caller>,
+    /// The instant it is judged by.
+    pub(crate) now: UnixMillis,
+    /// Where the connection comes from.
+    pub(crate) address: IpAddr,
+    pub(super) params: Params,
+    pub(super) parts: Parts,
+    pub(super) body: Bytes,
+}
+
+/// Where the path parameters are in the path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Params {
+    spans: [(u16, u16); 2],
+    len: u8,
+}
+
+impl Params {
+    /// Most parameters a route can have.
+    pub(crate) const MAX: usize = 2;
+
+    pub(crate) fn push(&mut self, start: usize, end: usize) {
+        // Paths are shorter than hyper's read buffer of 16 KiB; the route table has at most two.
+        if let Some(span) = self.spans.get_mut(usize::from(self.len)) {
+            *span = (start as u16, end as u16);
+            self.len += 1;
+        }
+    }
+
+    fn get<'p>(&self, path: &'p str, position: usize) -> Option<&'p str> {
+        let &(start, end) = self.spans[..usize::from(self.len)].get(position)?;
+        path.get(usize::from(start)..usize::from(end))
+    }
+}
+
+/// Which rows of a list are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// From 1.
+    pub(crate) page: u64,
+    /// Rows of a page, 1 to 1000.
+    pub(crate) limit: u64,
+}
+
+impl Page {
+    /// How many rows come before this page.
+    pub(crate) fn skip(self) -> usize {
+        usize::try_from((self.page - 1).saturating_mul(self.limit)).unwrap_or(usize::MAX)
+    }
+}
+
+impl Request {
+    pub(crate) fn new(
+        route: &'static Route,
+        params: Params,
+        parts: Parts,
+        address: IpAddr,
+        now: UnixMillis,
+    ) -> Self {
+        Request { route, caller: None, now, address, params, parts, body: Bytes::new() }
+    }
+
+    /// Adds the body, once it is read.
+    pub(crate) fn with_body(mut self, body: Bytes) -> Self {
+        self.body = body;
+        self
+    }
+
+    // === who ===
+
+    /// Who asks.
+    ///
+    /// # Errors
+    /// 401 without a token: never on a route for users, as those do not get this far.
+    pub(crate) fn user(&self) -> Result<Caller, ApiError> {
+        self.caller.ok_or_else(|| ApiError::new(Code::AuthRequired))
+    }
+
+    // === path ===
+
+    /// The id at a position of the path, from 0.
+    ///
+    /// # Errors
+    /// 400 where it is no UUID, 404 where this engine never gave it out.
+    pub(crate) fn id(&self, position: usize) -> Result<ExternalId, ApiError> {
+        let text = self.params.get(self.parts.uri.path(), position).unwrap_or_default();
+        let id = Id::parse(text).ok_or_else(|| ApiError::new(Code::BadId))?;
+        ExternalId::decode(id.0).ok_or_else(|| ApiError::new(Code::NotFound))
+    }
+
+    /// An event's id in the path. Errors as [`Request::id`], or 404 for an id of another kind.
+    pub(crate) fn event_id(&self, position: usize) -> Result<EventIndex, ApiError> {
+        match self.id(position)? {
+            ExternalId::Event(event) => Ok(event),
+            _ => Err(ApiError::new(Code::NotFound)),
+        }
+    }
+
+    /// A reservation's id in the path. Errors as [`Request::event_id`].
+    pub(crate) fn reservation_id(&self, position: usize) -> Result<ReservationId, ApiError> {
+        match self.id(position)? {
+            ExternalId::Reservation(reservation) => Ok(reservation),
+            _ => Err(ApiError::new(Code::NotFound)),
+        }
+    }
+
+    /// A ticket type's id in the path. Errors as [`Request::event_id`].
+    pub(crate) fn ticket_type_id(
+        &self,
+        position: usize,
+    ) -> Result<(EventIndex, TicketTypeIndex), ApiError> {
+        match self.id(position)? {
+            ExternalId::TicketType(event, ticket_type) => Ok((event, ticket_type)),
+            _ => Err(ApiError::new(Code::NotFound)),
+        }
+    }
+
+    /// A layout's id in the path. Errors as [`Request::event_id`].
+    pub(crate) fn layout_id(&self, position: usize) -> Result<LayoutIndex, ApiError> {
+        match self.id(position)? {
+            ExternalId::Layout(layout) => Ok(layout),
+            _ => Err(ApiError::new(Code::NotFound)),
+        }
+    }
+
+    /// A user's id in the path. Errors as [`Request::event_id`].
+    pub(crate) fn user_id(&self, position: usize) -> Result<UserId, ApiError> {
+        match self.id(position)? {
+            ExternalId::User(user) => Ok(user),
+            _ => Err(ApiError::new(Code::NotFound)),
+        }
+    }
+
+    // === query ===
+
+    /// A query parameter, decoded, of a repeated one the first.
+    ///
+    /// # Errors
+    /// 400 where it is not percent-encoded UTF-8.
+    pub(crate) fn parameter(
+        &self,
+        name: &str,
+    ) -> Result<Option<std::borrow::Cow<'_, str>>, ApiError> {
+        query::parameter(self.parts.uri.query().unwrap_or_default(), name)
+    }
+
+    /// `page` and `limit`; absent or empty ones are the defaults, a limit over 1000 is 1000.
+    ///
+    /// # Errors
+    /// 400 where one is not a whole number from 1.
+    pub(crate) fn page(&self, default_limit: u64) -> Result<Page, ApiError> {
+        let number = |name, default| match self.parameter(name)?.as_deref() {
+            None | Some("") => Ok(default),
+            Some(text) => match text.parse() {
+                Ok(number) if number >= 1 => Ok(number),
+                _ => Err(ApiError::new(Code::Validation).cause(format!("query parameter {name}"))),
+            },
+        };
+        let limit = number("limit", default_limit)?.min(PAGE_ROWS_MAX);
+        Ok(Page { page: number("page", 1)?, limit })
+    }
+
+    // === headers and body ===
+
+    /// The body as JSON; an absent one reads as `{}`, whatever content type it says.
+    ///
+    /// # Errors
+    /// 400 where it is no JSON of this shape.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        let bytes: &[u8] = if self.body.is_empty() { b"{}" } else { &self.body };
+        serde_json::from_slice(bytes).map_err(|error| {
+            // The place only: serde's full text quotes what was sent, which may be a password.
+            let place = format!("body, line {} column {}", error.line(), error.column());
+            ApiError::new(Code::Validation).cause(place)
+        })
+    }
+
+    /// The bytes of the body.
+    pub(crate) fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The `Idempotency-Key`, 1 to 255 visible ASCII characters.
+    ///
+    /// # Errors
+    /// 400 for any other.
+    pub(crate) fn idempotency_key(&self) -> Result<Option<&str>, ApiError> {
+        let Some(value) = self.parts.headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+        match value.to_str() {
+            Ok(key) if (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len()) => Ok(Some(key)),
+            _ => Err(ApiError::new(Code::Validation).cause("idempotency key")),
+        }
+    }
+
+    /// Whether the caller has the version that `etag` (`W/"…"`) names.
+    pub(crate) fn has_version(&self, etag: &str) -> bool {
+        let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        self.parts.headers.get_all(IF_NONE_MATCH).iter().any(|value| {
+            let Ok(value) = value.to_str() else { return false };
+            value.split(',').any(|tag| tag.trim() == "*" || opaque(tag) == opaque(etag))
+        })
+    }
+
+    /// The position of `Tiketi-Min-Lsn: <epoch>-<lsn>`. Positions are dense over all epochs, so the
+    /// epoch has to be a number and says no more.
+    ///
+    /// # Errors
+    /// 400 where it is malformed.
+    pub(crate) fn min_lsn(&self) -> Result<Option<Lsn>, ApiError> {
+        let Some(value) = self.parts.headers.get(MIN_LSN) else { return Ok(None) };
+        let parse = |text: &str| {
+            let (epoch, lsn) = text.split_once('-')?;
+            epoch.parse::<u64>().ok()?;
+            lsn.parse().ok().map(Lsn)
+        };
+        match value.to_str().ok().and_then(parse) {
+            Some(lsn) => Ok(Some(lsn)),
+            None => Err(ApiError::new(Code::Validation).cause("Tiketi-Min-Lsn")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routes::ROUTES;
+
+    fn request(uri: &str, headers: &[(&str, &str)], body: &'static str) -> Request {
+        let mut builder = hyper::Request::builder().uri(uri);
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
+        }
+        let (parts, ()) = builder.body(()).expect("request").into_parts();
+        let mut params = Params::default();
+        params.push(1, parts.uri.path().len());
+        Request::new(&ROUTES[0], params, parts, [127, 0, 0, 1].into(), UnixMillis(0))
+            .with_body(Bytes::from_static(body.as_bytes()))
+    }
+
+    #[test]
+    fn ids_in_the_path() {
+        let event = Id::from(ExternalId::Event(EventIndex(7))).to_string();
+        let layout = Id::from(ExternalId::Layout(LayoutIndex(7))).to_string();
+        for (id, expected) in [
+            (event.clone(), Ok(EventIndex(7))),
+            (event.to_uppercase(), Ok(EventIndex(7))),
+            (event.replace('-', ""), Err(Code::BadId)),
+            (format!("{event}0"), Err(Code::BadId)),
+            ("1".to_owned(), Err(Code::BadId)),
+            ("%00".to_owned(), Err(Code::BadId)),
+            (layout, Err(Code::NotFound)),
+            ("00000000-0000-0000-0000-000000000000".to_owned(), Err(Code::NotFound)),
+        ] {
+            let found = request(&format!("/{id}"), &[], "").event_id(0);
+            assert_eq!(found.map_err(|error| error.code()), expected, "{id}");
+        }
+    }
+
+    #[test]
+    fn pages() {
+        for (query, expected) in [
+            ("", Some((1, 10))),
+            ("page=2&limit=1000", Some((2, 1000))),
+            ("limit=5000", Some((1, 1000))),
+            ("page=&limit=", Some((1, 10))),
+            ("page=0", None),
+            ("page=-1", None),
+            ("page=abc", None),
+            ("limit=0", None),
+            ("page=1.5", None),
+            ("page=99999999999999999999", None),
+        ] {
+            let page = request(&format!("/x?{query}"), &[], "").page(10);
+            assert_eq!(page.ok().map(|page| (page.page, page.limit)), expected, "{query}");
+        }
+        assert_eq!(Page { page: u64::MAX, limit: 1000 }.skip(), usize::MAX);
+    }
+
+    #[test]
+    fn bodies() {
+        let parse = |body| request("/x", &[], body).json::<serde_json::Map<_, _>>();
+        let parse = |body| parse(body).map(|map| map.len()).map_err(|error| error.code());
+        assert_eq!(parse(""), Ok(0));
+        assert_eq!(parse("{}"), Ok(0));
+        assert_eq!(parse("{\"a\":1}"), Ok(1));
+        for wrong in ["[]", "null", "{", "{\"a\":}", "\u{0}", "{} {}"] {
+            assert_eq!(parse(wrong), Err(Code::Validation), "{wrong}");
+        }
+        let deep: &str = Box::leak(format!("{{\"a\":{}", "[".repeat(50_000)).into_boxed_str());
+        assert_eq!(parse(deep), Err(Code::Validation));
+        let secret = request("/x", &[], "{\"password\":\"hunter2").json::<serde_json::Value>();
+        assert!(!secret.expect_err("broken").to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn headers() {
+        for (value, expected) in [
+            ("1-42", Some(Lsn(42))),
+            ("42", None),
+            ("a-42", None),
+            ("1-", None),
+            ("1--2", None),
+            ("1-99999999999999999999999", None),
+        ] {
+            let found = request("/x", &[("tiketi-min-lsn", value)], "").min_lsn();
+            assert_eq!(found.ok().flatten(), expected, "{value}");
+        }
+        assert_eq!(request("/x", &[], "").min_lsn().ok(), Some(None));
+
+        let key = |value: &str| {
+            request("/x", &[("idempotency-key", value)], "").idempotency_key().map(|k| k.is_some())
+        };
+        assert_eq!(key("a").ok(), Some(true));
+        assert!(key("").is_err() && key("키").is_err() && key(&"k".repeat(256)).is_err());
+
+        for (header, expected) in [
+            ("W/\"1-2\"", true),
+            ("\"1-2\"", true),
+            ("\"0\", W/\"1-2\"", true),
+            ("*", true),
+            ("\"1-3\"", false),
+        ] {
+            let request = request("/x", &[("if-none-match", header)], "");
+            assert_eq!(request.has_version("W/\"1-2\""), expected, "{header}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Answers: one piece of bytes with its exact length, or one of a body's kept variants.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL,
+    CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER, VARY,
+};
+use hyper::{HeaderMap, StatusCode};
+use serde::Serialize;
+use tiketi_engine::ids::{Epoch, Lsn};
+
+use crate::compression::{COMPRESSED_BYTES_MIN, CachedBody, Compressor, Encoding};
+use crate::cors;
+use crate::error::{ApiError, Code};
+
+/// The content type of nearly every answer.
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const TIKETI_LSN: HeaderName = HeaderName::from_static("tiketi-lsn");
+/// Names an answer in the log; sent with errors, where somebody may ask about it.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A whole answer.
+pub(crate) struct Response {
+    pub(crate) status: StatusCode,
+    headers: HeaderMap,
+    payload: Payload,
+}
+
+enum Payload {
+    Once(Bytes),
+    Kept(Arc<CachedBody>),
+}
+
+impl Response {
+    /// An answer without a body.
+    pub(crate) fn empty(status: StatusCode) -> Self {
+        Response { status, headers: HeaderMap::with_capacity(8), payload: Payload::Once(Bytes::new()) }
+    }
+
+    /// 200 with `body` as JSON.
+    pub(crate) fn ok(body: &impl Serialize) -> Self {
+        Self::json(StatusCode::OK, body)
+    }
+
+    /// 201 with `body` as JSON.
+    pub(crate) fn created(body: &impl Serialize) -> Self {
+        Self::json(StatusCode::CREATED, body)
+    }
+
+    /// `body` as JSON.
+    pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Self {
+        // Most answers fit; larger ones grow a few times.
+        let mut bytes = Vec::with_capacity(512);
+        match serde_json::to_writer(&mut bytes, body) {
+            Ok(()) => Self::bytes(status, JSON, bytes),
+            // Only a map with keys that are no strings: a mistake of ours that tests find.
+            Err(error) => ApiError::new(Code::Internal).cause(error).into(),
+        }
+    }
+
+    /// Bytes of any kind.
+    pub(crate) fn bytes(
+        status: StatusCode,
+        content_type: HeaderValue,
+        bytes: impl Into<Bytes>,
+    ) -> Self {
+        let mut response = Self::empty(status);
+        response.headers.insert(CONTENT_TYPE, content_type);
+        response.payload = Payload::Once(bytes.into());
+        response
+    }
+
+    /// 200 with a kept JSON body and its `ETag`; 304 where `is_known` (see
+    /// [`crate::http::Request::has_version`]).
+    pub(crate) fn kept(body: &Arc<CachedBody>, is_known: bool) -> Self {
+        let status = if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+        let mut response = Self::empty(status);
+        response.headers.insert(ETAG, body.etag().clone());
+        if !is_known {
+            response.headers.insert(CONTENT_TYPE, JSON);
+            response.payload = Payload::Kept(Arc::clone(body));
+        }
+        response
+    }
+
+    /// Adds `Tiketi-Lsn`: the position a later read can ask for.
+    #[must_use]
+    pub(crate) fn at(mut self, epoch: Epoch, lsn: Lsn) -> Self {
+        // Two numbers of up to twenty digits and a hyphen.
+        let mut text = [0_u8; 41];
+        let mut rest = &mut text[..];
+        let written = match write!(rest, "{epoch}-{lsn}") {
+            Ok(()) => 41 - rest.len(),
+            Err(_) => 0,
+        };
+        if let Ok(value) = HeaderValue::from_bytes(&text[..written]) {
+            self.headers.insert(TIKETI_LSN, value);
+        }
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// The answer as it is sent: encoded as the caller prefers, with the headers of every answer.
+    pub(crate) async fn finish(
+        self,
+        preferred: Encoding,
+        compressor: &Compressor,
+    ) -> hyper::Response<Full<Bytes>> {
+        let Response { status, mut headers, payload } = self;
+        let length = match &payload {
+            Payload::Once(bytes) => bytes.len(),
+            Payload::Kept(body) => body.len(),
+        };
+        let is_large = length >= COMPRESSED_BYTES_MIN && !headers.contains_key(CONTENT_ENCODING);
+        let preferred = if is_large { preferred } else { Encoding::Identity };
+        if is_large {
+            headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        }
+        let (encoding, bytes) = match payload {
+            Payload::Once(bytes) if preferred == Encoding::Identity => (preferred, bytes),
+            Payload::Once(bytes) => compressor.encode(preferred, bytes).await,
+            Payload::Kept(body) => compressor.variant(preferred, body).await,
+        };
+        if let Some(name) = encoding.header() {
+            headers.insert(CONTENT_ENCODING, name);
+        }
+        if !headers.contains_key(CACHE_CONTROL) {
+            headers.insert(CACHE_CONTROL, NO_STORE);
+        }
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, cors::ANY_ORIGIN);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, cors::EXPOSED_HEADERS);
+        let mut response = hyper::Response::new(Full::new(bytes));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+impl From<ApiError> for Response {
+    fn from(error: ApiError) -> Self {
+        let mut response = Self::bytes(error.status(), JSON, error.body());
+        if let Some(seconds) = error.retry_after_s() {
+            response.headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(methods) = error.allowed_methods().and_then(|text| text.parse().ok()) {
+            response.headers.insert(ALLOW, methods);
+        }
+        response
+    }
+}

@@ -1,0 +1,249 @@
+//! The log in sled: one database per generation, one value per batch.
+//!
+//! sled 0.34.7's own `flush` is not durable on Linux (it calls `sync_file_range`), it moves large
+//! values to files it never syncs, and it panics on damage. So it is used in exactly one way
+//! (design.md 4): one thread writes, each batch is one `insert`, then `flush`, then `fdatasync` on
+//! our own descriptor of the database file; every read of a database that may be damaged runs
+//! under `catch_unwind` and ends as a clean refusal.
+
+use std::fs::File;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use tiketi_engine::ids::Lsn;
+
+use crate::disk::{Disk, RealDisk, TEMPORARY_SUFFIX, temporary_name};
+use crate::storage::{Entries, Entry, Generation, GenerationWriter, LogStore, StorageError};
+
+/// A leaf above a quarter of this goes to a blob file, which sled never syncs; sixteen batches of
+/// 64 KiB stay below it.
+const SEGMENT_BYTES: usize = 8 << 20;
+
+/// The log is written once and read at start: nothing in it is worth caching.
+const CACHE_BYTES: u64 = 4 << 20;
+
+/// The tree that holds the batches.
+const TREE: &str = "log";
+
+/// Generations as databases `<generation>/` of one directory.
+pub struct SledStore {
+    dir: PathBuf,
+}
+
+impl SledStore {
+    /// A store in `dir`, which exists.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        SledStore { dir: dir.into() }
+    }
+
+    fn path(&self, generation: Generation) -> PathBuf {
+        self.dir.join(generation.name())
+    }
+}
+
+impl LogStore for SledStore {
+    fn generations(&self) -> Result<Vec<Generation>, StorageError> {
+        let listing = || StorageError::io(format!("list {}", self.dir.display()));
+        let mut generations = Vec::new();
+        for name in RealDisk.list(&self.dir).map_err(listing())? {
+            if name.ends_with(TEMPORARY_SUFFIX) {
+                RealDisk.remove_dir_all(&self.dir.join(name)).map_err(listing())?;
+            } else if let Some(generation) = Generation::parse(&name) {
+                generations.push(generation);
+            }
+        }
+        generations.sort_unstable();
+        Ok(generations)
+    }
+
+    fn create(&self, generation: Generation) -> Result<Box<dyn GenerationWriter>, StorageError> {
+        let path = self.path(generation);
+        let temporary = temporary_name(&path);
+        let creating = || StorageError::io(format!("create {}", path.display()));
+        RealDisk.remove_dir_all(&temporary).map_err(creating())?;
+        // Made whole under another name: after a crash the generation exists or does not.
+        drop(Database::open(generation, &temporary)?);
+        sync_everything(&temporary).map_err(creating())?;
+        RealDisk.rename(&temporary, &path).map_err(creating())?;
+        RealDisk.sync_dir(&self.dir).map_err(creating())?;
+        self.open(generation)
+    }
+
+    fn open(&self, generation: Generation) -> Result<Box<dyn GenerationWriter>, StorageError> {
+        let path = self.path(generation);
+        let database = Database::open(generation, &path)?;
+        sync_everything(&path).map_err(StorageError::io(format!("sync {}", path.display())))?;
+        let file = File::open(path.join("db"))
+            .map_err(StorageError::io(format!("open {}", path.join("db").display())))?;
+        Ok(Box::new(SledWriter { database, file, generation }))
+    }
+
+    fn read(&self, generation: Generation) -> Result<Entries<'_>, StorageError> {
+        let database = Database::open(generation, &self.path(generation))?;
+        let iter = database.tree.iter();
+        Ok(Box::new(SledEntries { iter: Some(iter), database, generation }))
+    }
+
+    fn cut(&self, generation: Generation, position: u64) -> Result<(), StorageError> {
+        let path = self.path(generation);
+        let database = Database::open(generation, &path)?;
+        guarded(generation, || {
+            let mut doomed = Vec::new();
+            for item in database.tree.range(position.to_be_bytes()..).keys() {
+                doomed.push(item?);
+            }
+            for key in doomed {
+                database.tree.remove(key)?;
+            }
+            database.db.flush().map(|_| ())
+        })?;
+        drop(database);
+        sync_everything(&path).map_err(StorageError::io(format!("sync {}", path.display())))
+    }
+
+    fn remove(&self, generation: Generation) -> Result<(), StorageError> {
+        let path = self.path(generation);
+        let temporary = temporary_name(&path);
+        let removing = || StorageError::io(format!("remove {}", path.display()));
+        // Renamed first: a crash halfway must not leave half a database under the number.
+        RealDisk.rename(&path, &temporary).map_err(removing())?;
+        RealDisk.sync_dir(&self.dir).map_err(removing())?;
+        RealDisk.remove_dir_all(&temporary).map_err(removing())
+    }
+}
+
+/// Runs sled code on a database that may be damaged; its panic becomes an error.
+fn guarded<T>(
+    generation: Generation,
+    work: impl FnOnce() -> Result<T, sled::Error>,
+) -> Result<T, StorageError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(describe(generation, error)),
+        Err(panic) => Err(StorageError::Damaged {
+            generation,
+            why: format!("sled panicked: {}", crate::error::panic_message(&*panic)),
+        }),
+    }
+}
+
+fn describe(generation: Generation, error: sled::Error) -> StorageError {
+    match error {
+        sled::Error::Io(source) => {
+            StorageError::Io { what: format!("sled, generation {generation}"), source }
+        }
+        other => StorageError::Damaged { generation, why: other.to_string() },
+    }
+}
+
+struct Database {
+    tree: sled::Tree,
+    db: sled::Db,
+}
+
+impl Database {
+    fn open(generation: Generation, path: &Path) -> Result<Database, StorageError> {
+        let opening = || StorageError::io(format!("open {}", path.display()));
+        // A snapshot that sled was writing when it was stopped blocks the next open; sled rebuilds
+        // it from its log.
+        for name in RealDisk.list(path).map_err(opening())? {
+            if name.starts_with("snap.") && name.ends_with(".generating") {
+                RealDisk.remove_file(&path.join(name)).map_err(opening())?;
+            }
+        }
+        let database = guarded(generation, || {
+            let db = sled::Config::default()
+                .path(path)
+                .segment_size(SEGMENT_BYTES)
+                .cache_capacity(CACHE_BYTES)
+                .flush_every_ms(None)
+                .open()?;
+            let tree = db.open_tree(TREE)?;
+            Ok(Database { tree, db })
+        })?;
+        if !RealDisk.list(&path.join("blobs")).map_err(opening())?.is_empty() {
+            return Err(StorageError::Damaged {
+                generation,
+                why: "sled has put values into blob files, which it does not sync".into(),
+            });
+        }
+        Ok(database)
+    }
+}
+
+/// Makes the database file, the names beside it and its own name durable.
+fn sync_everything(path: &Path) -> io::Result<()> {
+    for name in RealDisk.list(path)? {
+        let path = path.join(name);
+        if path.is_file() {
+            File::open(path)?.sync_all()?;
+        }
+    }
+    RealDisk.sync_dir(&path.join("blobs"))?;
+    RealDisk.sync_dir(path)?;
+    RealDisk.sync_dir(path.parent().unwrap_or(Path::new(".")))
+}
+
+struct SledWriter {
+    database: Database,
+    file: File,
+    generation: Generation,
+}
+
+impl GenerationWriter for SledWriter {
+    fn append(&mut self, first_lsn: Lsn, batch: &[u8]) -> Result<(), StorageError> {
+        // A panic here is not caught: it ends the process like any failed write (I9).
+        self.database
+            .tree
+            .insert(first_lsn.0.to_be_bytes(), batch)
+            .map(|_| ())
+            .map_err(|error| describe(self.generation, error))
+    }
+
+    fn sync(&mut self) -> Result<(), StorageError> {
+        self.database.db.flush().map_err(|error| describe(self.generation, error))?;
+        self.file.sync_data().map_err(|source| StorageError::Io {
+            what: format!("sync generation {}", self.generation),
+            source,
+        })
+    }
+}
+
+struct SledEntries {
+    // Before `database`, which it reads from.
+    iter: Option<sled::Iter>,
+    #[allow(dead_code, reason = "keeps the database open")]
+    database: Database,
+    generation: Generation,
+}
+
+impl Iterator for SledEntries {
+    type Item = Result<Entry, StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let iter = self.iter.as_mut()?;
+        let item = guarded(self.generation, || iter.next().transpose());
+        let entry = match item {
+            Ok(None) => {
+                self.iter = None;
+                return None;
+            }
+            Ok(Some((key, value))) => match <[u8; 8]>::try_from(&*key) {
+                Ok(key) => {
+                    let key = u64::from_be_bytes(key);
+                    Ok(Entry::Batch { position: key, key: Some(Lsn(key)), bytes: value.to_vec() })
+                }
+                Err(_) => Err(StorageError::Damaged {
+                    generation: self.generation,
+                    why: format!("a key of {} bytes", key.len()),
+                }),
+            },
+            Err(error) => Err(error),
+        };
+        if entry.is_err() {
+            self.iter = None;
+        }
+        Some(entry)
+    }
+}
