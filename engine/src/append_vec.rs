@@ -10,8 +10,9 @@ pub(crate) struct AppendVec<T> {
     buckets: [OnceLock<Box<[T]>>; BUCKETS],
 }
 
-const FIRST_BUCKET: u64 = 16;
-const BUCKETS: usize = 29;
+/// Small under loom, which tracks every atomic that exists.
+const FIRST_BUCKET: u64 = if cfg!(loom) { 2 } else { 16 };
+const BUCKETS: usize = 33 - FIRST_BUCKET.ilog2() as usize;
 
 impl<T: Default> AppendVec<T> {
     pub(crate) fn new() -> Self {
@@ -35,7 +36,7 @@ impl<T: Default> AppendVec<T> {
     }
 }
 
-/// Bucket `b` holds the indices from `16 * (2^b - 1)` on, `16 * 2^b` of them.
+/// With `n` for `FIRST_BUCKET`: bucket `b` holds the indices from `n * (2^b - 1)` on, `n * 2^b` of them.
 fn locate(index: u32) -> (usize, usize) {
     let shifted = u64::from(index) + FIRST_BUCKET;
     let bucket = shifted.ilog2() - FIRST_BUCKET.ilog2();

@@ -389,7 +389,9 @@ mod tests {
     fn ticket_lines_add_up() {
         let a = TicketTypeIndex(0);
         let b = TicketTypeIndex(1);
-        let lines = |list| WantedTickets::new(list).map(|wanted| wanted.lines().to_vec());
+        let lines = |list: &[(TicketTypeIndex, u32)]| {
+            WantedTickets::new(list).map(|wanted| wanted.lines().to_vec())
+        };
         assert_eq!(lines(&[(b, 1), (a, 2), (b, 3)]), Ok(vec![(a, 2), (b, 4)]));
         assert_eq!(lines(&[]), Err(HoldRefusal::Empty));
         assert_eq!(lines(&[(a, 0)]), Err(HoldRefusal::BadQuantity(a)));

@@ -18,6 +18,8 @@ pub mod inline_list;
 pub mod inventory;
 pub mod journal;
 pub mod limits;
+#[cfg(all(test, loom))]
+mod loom_models;
 pub mod record;
 pub mod state;
 mod sync;

@@ -103,11 +103,11 @@ pub struct Held {
     /// When it ends by itself unless it is being paid; `None` for ticket types.
     pub expires_at: Option<UnixMillis>,
     /// The key under which a repetition finds it.
-    pub key: Option<IdempotencyKey>,
+    pub key: Option<Box<IdempotencyKey>>,
 }
 
 /// See [`Record::PaymentStarted`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentStarted {
     /// The order being paid.
     pub order: OrderRef,
@@ -118,7 +118,7 @@ pub struct PaymentStarted {
     /// When it was begun.
     pub at: UnixMillis,
     /// The key under which a repetition finds it.
-    pub key: Option<IdempotencyKey>,
+    pub key: Option<Box<IdempotencyKey>>,
 }
 
 /// What an order claims.

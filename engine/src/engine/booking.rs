@@ -11,7 +11,7 @@ use crate::inline_list::InlineList;
 use crate::inventory::EventInventory;
 use crate::inventory::best_available;
 use crate::inventory::expiry::Deadline;
-use crate::inventory::hold_table::{Phase, SlotClaim, SlotOrder, SlotState, Step};
+use crate::inventory::hold_table::{Phase, SlotClaim, SlotOrder, SlotState, Step, Terms};
 use crate::journal::{Journal, Pending, Permit, Purpose};
 use crate::record::{
     Claim, EndReason, Held, OrderRef, PaymentMethod, PaymentStarted, Record, TicketLine,
@@ -151,7 +151,7 @@ impl<J: Journal> Engine<J> {
             attempt,
             method,
             at: asked.at,
-            key: asked.key,
+            key: asked.key.map(Box::new),
         };
         let lsn = self
             .journal
@@ -444,7 +444,7 @@ impl<J: Journal> Engine<J> {
             claim: priced(inventory, &claim),
             at: asked.at,
             expires_at,
-            key: asked.key,
+            key: asked.key.map(Box::new),
         };
         let record = Record::Held(held);
         let lsn = self.journal.append(permit, &record);
@@ -523,8 +523,8 @@ impl<J: Journal> Engine<J> {
         inventory: &EventInventory,
         reservation: ReservationId,
         by: Option<UserIndex>,
-    ) -> Result<SlotOrder, OrderRefusal> {
-        let Some((_, order)) = inventory.holds.order(reservation.slot, reservation.order) else {
+    ) -> Result<Terms, OrderRefusal> {
+        let Some(order) = inventory.holds.terms(reservation.slot, reservation.order) else {
             let state = inventory.holds.peek(reservation.slot);
             return Err(refusal(state, reservation.order));
         };

@@ -4,7 +4,7 @@ use crate::ids::SeatIndex;
 use crate::inline_list::InlineList;
 use crate::inventory::layout::{SeatPlan, WordMask};
 use crate::record::SeatList;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, load_before_exchange};
 
 /// The bits of one event. Shape: seat `s` is `words[plan.bit(s).word] & plan.bit(s).mask`.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl SeatBitmap {
         let word = &self.words[want.word as usize];
         // ORDERING: the Acquire of a successful exchange pairs with the Release in `give_back`:
         // the record that freed these seats is in the log before ours is appended (I2).
-        let mut seen = word.load(Ordering::Acquire);
+        let mut seen = load_before_exchange(word, Ordering::Acquire);
         loop {
             if seen & want.mask != 0 {
                 return Err(seen & want.mask);

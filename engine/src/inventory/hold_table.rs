@@ -12,7 +12,7 @@ use crate::ids::{
 use crate::inline_list::InlineList;
 use crate::limits::SEATS_PER_HOLD_MAX;
 use crate::record::SeatList;
-use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, fence, load_before_exchange, store_release};
 
 /// The hold slots of one event.
 #[derive(Debug)]
@@ -129,6 +129,15 @@ pub(crate) struct SlotOrder {
     pub(crate) claim: SlotClaim,
 }
 
+/// What a command asks of an order before it tries to step on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// Whose it is.
+    pub(crate) user: UserIndex,
+    /// When it expires; `None` for never.
+    pub(crate) expires_at: Option<UnixMillis>,
+}
+
 /// The right to log the next step of one order; the slot is `Busy` until it is used.
 #[derive(Debug)]
 #[must_use = "a busy slot stays busy until it is settled, released or put back"]
@@ -209,20 +218,22 @@ impl HoldTable {
             .map(|slot| SlotState(slot.state.load(Ordering::Acquire)))
     }
 
-    /// The order in a slot, if it is this one and nobody is logging a step of it.
-    pub(crate) fn order(
-        &self,
-        index: HoldSlot,
-        order: OrderNumber,
-    ) -> Option<(SlotState, SlotOrder)> {
-        let state = self.peek(index)?;
-        if state.order() != order || matches!(state.phase(), Phase::Free | Phase::Busy) {
+    /// Whose the order in a slot is and when it expires, if it is this order and nobody is logging
+    /// a step of it.
+    pub(crate) fn terms(&self, index: HoldSlot, order: OrderNumber) -> Option<Terms> {
+        let slot = self.slots.get(index.0)?;
+        let is_this = |state: SlotState| {
+            state.order() == order && !matches!(state.phase(), Phase::Free | Phase::Busy)
+        };
+        if !is_this(SlotState(slot.state.load(Ordering::Acquire))) {
             return None;
         }
-        let found = self.slots.get(index.0)?.read(state);
+        let terms = slot.terms();
         // The slot may have been used again while its fields were read.
-        let after = self.peek(index)?;
-        (after.order() == order && after.phase() != Phase::Free).then_some((state, found))
+        // ORDERING: the fence keeps the reads above before the second look at the state.
+        fence(Ordering::Acquire);
+        let after = SlotState(slot.state.load(Ordering::Relaxed));
+        (after.order() == order && after.phase() != Phase::Free).then_some(terms)
     }
 
     /// Wins the right to log the next step of an order, for the phases that `allow` says yes to.
@@ -236,7 +247,7 @@ impl HoldTable {
         allow: impl Fn(SlotState) -> bool,
     ) -> Result<Step<'_>, Option<SlotState>> {
         let slot = self.slots.get(index.0).ok_or(None)?;
-        let mut state = SlotState(slot.state.load(Ordering::Acquire));
+        let mut state = SlotState(load_before_exchange(&slot.state, Ordering::Acquire));
         loop {
             let open = !matches!(state.phase(), Phase::Free | Phase::Busy);
             if !open || state.order() != order || !allow(state) {
@@ -270,7 +281,7 @@ impl HoldTable {
     fn pop_free(&self) -> Option<HoldSlot> {
         // ORDERING: Acquire pairs with the Release of `push_free`, so `next_free` is the one that
         // belongs to the head we saw; the tag makes a stale head fail the exchange.
-        let mut head = self.free.load(Ordering::Acquire);
+        let mut head = load_before_exchange(&self.free, Ordering::Acquire);
         loop {
             let top = (head as u32).checked_sub(1)?;
             let next = self.slots.at(top).next_free.load(Ordering::Relaxed);
@@ -289,7 +300,7 @@ impl HoldTable {
 
     fn push_free(&self, index: HoldSlot) {
         let slot = self.slots.at(index.0);
-        let mut head = self.free.load(Ordering::Relaxed);
+        let mut head = load_before_exchange(&self.free, Ordering::Relaxed);
         loop {
             slot.next_free.store(head as u32, Ordering::Relaxed);
             let replacement = next_tag(head) | u64::from(index.0 + 1);
@@ -322,12 +333,20 @@ impl Slot {
                 (TicketTypeIndex((line >> 20) as u16), line & ((1 << 20) - 1))
             })))
         };
-        let expires_at = self.expires_at.load(Ordering::Relaxed);
+        let Terms { user, expires_at } = self.terms();
         SlotOrder {
             order: state.order(),
+            user,
+            expires_at,
+            claim,
+        }
+    }
+
+    fn terms(&self) -> Terms {
+        let expires_at = self.expires_at.load(Ordering::Relaxed);
+        Terms {
             user: UserIndex(self.user.load(Ordering::Relaxed)),
             expires_at: (expires_at != 0).then_some(UnixMillis(expires_at)),
-            claim,
         }
     }
 }
@@ -382,6 +401,6 @@ impl<'a> Step<'a> {
 
     fn store(&self, state: SlotState) {
         // ORDERING: Release pairs with the Acquire in `begin`, `order` and `peek`.
-        self.slot.state.store(state.0, Ordering::Release);
+        store_release(&self.slot.state, state.0);
     }
 }

@@ -148,16 +148,18 @@ impl SeatPlan {
     pub fn bit(&self, seat: SeatIndex) -> WordMask {
         let plan = &self.sections[self.section_of(seat)];
         let offset = seat.0 - plan.first_seat;
-        if plan.seats_per_word > 0 {
-            return WordMask {
-                word: plan.first_word + offset / plan.seats_per_word,
+        match offset.checked_div(plan.seats_per_word) {
+            Some(word) => WordMask {
+                word: plan.first_word + word,
                 mask: 1 << (offset % plan.seats_per_word),
-            };
-        }
-        let (row, number) = (offset / plan.seats_per_row, offset % plan.seats_per_row);
-        WordMask {
-            word: plan.first_word + row * plan.seats_per_row.div_ceil(64) + number / 64,
-            mask: 1 << (number % 64),
+            },
+            None => {
+                let (row, number) = (offset / plan.seats_per_row, offset % plan.seats_per_row);
+                WordMask {
+                    word: plan.first_word + row * plan.seats_per_row.div_ceil(64) + number / 64,
+                    mask: 1 << (number % 64),
+                }
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Counted stock: tickets without seats. A counter is to a ticket type what bits are to seats.
 
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicU32, Ordering, load_before_exchange};
 
 /// How many tickets of a type are left. Same order as seats: take then log, log then give back (I2).
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl TicketStock {
     pub(crate) fn take(&self, quantity: u32) -> Result<(), u32> {
         // ORDERING: Acquire pairs with the Release in `give_back`: the record that returned these
         // tickets is in the log before ours is appended.
-        let mut left = self.left.load(Ordering::Acquire);
+        let mut left = load_before_exchange(&self.left, Ordering::Acquire);
         loop {
             let rest = left.checked_sub(quantity).ok_or(left)?;
             match self

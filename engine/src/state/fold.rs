@@ -144,7 +144,7 @@ impl State {
             slot: held.slot,
             order: held.order.number,
         };
-        self.remember_key(held.key, held.user, reservation, lsn, held.at);
+        self.remember_key(held.key.as_deref(), held.user, reservation, lsn, held.at);
         Ok(())
     }
 
@@ -167,7 +167,7 @@ impl State {
             slot,
             order: started.order.number,
         };
-        self.remember_key(started.key, user, reservation, lsn, started.at);
+        self.remember_key(started.key.as_deref(), user, reservation, lsn, started.at);
         Ok(())
     }
 
@@ -361,13 +361,13 @@ impl State {
 
     fn remember_key(
         &mut self,
-        key: Option<IdempotencyKey>,
+        key: Option<&IdempotencyKey>,
         user: UserIndex,
         reservation: ReservationId,
         lsn: Lsn,
         at: UnixMillis,
     ) {
-        if let Some(IdempotencyKey { key, content }) = key {
+        if let Some(&IdempotencyKey { key, content }) = key {
             self.remember(Key {
                 user,
                 key,

@@ -1,0 +1,151 @@
+//! The auditor: walks a log record by record and says where it breaks the rules.
+//!
+//! Written from the specification and sharing no code with the engine's fold: it keeps its own
+//! small model of seats, tickets and orders. It never stops at a finding; it takes the log's word
+//! and goes on, so that one defect does not hide the next. Records of different threads may be
+//! logged a moment out of order of their instants, and a hold may race with an edit or the
+//! cancelling of its event: what [`RACE_MS`] explains is no finding.
+
+mod catalog;
+mod closing;
+mod finding;
+mod model;
+mod orders;
+mod seeding;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use tiketi_engine::ids::{EventIndex, Lsn, UnixMillis};
+use tiketi_engine::record::Record;
+
+pub(crate) use closing::{Ends, Report, Summary};
+pub(crate) use finding::{Finding, Rule};
+use finding::Findings;
+use model::{EventModel, LayoutModel, UserModel};
+
+/// How far apart in time two things may be that happened at once.
+const RACE_MS: u64 = 10_000;
+
+/// How long the sweeps may take to end what has to end.
+const SWEEP_MS: u64 = 60_000;
+
+/// How long an idempotency key is remembered.
+const KEY_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// What is known after the records seen so far.
+#[derive(Default)]
+pub(crate) struct Auditor {
+    findings: Findings,
+    first_lsn: Option<Lsn>,
+    lsn: Lsn,
+    records: u64,
+    epoch: u64,
+    /// When the running epoch began.
+    epoch_at: UnixMillis,
+    /// Whether any epoch began.
+    in_epoch: bool,
+    /// The highest instant of any record.
+    latest_at: UnixMillis,
+    users: Vec<UserModel>,
+    emails: HashSet<String>,
+    layouts: Vec<LayoutModel>,
+    layout_names: HashSet<String>,
+    events: Vec<EventModel>,
+    /// Idempotency keys of the last day: by user and key, the order it made and when.
+    keys: HashMap<(u32, u128), (EventIndex, u32, UnixMillis)>,
+    keys_by_age: VecDeque<(UnixMillis, (u32, u128))>,
+}
+
+impl Auditor {
+    /// An auditor that keeps at most `findings_max` findings and counts the rest.
+    pub(crate) fn new(findings_max: usize) -> Auditor {
+        Auditor { findings: Findings::new(findings_max), ..Auditor::default() }
+    }
+
+    /// Looks at the next record.
+    pub(crate) fn record(&mut self, lsn: Lsn, record: &Record) {
+        self.place(lsn);
+        self.records += 1;
+        match record {
+            Record::EpochStarted { epoch, at } => self.epoch_started(epoch.0, *at),
+            Record::Held(held) => self.held(held),
+            Record::PaymentStarted(started) => self.payment_started(started),
+            Record::PaymentFailed { order, attempt, at } => {
+                self.payment_failed(*order, *attempt, *at);
+            }
+            Record::Paid { order, attempt, at } => self.paid(*order, *attempt, *at),
+            Record::OrderEnded { order, reason, at } => self.order_ended(*order, *reason, *at),
+            Record::SeatsBlocked { event, seats, reason: _, at } => {
+                self.seats_blocked(*event, seats, *at);
+            }
+            Record::SeatsUnblocked { event, seats, at } => {
+                self.seats_unblocked(*event, seats, *at);
+            }
+            Record::UserRegistered(user) => self.user_registered(user),
+            Record::UserRoleChanged { user, role: _, at } => {
+                self.instant(*at);
+                if user.position() >= self.users.len() {
+                    self.find(Rule::UnknownThing, format!("no user {user} whose role changes"));
+                }
+            }
+            Record::LayoutCreated(layout) => self.layout_created(layout),
+            Record::KeywordMapped(_) => {}
+            Record::EventCreated(event) => self.event_created(event),
+            Record::EventEdited { event, details, at } => self.event_edited(*event, details, *at),
+            Record::EventCancelled { event, at } => self.event_cancelled(*event, *at),
+        }
+    }
+
+    /// Positions are dense (R6).
+    fn place(&mut self, lsn: Lsn) {
+        match self.first_lsn {
+            None if lsn != self.lsn.next() => {
+                let expected = self.lsn.next();
+                self.findings.add(
+                    lsn,
+                    Rule::LsnGap,
+                    format!("the log begins at {lsn}, expected {expected}"),
+                );
+            }
+            Some(_) if lsn != self.lsn.next() => {
+                let text = format!("record {lsn} comes after record {}", self.lsn);
+                self.findings.add(lsn, Rule::LsnGap, text);
+            }
+            _ => {}
+        }
+        self.first_lsn.get_or_insert(lsn);
+        self.lsn = lsn;
+    }
+
+    fn epoch_started(&mut self, epoch: u64, at: UnixMillis) {
+        if epoch <= self.epoch {
+            self.find(Rule::Epoch, format!("epoch {epoch} begins after epoch {}", self.epoch));
+        }
+        self.in_epoch = true;
+        self.epoch = epoch;
+        self.epoch_at = at;
+        self.instant(at);
+    }
+
+    /// Instants do not fall by more than threads can explain (R16).
+    fn instant(&mut self, at: UnixMillis) {
+        if !self.in_epoch {
+            self.find(Rule::Epoch, "a record before the first epoch began".into());
+            self.in_epoch = true;
+        }
+        if at.plus(RACE_MS) < self.latest_at {
+            let text = format!(
+                "its instant is {} ms before that of an earlier record",
+                self.latest_at.0 - at.0
+            );
+            self.find(Rule::Instant, text);
+        }
+        self.latest_at = self.latest_at.max(at);
+    }
+
+    fn find(&mut self, rule: Rule, text: String) {
+        self.findings.add(self.lsn, rule, text);
+    }
+}

@@ -1,0 +1,273 @@
+//! The auditor's own idea of seats, tickets and orders.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tiketi_engine::ids::{EventIndex, Lsn, UnixMillis};
+use tiketi_engine::record::{
+    Claim, EndReason, EventDetails, EventRules, NewTicketType, Section, TicketLine,
+};
+
+/// A user, as far as the auditor cares.
+pub(super) struct UserModel {
+    pub(super) tag: u64,
+}
+
+/// A layout.
+pub(super) struct LayoutModel {
+    pub(super) sections: Vec<Section>,
+}
+
+/// An event.
+pub(super) struct EventModel {
+    pub(super) title: String,
+    pub(super) sections: Vec<SectionModel>,
+    pub(super) seats: Vec<Seat>,
+    pub(super) tickets: Vec<TicketModel>,
+    pub(super) rules: EventRules,
+    pub(super) orders: BTreeMap<u32, OrderModel>,
+    /// Live orders by hold slot.
+    pub(super) slots: HashMap<u32, u32>,
+    /// Seats and tickets in live orders, by user.
+    pub(super) by_user: HashMap<u32, u64>,
+    pub(super) window: Window,
+    /// Sale windows of the past, and when each was replaced.
+    pub(super) past_windows: Vec<(Window, UnixMillis)>,
+    /// Holds outside every window known so far; an edit just after them may explain them.
+    pub(super) doubtful: Vec<(Lsn, u32, UnixMillis)>,
+    pub(super) cancelled_at: Option<UnixMillis>,
+    pub(super) created_lsn: Lsn,
+}
+
+/// A section and where its seats begin.
+#[derive(Clone)]
+pub(super) struct SectionModel {
+    pub(super) name: String,
+    pub(super) first_seat: usize,
+    pub(super) seats: usize,
+    pub(super) seats_per_row: usize,
+    pub(super) start_row: u32,
+    pub(super) price: u32,
+}
+
+/// Who has a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seat {
+    Free,
+    Blocked,
+    Owned(u32),
+}
+
+/// A ticket type.
+pub(super) struct TicketModel {
+    pub(super) name: String,
+    pub(super) price: u32,
+    pub(super) for_sale: u64,
+    pub(super) total: u64,
+    pub(super) in_orders: u64,
+}
+
+/// When holds may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) opens_at: UnixMillis,
+    pub(super) closes_at: UnixMillis,
+    pub(super) event_at: UnixMillis,
+}
+
+/// An order.
+pub(super) struct OrderModel {
+    pub(super) slot: u32,
+    pub(super) user: u32,
+    pub(super) claim: ClaimModel,
+    pub(super) held_lsn: Lsn,
+    pub(super) expires_at: Option<UnixMillis>,
+    pub(super) life: Life,
+    pub(super) last_attempt: u8,
+    pub(super) was_paid: bool,
+    /// When its life last changed.
+    pub(super) changed_at: UnixMillis,
+    /// Whether it was made after its event was called off.
+    pub(super) after_cancel: bool,
+}
+
+/// What an order claims.
+pub(super) enum ClaimModel {
+    Seats(Vec<usize>),
+    Tickets(Vec<TicketLine>),
+}
+
+/// Where an order is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    Held,
+    Paying,
+    Paid,
+    Ended(EndReason),
+}
+
+impl Life {
+    pub(super) fn is_live(self) -> bool {
+        !matches!(self, Life::Ended(_))
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Life::Held => "held",
+            Life::Paying => "being paid",
+            Life::Paid => "paid",
+            Life::Ended(_) => "ended",
+        }
+    }
+}
+
+impl Window {
+    pub(super) fn of(details: &EventDetails) -> Window {
+        Window {
+            opens_at: details.sale_starts_at,
+            closes_at: details.sale_ends_at,
+            event_at: details.event_at,
+        }
+    }
+
+    /// Over at the end of sales, or after the instant of the show.
+    pub(super) fn is_open(&self, at: UnixMillis) -> bool {
+        self.opens_at <= at && at < self.closes_at && at <= self.event_at
+    }
+}
+
+impl ClaimModel {
+    pub(super) fn of(claim: &Claim) -> ClaimModel {
+        match claim {
+            Claim::Seats(seats) => {
+                ClaimModel::Seats(seats.iter().map(|seat| seat.0 as usize).collect())
+            }
+            Claim::Tickets(lines) => ClaimModel::Tickets(lines.to_vec()),
+        }
+    }
+
+    /// Seats and tickets.
+    pub(super) fn quantity(&self) -> u64 {
+        match self {
+            ClaimModel::Seats(seats) => seats.len() as u64,
+            ClaimModel::Tickets(lines) => lines.iter().map(|line| u64::from(line.quantity)).sum(),
+        }
+    }
+}
+
+impl EventModel {
+    pub(super) fn new(
+        details: &EventDetails,
+        sections: &[Section],
+        ticket_types: &[NewTicketType],
+        rules: EventRules,
+        created_lsn: Lsn,
+    ) -> EventModel {
+        let mut first_seat = 0;
+        let sections: Vec<SectionModel> = sections
+            .iter()
+            .map(|section| {
+                let seats = section.rows as usize * section.seats_per_row as usize;
+                let model = SectionModel {
+                    name: section.name.clone(),
+                    first_seat,
+                    seats,
+                    seats_per_row: section.seats_per_row as usize,
+                    start_row: section.start_row,
+                    price: section.price,
+                };
+                first_seat += seats;
+                model
+            })
+            .collect();
+        let tickets = ticket_types.iter().map(|new| TicketModel {
+            name: new.name.clone(),
+            price: new.price,
+            for_sale: u64::from(new.total_quantity.saturating_sub(new.sold_elsewhere)),
+            total: u64::from(new.total_quantity),
+            in_orders: 0,
+        });
+        EventModel {
+            title: details.title.clone(),
+            sections,
+            seats: vec![Seat::Free; first_seat],
+            tickets: tickets.collect(),
+            rules,
+            orders: BTreeMap::new(),
+            slots: HashMap::new(),
+            by_user: HashMap::new(),
+            window: Window::of(details),
+            past_windows: Vec::new(),
+            doubtful: Vec::new(),
+            cancelled_at: None,
+            created_lsn,
+        }
+    }
+
+    pub(super) fn section_of(&self, seat: usize) -> Option<&SectionModel> {
+        self.sections
+            .iter()
+            .find(|section| (section.first_seat..section.first_seat + section.seats).contains(&seat))
+    }
+
+    /// A seat as people call it.
+    pub(super) fn label(&self, seat: usize) -> String {
+        match self.section_of(seat) {
+            None => format!("seat {seat}"),
+            Some(section) => {
+                let offset = seat - section.first_seat;
+                let row = section.start_row as usize + offset / section.seats_per_row;
+                let number = offset % section.seats_per_row + 1;
+                format!("seat {}-{row}-{number}", section.name)
+            }
+        }
+    }
+
+    /// Won for what an order claims.
+    pub(super) fn amount(&self, claim: &ClaimModel) -> u64 {
+        match claim {
+            ClaimModel::Seats(seats) => seats
+                .iter()
+                .filter_map(|&seat| self.section_of(seat))
+                .map(|section| u64::from(section.price))
+                .sum(),
+            ClaimModel::Tickets(lines) => lines
+                .iter()
+                .map(|line| u64::from(line.unit_price) * u64::from(line.quantity))
+                .sum(),
+        }
+    }
+
+    /// Gives a free seat to an owner, or says who has it.
+    pub(super) fn take(&mut self, seat: usize, owner: Seat) -> Result<(), String> {
+        let label = self.label(seat);
+        match self.seats.get_mut(seat) {
+            Some(found @ Seat::Free) => {
+                *found = owner;
+                Ok(())
+            }
+            Some(Seat::Blocked) => Err(format!("{label} is blocked")),
+            Some(Seat::Owned(order)) => Err(format!("{label} is order {order}'s")),
+            None => Err(format!("{label} does not exist")),
+        }
+    }
+
+    /// Frees a seat of its owner, or says whose it is.
+    pub(super) fn give_back(&mut self, seat: usize, owner: Seat) -> Result<(), String> {
+        let label = self.label(seat);
+        match self.seats.get_mut(seat) {
+            Some(found) if *found == owner => {
+                *found = Seat::Free;
+                Ok(())
+            }
+            Some(Seat::Free) => Err(format!("{label} is free")),
+            Some(Seat::Blocked) => Err(format!("{label} is blocked")),
+            Some(Seat::Owned(order)) => Err(format!("{label} is order {order}'s")),
+            None => Err(format!("{label} does not exist")),
+        }
+    }
+}
+
+/// An order as findings name it.
+pub(super) fn order_name(event: EventIndex, number: u32) -> String {
+    format!("order {number} of event {event}")
+}

@@ -1,0 +1,382 @@
+//! The life of an order, record by record.
+
+use tiketi_engine::ids::{Attempt, EventIndex, UnixMillis};
+use tiketi_engine::record::{Claim, EndReason, Held, OrderRef, PaymentStarted};
+
+use super::finding::Rule;
+use super::model::{ClaimModel, EventModel, Life, OrderModel, Seat, order_name};
+use super::{Auditor, KEY_KEPT_MS, RACE_MS};
+
+impl Auditor {
+    pub(super) fn held(&mut self, held: &Held) {
+        self.instant(held.at);
+        let name = order_name(held.order.event, held.order.number.0);
+        let mut found = Vec::new();
+        if held.user.position() >= self.users.len() {
+            found.push((Rule::UnknownThing, format!("{name} is for user {}, unknown", held.user)));
+        }
+        let lsn = self.lsn;
+        let number = held.order.number.0;
+        let Some(event) = self.events.get_mut(held.order.event.position()) else {
+            found.push((Rule::UnknownThing, format!("{name} is for an unknown event")));
+            return self.add(found);
+        };
+        if event.orders.contains_key(&number) {
+            found.push((Rule::TwoOwners, format!("{name} was made before")));
+            return self.add(found);
+        }
+        if let Some(other) = event.slots.insert(held.slot.0, number) {
+            let text = format!("{name} is in slot {}, which order {other} has", held.slot);
+            found.push((Rule::TwoOwners, text));
+        }
+        found.extend(sale_window(event, held, &name));
+        if !event.window.is_open(held.at) && !was_open(event, held.at) {
+            event.doubtful.push((lsn, number, held.at));
+        }
+        found.extend(limits(event, held, &name));
+        let claim = ClaimModel::of(&held.claim);
+        match &claim {
+            ClaimModel::Seats(seats) => found.extend(take_seats(event, seats, number, &name)),
+            ClaimModel::Tickets(_) => found.extend(take_tickets(event, &claim, &name)),
+        }
+        let order = OrderModel {
+            slot: held.slot.0,
+            user: held.user.0,
+            claim,
+            held_lsn: lsn,
+            expires_at: held.expires_at,
+            life: Life::Held,
+            last_attempt: 0,
+            was_paid: false,
+            changed_at: held.at,
+            after_cancel: event.cancelled_at.is_some(),
+        };
+        event.orders.insert(number, order);
+        if let Some(key) = held.key.as_ref().map(|key| key.key) {
+            found.extend(self.key_used((held.user.0, key), held.order, held.at));
+        }
+        self.add(found);
+    }
+
+    pub(super) fn payment_started(&mut self, started: &PaymentStarted) {
+        self.instant(started.at);
+        let name = order_name(started.order.event, started.order.number.0);
+        let mut found = Vec::new();
+        match self.order_mut(started.order) {
+            None => found.push((Rule::UnknownThing, format!("{name} is to be paid, unknown"))),
+            Some(order) => {
+                if order.life != Life::Held {
+                    let life = order.life.name();
+                    found.push((Rule::OrderOfLife, format!("{name} is to be paid but is {life}")));
+                }
+                if order.expires_at.is_some_and(|deadline| deadline <= started.at) {
+                    let text = format!("the payment of {name} began after its deadline");
+                    found.push((Rule::Deadline, text));
+                }
+                if Some(started.attempt.0) != order.last_attempt.checked_add(1) {
+                    let text = format!(
+                        "attempt {} to pay {name} comes after attempt {}",
+                        started.attempt, order.last_attempt
+                    );
+                    found.push((Rule::OrderOfLife, text));
+                }
+                order.last_attempt = started.attempt.0;
+                order.changed_at = started.at;
+                if order.life.is_live() {
+                    order.life = Life::Paying;
+                }
+            }
+        }
+        self.add(found);
+    }
+
+    pub(super) fn payment_failed(&mut self, order: OrderRef, attempt: Attempt, at: UnixMillis) {
+        self.instant(at);
+        let name = order_name(order.event, order.number.0);
+        let mut found = Vec::new();
+        match self.order_mut(order) {
+            None => found.push((Rule::UnknownThing, format!("{name} was not paid, unknown"))),
+            Some(order) => {
+                found.extend(under_way(order, attempt, &name));
+                order.changed_at = at;
+                if order.life.is_live() {
+                    order.life = Life::Held;
+                }
+            }
+        }
+        self.add(found);
+    }
+
+    pub(super) fn paid(&mut self, order: OrderRef, attempt: Attempt, at: UnixMillis) {
+        self.instant(at);
+        let name = order_name(order.event, order.number.0);
+        let mut found = Vec::new();
+        match self.order_mut(order) {
+            None => found.push((Rule::SaleWithoutOrder, format!("{name} was paid, unknown"))),
+            Some(order) if !order.life.is_live() => {
+                found.push((Rule::SaleWithoutOrder, format!("{name} was paid after it ended")));
+            }
+            Some(order) => {
+                found.extend(under_way(order, attempt, &name));
+                order.life = Life::Paid;
+                order.was_paid = true;
+                order.changed_at = at;
+            }
+        }
+        self.add(found);
+    }
+
+    pub(super) fn order_ended(&mut self, order: OrderRef, reason: EndReason, at: UnixMillis) {
+        self.instant(at);
+        let number = order.number.0;
+        let name = order_name(order.event, number);
+        let mut found = Vec::new();
+        let known = self.events.get_mut(order.event.position());
+        let Some(event) = known.filter(|event| event.orders.contains_key(&number)) else {
+            found.push((Rule::UnknownThing, format!("{name} ended, unknown")));
+            return self.add(found);
+        };
+        found.extend(end(event, number, reason, at, &name));
+        self.add(found);
+    }
+
+    fn order_mut(&mut self, order: OrderRef) -> Option<&mut OrderModel> {
+        self.events.get_mut(order.event.position())?.orders.get_mut(&order.number.0)
+    }
+
+    /// The key of a new order: it must not have made another one within a day (R14).
+    fn key_used(
+        &mut self,
+        key: (u32, u128),
+        order: OrderRef,
+        at: UnixMillis,
+    ) -> Option<(Rule, String)> {
+        while let Some(&(since, old)) = self.keys_by_age.front() {
+            if since.plus(KEY_KEPT_MS) > at {
+                break;
+            }
+            self.keys_by_age.pop_front();
+            if self.keys.get(&old).is_some_and(|&(.., again)| again == since) {
+                self.keys.remove(&old);
+            }
+        }
+        self.keys_by_age.push_back((at, key));
+        let (event, number, since) = self.keys.insert(key, (order.event, order.number.0, at))?;
+        // A hold that met the cancelling of its event was withdrawn, and its key with it.
+        let withdrawn = self
+            .events
+            .get(event.position())
+            .and_then(|event| event.orders.get(&number))
+            .is_some_and(|order| order.life == Life::Ended(EndReason::EventCancelled));
+        let remembered = at.plus(RACE_MS) < since.plus(KEY_KEPT_MS);
+        (remembered && !withdrawn).then(|| {
+            let text = format!(
+                "{} was made under the idempotency key of {}",
+                order_name(order.event, order.number.0),
+                order_name(event, number)
+            );
+            (Rule::Idempotency, text)
+        })
+    }
+
+    pub(super) fn add(&mut self, found: Vec<(Rule, String)>) {
+        for (rule, text) in found {
+            self.find(rule, text);
+        }
+    }
+}
+
+fn under_way(order: &OrderModel, attempt: Attempt, name: &str) -> Option<(Rule, String)> {
+    if order.life != Life::Paying {
+        let life = order.life.name();
+        let text = format!("a payment of {name} ended, but it is {life}: none was started");
+        return Some((Rule::OrderOfLife, text));
+    }
+    (order.last_attempt != attempt.0).then(|| {
+        let text = format!(
+            "attempt {attempt} to pay {name} ended while attempt {} was under way",
+            order.last_attempt
+        );
+        (Rule::OrderOfLife, text)
+    })
+}
+
+/// Whether a sale window of the past, replaced a moment before, was open.
+fn was_open(event: &EventModel, at: UnixMillis) -> bool {
+    event
+        .past_windows
+        .iter()
+        .any(|(window, until)| window.is_open(at) && at <= until.plus(RACE_MS))
+}
+
+/// Holds on a called-off event are a race only for a moment.
+fn sale_window(event: &EventModel, held: &Held, name: &str) -> Option<(Rule, String)> {
+    let cancelled_at = event.cancelled_at?;
+    (cancelled_at.plus(RACE_MS) < held.at)
+        .then(|| (Rule::NotOnSale, format!("{name} was made after its event was called off")))
+}
+
+/// How many, until when, and how many for one user.
+fn limits(event: &mut EventModel, held: &Held, name: &str) -> Vec<(Rule, String)> {
+    let mut found = Vec::new();
+    let expected = match &held.claim {
+        Claim::Seats(seats) => {
+            let max = usize::from(event.rules.seats_per_reservation);
+            if seats.is_empty() || seats.len() > max {
+                let text = format!("{name} has {} seats, allowed are 1 to {max}", seats.len());
+                found.push((Rule::Limit, text));
+            }
+            Some(held.at.plus(event.rules.hold_ttl_ms))
+        }
+        Claim::Tickets(lines) => {
+            if lines.is_empty() || lines.iter().any(|line| line.quantity == 0) {
+                found.push((Rule::Limit, format!("{name} claims no tickets")));
+            }
+            None
+        }
+    };
+    if held.expires_at != expected {
+        let text = format!("the deadline of {name} is not what its event's rules say");
+        found.push((Rule::Deadline, text));
+    }
+    let quantity = ClaimModel::of(&held.claim).quantity();
+    let of_user = event.by_user.entry(held.user.0).or_default();
+    *of_user += quantity;
+    if event.rules.seats_per_user.is_some_and(|max| *of_user > u64::from(max)) {
+        let text = format!("{name} makes {of_user} for user {}, above the cap", held.user);
+        found.push((Rule::Limit, text));
+    }
+    found
+}
+
+fn take_seats(
+    event: &mut EventModel,
+    seats: &[usize],
+    number: u32,
+    name: &str,
+) -> Vec<(Rule, String)> {
+    let mut found = Vec::new();
+    if seats.windows(2).any(|pair| pair[0] >= pair[1]) {
+        found.push((Rule::Malformed, format!("the seats of {name} are not distinct and ascending")));
+    }
+    for &seat in seats {
+        let rule = match seat < event.seats.len() {
+            true => Rule::TwoOwners,
+            false => Rule::UnknownThing,
+        };
+        if let Err(why) = event.take(seat, Seat::Owned(number)) {
+            found.push((rule, format!("{name} takes a seat, but {why}")));
+        }
+    }
+    found
+}
+
+fn take_tickets(event: &mut EventModel, claim: &ClaimModel, name: &str) -> Vec<(Rule, String)> {
+    let ClaimModel::Tickets(lines) = claim else { return Vec::new() };
+    let mut found = Vec::new();
+    if lines.windows(2).any(|pair| pair[0].ticket_type >= pair[1].ticket_type) {
+        let text = format!("the ticket types of {name} are not distinct and ascending");
+        found.push((Rule::Malformed, text));
+    }
+    for line in lines {
+        let Some(ticket) = event.tickets.get_mut(line.ticket_type.position()) else {
+            let text = format!("{name} names ticket type {}, unknown", line.ticket_type);
+            found.push((Rule::UnknownThing, text));
+            continue;
+        };
+        ticket.in_orders += u64::from(line.quantity);
+        if ticket.in_orders > ticket.for_sale {
+            let text = format!(
+                "{name} oversells ticket type {} ({}): {} of {}",
+                line.ticket_type, ticket.name, ticket.in_orders, ticket.for_sale
+            );
+            found.push((Rule::Stock, text));
+        }
+        if line.unit_price != ticket.price {
+            let text = format!(
+                "{name} pays {} for ticket type {}, which costs {}",
+                line.unit_price, line.ticket_type, ticket.price
+            );
+            found.push((Rule::Stock, text));
+        }
+    }
+    found
+}
+
+fn end(
+    event: &mut EventModel,
+    number: u32,
+    reason: EndReason,
+    at: UnixMillis,
+    name: &str,
+) -> Vec<(Rule, String)> {
+    let mut found = Vec::new();
+    let cancelled = event.cancelled_at.is_some();
+    let Some(order) = event.orders.get_mut(&number) else { return found };
+    match order.life {
+        Life::Ended(_) => {
+            found.push((Rule::OrderOfLife, format!("{name} ended twice")));
+            return found;
+        }
+        Life::Paying => {
+            found.push((Rule::OrderOfLife, format!("{name} ended while it was being paid")));
+        }
+        Life::Held | Life::Paid => {}
+    }
+    if reason == EndReason::Expired {
+        if order.life == Life::Paid {
+            found.push((Rule::OrderOfLife, format!("{name} expired although it is paid")));
+        }
+        match order.expires_at {
+            None => found.push((Rule::Deadline, format!("{name} expired but has no deadline"))),
+            Some(deadline) if at < deadline => {
+                let early_ms = deadline.0 - at.0;
+                let text = format!("{name} expired {early_ms} ms before its deadline");
+                found.push((Rule::Deadline, text));
+            }
+            Some(_) => {}
+        }
+    }
+    if reason == EndReason::EventCancelled && !cancelled {
+        let text = format!("{name} ended with its event, which was not called off");
+        found.push((Rule::OrderOfLife, text));
+    }
+    if order.after_cancel && reason != EndReason::EventCancelled {
+        let text = format!("{name} was made on a called-off event and ended for another reason");
+        found.push((Rule::NotOnSale, text));
+    }
+    order.life = Life::Ended(reason);
+    order.changed_at = at;
+    let (slot, user, quantity) = (order.slot, order.user, order.claim.quantity());
+    let claim = std::mem::replace(&mut order.claim, ClaimModel::Tickets(Vec::new()));
+    if event.slots.get(&slot) == Some(&number) {
+        event.slots.remove(&slot);
+    }
+    if let Some(of_user) = event.by_user.get_mut(&user) {
+        *of_user = of_user.saturating_sub(quantity);
+    }
+    match claim {
+        ClaimModel::Seats(seats) => {
+            for seat in seats {
+                if let Err(why) = event.give_back(seat, Seat::Owned(number)) {
+                    found.push((Rule::NotTheOwner, format!("{name} gives back a seat, but {why}")));
+                }
+            }
+        }
+        ClaimModel::Tickets(lines) => {
+            for line in lines {
+                if let Some(ticket) = event.tickets.get_mut(line.ticket_type.position()) {
+                    let left = ticket.in_orders.saturating_sub(line.quantity.into());
+                    ticket.in_orders = left;
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Holds that no sale window explains, once it is known that none will.
+pub(super) fn not_on_sale(event: EventIndex, number: u32) -> (Rule, String) {
+    let name = order_name(event, number);
+    (Rule::NotOnSale, format!("{name} was made outside the sale window"))
+}

@@ -1,0 +1,272 @@
+//! Random histories. Properties, after every command:
+//!
+//! - the records fold without a contradiction: no prefix gives a seat two owners, no order is paid
+//!   or ended twice, stock never goes below zero;
+//! - live memory says what the fold says, before and after a restart at any point;
+//! - a refused command logs nothing.
+
+use proptest::prelude::*;
+use tiketi_engine::engine::{PaymentIntent, PaymentOutcome};
+use tiketi_engine::ids::{Attempt, EventIndex, ReservationId, SeatIndex, UnixMillis};
+use tiketi_engine::record::{Claim, PaymentMethod};
+use tiketi_engine::state::OrderState;
+
+use crate::house::{Hall, House, OPENS, SMALL, details, durable};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Hold {
+        event: u32,
+        user: usize,
+        seats: Vec<u32>,
+    },
+    Best {
+        event: u32,
+        user: usize,
+        count: usize,
+    },
+    Tickets {
+        event: u32,
+        user: usize,
+        quantity: u32,
+    },
+    Pay {
+        order: usize,
+    },
+    Finish {
+        order: usize,
+        captured: bool,
+    },
+    Cancel {
+        order: usize,
+        by_owner: bool,
+    },
+    Wait {
+        ms: u64,
+    },
+    Expire {
+        max: usize,
+    },
+    Block {
+        event: u32,
+        seats: Vec<u32>,
+    },
+    Unblock {
+        event: u32,
+        seats: Vec<u32>,
+    },
+    Edit {
+        event: u32,
+    },
+    CancelEvent {
+        event: u32,
+    },
+    CloseCancelled,
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let event = 0..3_u32;
+    let user = 0..4_usize;
+    let seats = prop::collection::vec(0..42_u32, 1..5);
+    let order = 0..64_usize;
+    prop_oneof![
+        8 => (event.clone(), user.clone(), seats.clone())
+            .prop_map(|(event, user, seats)| Step::Hold { event, user, seats }),
+        3 => (event.clone(), user.clone(), 1..5_usize)
+            .prop_map(|(event, user, count)| Step::Best { event, user, count }),
+        4 => (event.clone(), user, 1..6_u32)
+            .prop_map(|(event, user, quantity)| Step::Tickets { event, user, quantity }),
+        6 => order.clone().prop_map(|order| Step::Pay { order }),
+        6 => (order.clone(), any::<bool>())
+            .prop_map(|(order, captured)| Step::Finish { order, captured }),
+        4 => (order, any::<bool>()).prop_map(|(order, by_owner)| Step::Cancel { order, by_owner }),
+        4 => (0..400_000_u64).prop_map(|ms| Step::Wait { ms }),
+        4 => (0..5_usize).prop_map(|max| Step::Expire { max }),
+        2 => (event.clone(), seats.clone()).prop_map(|(event, seats)| Step::Block { event, seats }),
+        2 => (event.clone(), seats).prop_map(|(event, seats)| Step::Unblock { event, seats }),
+        1 => event.clone().prop_map(|event| Step::Edit { event }),
+        1 => event.prop_map(|event| Step::CancelEvent { event }),
+        2 => Just(Step::CloseCancelled),
+        2 => Just(Step::Restart),
+    ]
+}
+
+struct History {
+    house: House,
+    now: UnixMillis,
+    orders: Vec<ReservationId>,
+}
+
+impl History {
+    fn order(&self, index: usize) -> Option<ReservationId> {
+        let newest = self.orders.len().checked_sub(1)?;
+        Some(self.orders[newest - index % self.orders.len()])
+    }
+
+    /// Runs a step; whether it changed anything.
+    fn run(&mut self, step: &Step) -> bool {
+        let (engine, now) = (&self.house.engine, self.now);
+        let indices = |seats: &[u32]| -> Vec<SeatIndex> {
+            seats.iter().map(|&seat| SeatIndex(seat)).collect()
+        };
+        match step {
+            Step::Hold { event, user, seats } => {
+                let held = self.house.hold(*event, seats, self.house.asked(*user, now));
+                self.orders
+                    .extend(held.as_ref().ok().map(|hold| hold.reservation));
+                held.is_ok()
+            }
+            Step::Best { event, user, count } => {
+                let asked = self.house.asked(*user, now);
+                let held = engine.hold_best(EventIndex(*event), None, *count, asked);
+                let held = held.map(crate::house::done);
+                if let Ok(hold) = &held {
+                    let Claim::Seats(seats) = &hold.claim else {
+                        panic!("seats")
+                    };
+                    assert_eq!(seats.len(), *count);
+                }
+                self.orders
+                    .extend(held.as_ref().ok().map(|hold| hold.reservation));
+                held.is_ok()
+            }
+            Step::Tickets {
+                event,
+                user,
+                quantity,
+            } => {
+                let held = self
+                    .house
+                    .hold_tickets(*event, *quantity, self.house.asked(*user, now));
+                self.orders
+                    .extend(held.as_ref().ok().map(|hold| hold.reservation));
+                held.is_ok()
+            }
+            Step::Pay { order } => self.order(*order).is_some_and(|order| {
+                let asked = self.house.asked(self.owner(order), now);
+                engine
+                    .begin_payment(order, PaymentMethod::KakaoPay, asked)
+                    .map(durable)
+                    .is_ok()
+            }),
+            Step::Finish { order, captured } => self.order(*order).is_some_and(|order| {
+                let outcome = if *captured {
+                    PaymentOutcome::Captured
+                } else {
+                    PaymentOutcome::Declined
+                };
+                (1..4).any(|attempt| {
+                    let intent = PaymentIntent {
+                        reservation: order,
+                        attempt: Attempt(attempt),
+                    };
+                    engine
+                        .finish_payment(intent, outcome, now)
+                        .map(durable)
+                        .is_ok()
+                })
+            }),
+            Step::Cancel { order, by_owner } => self.order(*order).is_some_and(|order| {
+                let by = by_owner.then(|| self.house.users[self.owner(order)].index);
+                engine.cancel_order(order, by, now).map(durable).is_ok()
+            }),
+            Step::Wait { ms } => {
+                self.now = now.plus(*ms);
+                false
+            }
+            Step::Expire { max } => engine.expire(now, *max).unwrap() > 0,
+            Step::Block { event, seats } => {
+                let seats = indices(seats);
+                engine
+                    .block_seats(EventIndex(*event), &seats, "시야".into(), now)
+                    .map(durable)
+                    .is_ok()
+            }
+            Step::Unblock { event, seats } => engine
+                .unblock_seats(EventIndex(*event), &indices(seats), now)
+                .map(durable)
+                .is_ok(),
+            Step::Edit { event } => {
+                let edit = tiketi_engine::command::EditEvent {
+                    event: EventIndex(*event),
+                    details: details(),
+                };
+                engine
+                    .edit_event(edit.check().unwrap(), now)
+                    .map(durable)
+                    .is_ok()
+            }
+            Step::CancelEvent { event } => engine
+                .cancel_event(EventIndex(*event), now)
+                .map(durable)
+                .is_ok(),
+            Step::CloseCancelled => engine.close_cancelled(now) > 0,
+            Step::Restart => {
+                self.house.restart();
+                false
+            }
+        }
+    }
+
+    fn owner(&self, order: ReservationId) -> usize {
+        self.house.fold.order(order).unwrap().1.user.position()
+    }
+}
+
+fn run(steps: &[Step]) {
+    let capped = Hall {
+        seats_per_user: Some(5),
+        ..SMALL
+    };
+    let wide = Hall {
+        rows: 2,
+        seats_per_row: 70,
+        ..SMALL
+    };
+    let house = House::new(&[SMALL, capped, wide], 4);
+    let mut history = History {
+        house,
+        now: OPENS,
+        orders: Vec::new(),
+    };
+    for step in steps {
+        let before = history.house.fold.lsn();
+        let changed = history.run(step);
+        history.house.assert_agreement();
+        let logged = history.house.fold.lsn() > before;
+        assert_eq!(changed, logged, "{step:?}");
+    }
+    settle(&mut history);
+}
+
+/// However a history went: once payments are answered and time has passed, nothing is held but what
+/// was paid and tickets, which do not expire.
+fn settle(history: &mut History) {
+    for index in 0..history.orders.len() {
+        history.run(&Step::Finish {
+            order: index,
+            captured: false,
+        });
+    }
+    history.now = history.now.plus(10 * crate::house::TTL_MS);
+    while history.house.engine.expire(history.now, 7).unwrap() > 0 {}
+    while history.house.engine.close_cancelled(history.now) > 0 {}
+    history.house.assert_agreement();
+    assert_eq!(history.house.engine.deadlines_watched(), 0);
+    for event in history.house.fold.events() {
+        for (_, order) in event.orders().filter(|(_, order)| order.is_live()) {
+            assert!(!event.cancelled);
+            assert!(order.state == OrderState::Paid || matches!(order.claim, Claim::Tickets(_)));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn live_memory_is_the_fold_of_the_log(steps in prop::collection::vec(step(), 1..60)) {
+        run(&steps);
+    }
+}

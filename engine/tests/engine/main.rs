@@ -1,0 +1,9 @@
+//! The engine from outside: random histories against the fold, and real threads against each other.
+
+#![allow(clippy::unwrap_used)]
+
+mod booking;
+mod dependencies;
+mod histories;
+mod house;
+mod storms;
