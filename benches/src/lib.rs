@@ -1,15 +1,19 @@
 //! What the benches share: a small installation to book in.
 
 use tiketi_engine::command::{NewEvent, NewLayout, NewUser};
-use tiketi_engine::engine::Engine;
-use tiketi_engine::ids::{EventIndex, UnixMillis, UserId};
-use tiketi_engine::journal::Journal;
+use tiketi_engine::engine::{Engine, Hold, Once};
+use tiketi_engine::error::{CommandError, HoldRefusal};
+use tiketi_engine::ids::{EventIndex, Lsn, UnixMillis, UserIndex};
+use tiketi_engine::journal::{Journal, Pending};
 use tiketi_engine::record::{EventDetails, EventRules, Role, Section};
 
 /// An instant at which everything of [`stock`] is on sale.
 pub const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
-/// Fills an engine with events of `rows` rows of `seats_per_row` seats and with users.
+/// Rows of the benches' halls have this many seats.
+pub const SEATS_PER_ROW: u32 = 50;
+
+/// Fills an engine with `events` halls of `rows` rows and with `users` users.
 ///
 /// # Errors
 /// The engine refuses one of them.
@@ -17,18 +21,14 @@ pub fn stock<J: Journal>(
     engine: &Engine<J>,
     events: u32,
     rows: u32,
-    seats_per_row: u32,
     users: u32,
-) -> anyhow::Result<(Vec<EventIndex>, Vec<UserId>)> {
-    let section =
-        Section { name: "A".into(), rows, seats_per_row, price: 100_000, start_row: 1 };
+) -> anyhow::Result<Vec<UserIndex>> {
     let layout = NewLayout {
-        name: format!("hall of {rows} x {seats_per_row}"),
+        name: format!("{rows} rows"),
         description: None,
-        sections: vec![section],
+        sections: sections(rows),
     };
-    let layout = *inner(&engine.create_layout(layout.check()?, NOW)?);
-    let mut made = (Vec::new(), Vec::new());
+    let layout = undurable(engine.create_layout(layout.check()?, NOW)?);
     for number in 0..events {
         let new = NewEvent {
             details: details(number),
@@ -41,18 +41,67 @@ pub fn stock<J: Journal>(
             },
             created_by: None,
         };
-        made.0.push(*inner(&engine.create_event(new.check()?, NOW)?));
+        let event = undurable(engine.create_event(new.check()?, NOW)?);
+        anyhow::ensure!(event == EventIndex(number), "the engine was not empty");
     }
-    for number in 0..users {
-        let new = NewUser {
-            email: format!("buyer{number}@example.com"),
-            password_hash: "none".into(),
-            name: format!("buyer {number}"),
-            phone: None,
-            role: Role::User,
-            tag: u64::from(number),
-        };
-        made.1.push(*inner(&engine.register_user(new.check()?, NOW)?));
+    (0..users)
+        .map(|number| {
+            let new = NewUser {
+                email: format!("buyer{number}@example.com"),
+                password_hash: "none".into(),
+                name: format!("buyer {number}"),
+                phone: None,
+                role: Role::User,
+                tag: u64::from(number),
+            };
+            Ok(undurable(engine.register_user(new.check()?, NOW)?).index)
+        })
+        .collect()
+}
+
+/// Up to 1,000 rows a section.
+fn sections(rows: u32) -> Vec<Section> {
+    (0..rows.div_ceil(1_000))
+        .map(|number| Section {
+            name: format!("S{number}"),
+            rows: (rows - number * 1_000).min(1_000),
+            seats_per_row: SEATS_PER_ROW,
+            price: 100_000,
+            start_row: 1 + number * 1_000,
+        })
+        .collect()
+}
+
+fn details(number: u32) -> EventDetails {
+    EventDetails {
+        title: format!("Concert {number}"),
+        description: None,
+        venue: "Hall".into(),
+        address: None,
+        artist_name: None,
+        poster_image_url: None,
+        event_at: NOW.plus(90_000_000_000),
+        sale_starts_at: UnixMillis(0),
+        sale_ends_at: NOW.plus(80_000_000_000),
     }
-    Ok(made)
+}
+
+/// The answer without waiting for the disk: for what a bench only prepares or counts.
+pub fn undurable<T>(pending: Pending<T>) -> T {
+    pending.acknowledge(Lsn(u64::MAX))
+}
+
+/// A hold that was made, with its position.
+///
+/// # Errors
+/// What the engine says; a repeated command, which no bench makes.
+pub fn made(
+    held: Result<Pending<Once<Hold>>, CommandError<HoldRefusal>>,
+) -> anyhow::Result<(Hold, Lsn)> {
+    let held = held?;
+    let lsn = held.lsn();
+    match undurable(held) {
+        Once::Done(hold) => Ok((hold, lsn)),
+        Once::Repeated(id) => anyhow::bail!("repeated {id:?}"),
+    }
 }

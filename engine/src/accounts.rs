@@ -27,10 +27,7 @@ struct Account {
 
 impl Accounts {
     pub(crate) fn new() -> Accounts {
-        Accounts {
-            accounts: AppendVec::new(),
-            by_email: Mutex::new(HashMap::new()),
-        }
+        Accounts { accounts: AppendVec::new(), by_email: Mutex::new(HashMap::new()) }
     }
 
     /// Makes an account visible, after its record.
@@ -43,10 +40,7 @@ impl Accounts {
     /// Changes what an existing account may do, after the record.
     pub(crate) fn set_role(&self, user: UserIndex, role: Role) {
         // ORDERING: Release publishes the tag to the Acquire in `role_of`.
-        self.accounts
-            .at(user.0)
-            .role
-            .store(role_byte(role), Ordering::Release);
+        self.accounts.at(user.0).role.store(role_byte(role), Ordering::Release);
     }
 
     /// What a user may do, or `None` where there is no such account.

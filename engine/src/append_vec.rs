@@ -16,9 +16,7 @@ const BUCKETS: usize = 33 - FIRST_BUCKET.ilog2() as usize;
 
 impl<T: Default> AppendVec<T> {
     pub(crate) fn new() -> Self {
-        AppendVec {
-            buckets: [const { OnceLock::new() }; BUCKETS],
-        }
+        AppendVec { buckets: [const { OnceLock::new() }; BUCKETS] }
     }
 
     /// The item, or `None` where its bucket was never asked for with [`AppendVec::at`].
@@ -40,10 +38,7 @@ impl<T: Default> AppendVec<T> {
 fn locate(index: u32) -> (usize, usize) {
     let shifted = u64::from(index) + FIRST_BUCKET;
     let bucket = shifted.ilog2() - FIRST_BUCKET.ilog2();
-    (
-        bucket as usize,
-        (shifted - (FIRST_BUCKET << bucket)) as usize,
-    )
+    (bucket as usize, (shifted - (FIRST_BUCKET << bucket)) as usize)
 }
 
 #[cfg(test)]

@@ -37,9 +37,8 @@ impl WantedSeats {
         if seats.is_empty() {
             return Err(HoldRefusal::Empty);
         }
-        let mut list = SeatList::from_slice(seats).ok_or(HoldRefusal::TooManySeats {
-            max: SEATS_PER_HOLD_MAX,
-        })?;
+        let mut list = SeatList::from_slice(seats)
+            .ok_or(HoldRefusal::TooManySeats { max: SEATS_PER_HOLD_MAX })?;
         list.sort_unstable();
         match list.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(pair) => Err(HoldRefusal::RepeatedSeat(pair[0])),
@@ -75,9 +74,7 @@ impl WantedTickets {
         match sums.len() {
             0 => Err(HoldRefusal::Empty),
             1..=LINES_PER_ORDER_MAX => Ok(WantedTickets(sums.into_iter().collect())),
-            _ => Err(HoldRefusal::TooManySeats {
-                max: LINES_PER_ORDER_MAX,
-            }),
+            _ => Err(HoldRefusal::TooManySeats { max: LINES_PER_ORDER_MAX }),
         }
     }
 
@@ -137,43 +134,18 @@ impl NewLayout {
     /// The first field that breaks its rule.
     pub fn check(self) -> Result<Checked<NewLayout>, InvalidField> {
         text("name", &self.name, 1, NAME_CHARS_MAX)?;
-        optional_text(
-            "description",
-            self.description.as_deref(),
-            DESCRIPTION_CHARS_MAX,
-        )?;
-        number(
-            "sections",
-            self.sections.len() as u64,
-            1,
-            SECTIONS_PER_LAYOUT_MAX as u64,
-        )?;
+        optional_text("description", self.description.as_deref(), DESCRIPTION_CHARS_MAX)?;
+        number("sections", self.sections.len() as u64, 1, SECTIONS_PER_LAYOUT_MAX as u64)?;
         let mut total = 0;
         for (position, section) in self.sections.iter().enumerate() {
             text("sections.name", &section.name, 1, SECTION_NAME_CHARS_MAX)?;
-            number(
-                "sections.rows",
-                section.rows.into(),
-                1,
-                ROWS_PER_SECTION_MAX.into(),
-            )?;
+            number("sections.rows", section.rows.into(), 1, ROWS_PER_SECTION_MAX.into())?;
             let seats = section.seats_per_row.into();
             number("sections.seatsPerRow", seats, 1, SEATS_PER_ROW_MAX.into())?;
             number("sections.price", section.price.into(), 0, PRICE_MAX.into())?;
-            number(
-                "sections.startRow",
-                section.start_row.into(),
-                0,
-                ROW_NUMBER_MAX.into(),
-            )?;
-            if self.sections[..position]
-                .iter()
-                .any(|other| other.name == section.name)
-            {
-                return Err(InvalidField::new(
-                    "sections.name",
-                    "must be unique in the layout",
-                ));
+            number("sections.startRow", section.start_row.into(), 0, ROW_NUMBER_MAX.into())?;
+            if self.sections[..position].iter().any(|other| other.name == section.name) {
+                return Err(InvalidField::new("sections.name", "must be unique in the layout"));
             }
             total += u64::from(section.rows) * u64::from(section.seats_per_row);
         }
@@ -208,19 +180,9 @@ impl NewEvent {
         number("ticketTypes", types, 0, TICKET_TYPES_PER_EVENT_MAX as u64)?;
         for ticket_type in &self.ticket_types {
             text("ticketTypes.name", &ticket_type.name, 1, NAME_CHARS_MAX)?;
-            number(
-                "ticketTypes.price",
-                ticket_type.price.into(),
-                0,
-                PRICE_MAX.into(),
-            )?;
+            number("ticketTypes.price", ticket_type.price.into(), 0, PRICE_MAX.into())?;
             let total = ticket_type.total_quantity;
-            number(
-                "ticketTypes.totalQuantity",
-                total.into(),
-                0,
-                TICKETS_PER_TYPE_MAX.into(),
-            )?;
+            number("ticketTypes.totalQuantity", total.into(), 0, TICKETS_PER_TYPE_MAX.into())?;
             number(
                 "ticketTypes.soldElsewhere",
                 ticket_type.sold_elsewhere.into(),
@@ -228,27 +190,13 @@ impl NewEvent {
                 total.into(),
             )?;
             let description = ticket_type.description.as_deref();
-            optional_text(
-                "ticketTypes.description",
-                description,
-                DESCRIPTION_CHARS_MAX,
-            )?;
+            optional_text("ticketTypes.description", description, DESCRIPTION_CHARS_MAX)?;
         }
         let rules = &self.rules;
         let seats = rules.seats_per_reservation.into();
         number("maxSeats", seats, 1, SEATS_PER_HOLD_MAX as u64)?;
-        number(
-            "holdTtl",
-            rules.hold_ttl_ms,
-            HOLD_TTL_MS_MIN,
-            HOLD_TTL_MS_MAX,
-        )?;
-        number(
-            "maxPerUser",
-            rules.seats_per_user.unwrap_or(1).into(),
-            1,
-            u32::MAX.into(),
-        )?;
+        number("holdTtl", rules.hold_ttl_ms, HOLD_TTL_MS_MIN, HOLD_TTL_MS_MAX)?;
+        number("maxPerUser", rules.seats_per_user.unwrap_or(1).into(), 1, u32::MAX.into())?;
         Ok(Checked(self))
     }
 }
@@ -292,23 +240,12 @@ impl<T> Checked<T> {
 fn check_details(details: &EventDetails) -> Result<(), InvalidField> {
     text("title", &details.title, 1, TEXT_CHARS_MAX)?;
     text("venue", &details.venue, 1, TEXT_CHARS_MAX)?;
-    optional_text(
-        "description",
-        details.description.as_deref(),
-        DESCRIPTION_CHARS_MAX,
-    )?;
+    optional_text("description", details.description.as_deref(), DESCRIPTION_CHARS_MAX)?;
     optional_text("address", details.address.as_deref(), TEXT_CHARS_MAX)?;
     optional_text("artistName", details.artist_name.as_deref(), TEXT_CHARS_MAX)?;
-    optional_text(
-        "posterImageUrl",
-        details.poster_image_url.as_deref(),
-        DESCRIPTION_CHARS_MAX,
-    )?;
+    optional_text("posterImageUrl", details.poster_image_url.as_deref(), DESCRIPTION_CHARS_MAX)?;
     if details.sale_starts_at >= details.sale_ends_at {
-        return Err(InvalidField::new(
-            "saleEndDate",
-            "must be after saleStartDate",
-        ));
+        return Err(InvalidField::new("saleEndDate", "must be after saleStartDate"));
     }
     Ok(())
 }
@@ -337,10 +274,7 @@ fn optional_text(
 ) -> Result<(), InvalidField> {
     let value = value.unwrap_or_default();
     if value.chars().count() > max_chars {
-        return Err(InvalidField::new(
-            field,
-            format!("must have at most {max_chars} characters"),
-        ));
+        return Err(InvalidField::new(field, format!("must have at most {max_chars} characters")));
     }
     no_control_characters(field, value)
 }
@@ -356,10 +290,7 @@ fn no_control_characters(field: &'static str, value: &str) -> Result<(), Invalid
 fn number(field: &'static str, value: u64, min: u64, max: u64) -> Result<(), InvalidField> {
     match (min..=max).contains(&value) {
         true => Ok(()),
-        false => Err(InvalidField::new(
-            field,
-            format!("must be from {min} to {max}"),
-        )),
+        false => Err(InvalidField::new(field, format!("must be from {min} to {max}"))),
     }
 }
 
@@ -373,15 +304,9 @@ mod tests {
             let list: Vec<SeatIndex> = list.iter().map(|&seat| SeatIndex(seat)).collect();
             WantedSeats::new(&list).map(|wanted| wanted.seats().to_vec())
         };
-        assert_eq!(
-            seats(&[3, 1, 2]),
-            Ok(vec![SeatIndex(1), SeatIndex(2), SeatIndex(3)])
-        );
+        assert_eq!(seats(&[3, 1, 2]), Ok(vec![SeatIndex(1), SeatIndex(2), SeatIndex(3)]));
         assert_eq!(seats(&[]), Err(HoldRefusal::Empty));
-        assert_eq!(
-            seats(&[1, 2, 1]),
-            Err(HoldRefusal::RepeatedSeat(SeatIndex(1)))
-        );
+        assert_eq!(seats(&[1, 2, 1]), Err(HoldRefusal::RepeatedSeat(SeatIndex(1))));
         assert_eq!(seats(&[0; 9]), Err(HoldRefusal::TooManySeats { max: 8 }));
     }
 
@@ -395,10 +320,7 @@ mod tests {
         assert_eq!(lines(&[(b, 1), (a, 2), (b, 3)]), Ok(vec![(a, 2), (b, 4)]));
         assert_eq!(lines(&[]), Err(HoldRefusal::Empty));
         assert_eq!(lines(&[(a, 0)]), Err(HoldRefusal::BadQuantity(a)));
-        assert_eq!(
-            lines(&[(a, u32::MAX), (a, u32::MAX)]),
-            Err(HoldRefusal::BadQuantity(a))
-        );
+        assert_eq!(lines(&[(a, u32::MAX), (a, u32::MAX)]), Err(HoldRefusal::BadQuantity(a)));
     }
 
     #[test]
@@ -411,25 +333,15 @@ mod tests {
             start_row: 1,
         };
         let layout = |sections: Vec<Section>| {
-            NewLayout {
-                name: "hall".into(),
-                description: None,
-                sections,
-            }
-            .check()
-            .map(|_| ())
-            .map_err(|invalid| invalid.field)
+            NewLayout { name: "hall".into(), description: None, sections }
+                .check()
+                .map(|_| ())
+                .map_err(|invalid| invalid.field)
         };
         assert_eq!(layout(vec![section(3, 10)]), Ok(()));
         assert_eq!(layout(vec![]), Err("sections"));
         assert_eq!(layout(vec![section(0, 10)]), Err("sections.rows"));
-        assert_eq!(
-            layout(vec![section(1, u32::MAX)]),
-            Err("sections.seatsPerRow")
-        );
-        assert_eq!(
-            layout(vec![section(3, 10), section(3, 10)]),
-            Err("sections.name")
-        );
+        assert_eq!(layout(vec![section(1, u32::MAX)]), Err("sections.seatsPerRow"));
+        assert_eq!(layout(vec![section(3, 10), section(3, 10)]), Err("sections.name"));
     }
 }

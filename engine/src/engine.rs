@@ -113,14 +113,7 @@ impl<J: Journal> Engine<J> {
         new: Checked<NewUser>,
         now: UnixMillis,
     ) -> Result<Pending<UserId>, CommandError<AccountRefusal>> {
-        let NewUser {
-            email,
-            password_hash,
-            name,
-            phone,
-            role,
-            tag,
-        } = new.into_inner();
+        let NewUser { email, password_hash, name, phone, role, tag } = new.into_inner();
         let mut by_email = self.accounts.by_email.lock();
         if by_email.contains_key(email.as_str()) {
             return Err(AccountRefusal::EmailTaken.into());
@@ -131,23 +124,10 @@ impl<J: Journal> Engine<J> {
         }
         let permit = self.journal.reserve(Purpose::NewWork)?;
         // From here it must succeed.
-        let user = UserId {
-            index: UserIndex(index),
-            tag,
-        };
+        let user = UserId { index: UserIndex(index), tag };
         let key = email.clone().into_boxed_str();
-        let record = UserRegistered {
-            user,
-            email,
-            password_hash,
-            name,
-            phone,
-            role,
-            at: now,
-        };
-        let lsn = self
-            .journal
-            .append(permit, &Record::UserRegistered(Box::new(record)));
+        let record = UserRegistered { user, email, password_hash, name, phone, role, at: now };
+        let lsn = self.journal.append(permit, &Record::UserRegistered(Box::new(record)));
         self.accounts.publish(user, role);
         by_email.insert(key, user.index);
         Ok(Pending::new(user, lsn))
@@ -169,14 +149,7 @@ impl<J: Journal> Engine<J> {
         }
         let permit = self.journal.reserve(Purpose::Completion)?;
         // From here it must succeed.
-        let lsn = self.journal.append(
-            permit,
-            &Record::UserRoleChanged {
-                user,
-                role,
-                at: now,
-            },
-        );
+        let lsn = self.journal.append(permit, &Record::UserRoleChanged { user, role, at: now });
         self.accounts.set_role(user, role);
         Ok(Pending::new((), lsn))
     }

@@ -43,10 +43,7 @@ pub struct InvalidField {
 impl InvalidField {
     /// A field and its rule.
     pub fn new(field: &'static str, rule: impl Into<String>) -> InvalidField {
-        InvalidField {
-            field,
-            rule: rule.into(),
-        }
+        InvalidField { field, rule: rule.into() }
     }
 }
 

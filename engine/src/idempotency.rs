@@ -51,20 +51,12 @@ impl IdempotencyKeys {
             Entry::Occupied(known) => {
                 let known = *known.get();
                 let same = known.content == key.content;
-                Ok(Err(if same {
-                    Known::Same(known)
-                } else {
-                    Known::Reused
-                }))
+                Ok(Err(if same { Known::Same(known) } else { Known::Reused }))
             }
             Entry::Vacant(vacant) => {
                 let done = command()?;
                 let (reservation, lsn) = remember(&done);
-                vacant.insert(Remembered {
-                    content: key.content,
-                    reservation,
-                    lsn,
-                });
+                vacant.insert(Remembered { content: key.content, reservation, lsn });
                 self.by_age.lock().push_back((at, name));
                 Ok(Ok(done))
             }
@@ -80,10 +72,7 @@ impl IdempotencyKeys {
     /// Forgets keys older than a day.
     pub(crate) fn forget_old(&self, now: UnixMillis) {
         let mut by_age = self.by_age.lock();
-        while by_age
-            .front()
-            .is_some_and(|(at, _)| at.plus(IDEMPOTENCY_KEPT_MS) <= now)
-        {
+        while by_age.front().is_some_and(|(at, _)| at.plus(IDEMPOTENCY_KEPT_MS) <= now) {
             if let Some((_, name)) = by_age.pop_front() {
                 self.by_key.remove(&name);
             }

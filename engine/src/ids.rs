@@ -237,13 +237,8 @@ fn encode_user(user: UserId) -> u128 {
 
 fn decode_user(bytes: [u8; 16]) -> UserId {
     let index = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    let tag = [
-        bytes[4], bytes[5], bytes[7], bytes[9], bytes[10], bytes[11], bytes[12], bytes[13],
-    ];
-    UserId {
-        index: UserIndex(index),
-        tag: u64::from_be_bytes(tag),
-    }
+    let tag = [bytes[4], bytes[5], bytes[7], bytes[9], bytes[10], bytes[11], bytes[12], bytes[13]];
+    UserId { index: UserIndex(index), tag: u64::from_be_bytes(tag) }
 }
 
 /// The public number of a reservation, such as `TK1795196714996ROJ1Q`.
@@ -274,10 +269,7 @@ mod tests {
 
     #[test]
     fn external_ids_decode_to_what_was_encoded() {
-        let user = UserId {
-            index: UserIndex(7),
-            tag: 0x0123_4567_89ab_cdef,
-        };
+        let user = UserId { index: UserIndex(7), tag: 0x0123_4567_89ab_cdef };
         let reservation = ReservationId {
             event: EventIndex(3),
             slot: HoldSlot(u32::MAX),
@@ -299,13 +291,9 @@ mod tests {
     #[test]
     fn foreign_uuids_decode_to_nothing() {
         let event = ExternalId::Event(EventIndex(5)).encode();
-        for foreign in [
-            0,
-            u128::MAX,
-            event | 1,
-            event ^ (1 << 76),
-            0x550e_8400_e29b_41d4_a716_4466_5544_0000,
-        ] {
+        for foreign in
+            [0, u128::MAX, event | 1, event ^ (1 << 76), 0x550e_8400_e29b_41d4_a716_4466_5544_0000]
+        {
             assert_eq!(ExternalId::decode(foreign), None, "{foreign:032x}");
         }
     }
@@ -318,11 +306,7 @@ mod tests {
             let number = reservation_number(at, Lsn(lsn));
             assert_eq!(number.len(), 20);
             assert!(number.starts_with("TK1795196714996"));
-            assert!(
-                number[15..]
-                    .bytes()
-                    .all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
-            );
+            assert!(number[15..].bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase()));
             assert!(seen.insert(number));
         }
     }

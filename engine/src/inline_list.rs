@@ -37,10 +37,7 @@ impl<T: Copy + Default> InlineList<T> {
 
 impl<T: Copy + Default> Default for InlineList<T> {
     fn default() -> Self {
-        InlineList {
-            items: [T::default(); SEATS_PER_HOLD_MAX],
-            len: 0,
-        }
+        InlineList { items: [T::default(); SEATS_PER_HOLD_MAX], len: 0 }
     }
 }
 

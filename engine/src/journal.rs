@@ -85,10 +85,7 @@ impl<T> Pending<T> {
 
     /// Another answer that waits for the same record.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Pending<U> {
-        Pending {
-            value: change(self.value),
-            lsn: self.lsn,
-        }
+        Pending { value: change(self.value), lsn: self.lsn }
     }
 
     /// The answer, once it may leave.
@@ -96,10 +93,7 @@ impl<T> Pending<T> {
     /// # Panics
     /// Where `durable_lsn` does not cover the record: the caller did not wait.
     pub fn acknowledge(self, durable_lsn: Lsn) -> T {
-        assert!(
-            self.lsn <= durable_lsn,
-            "answer taken before its record is durable"
-        );
+        assert!(self.lsn <= durable_lsn, "answer taken before its record is durable");
         self.value
     }
 }
@@ -115,9 +109,7 @@ impl MemoryJournal {
     /// A journal whose next record gets the position after `last`.
     #[must_use]
     pub fn after(last: Lsn) -> Self {
-        MemoryJournal {
-            records: Mutex::new((last, Vec::new())),
-        }
+        MemoryJournal { records: Mutex::new((last, Vec::new())) }
     }
 
     /// The position of the last record; all of them count as durable.

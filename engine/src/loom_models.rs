@@ -8,11 +8,11 @@ use loom::thread;
 
 use crate::ids::{Attempt, HoldSlot, OrderNumber, SeatIndex, UnixMillis, UserIndex};
 use crate::inline_list::InlineList;
-use crate::inventory::bitmap::{SeatBitmap, word_masks};
+use crate::inventory::bitmap::SeatBitmap;
 use crate::inventory::hold_table::{HoldTable, Phase, SlotClaim, SlotOrder};
 use crate::inventory::layout::SeatPlan;
 use crate::inventory::stock::TicketStock;
-use crate::record::{SeatList, Section};
+use crate::record::Section;
 use crate::sync::{AtomicBool, AtomicU32, Ordering, fence};
 
 /// What the models log.
@@ -46,21 +46,14 @@ fn explore(model: impl Fn() + Sync + Send + 'static) {
 
 /// Two rows of forty: two words.
 fn hall() -> (SeatPlan, SeatBitmap) {
-    let section = Section {
-        name: "A".into(),
-        rows: 2,
-        seats_per_row: 40,
-        price: 1,
-        start_row: 1,
-    };
+    let section = Section { name: "A".into(), rows: 2, seats_per_row: 40, price: 1, start_row: 1 };
     let plan = SeatPlan::new(&[section]);
     let bits = SeatBitmap::new(&plan);
     (plan, bits)
 }
 
-fn seats(list: &[u32]) -> SeatList {
-    let list: Vec<SeatIndex> = list.iter().map(|&seat| SeatIndex(seat)).collect();
-    SeatList::from_slice(&list).expect("fits")
+fn seats(list: &[u32]) -> Vec<SeatIndex> {
+    list.iter().map(|&seat| SeatIndex(seat)).collect()
 }
 
 /// Seat 0 has one owner at a time along the log.
@@ -86,14 +79,12 @@ fn one_of_two_overlapping_groups_wins_and_the_other_leaves_nothing() {
                 let hall = Arc::clone(&hall);
                 thread::spawn(move || {
                     let (plan, bits) = &*hall;
-                    bits.take_all(&word_masks(plan, &seats(group))).is_ok()
+                    bits.take_all(plan, &seats(group)).is_ok()
                 })
             })
             .collect();
-        let won: Vec<bool> = threads
-            .into_iter()
-            .map(|thread| thread.join().expect("no panic"))
-            .collect();
+        let won: Vec<bool> =
+            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect();
         assert_eq!(won.iter().filter(|&&won| won).count(), 1);
         let (plan, bits) = &*hall;
         let taken = |seat| bits.is_taken(plan, SeatIndex(seat));
@@ -110,20 +101,20 @@ fn hold_against_give_back(give_back_first: bool) {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
                 let (plan, bits, log) = &*shared;
-                if bits.take_all(&word_masks(plan, &seats(&[0]))).is_ok() {
+                if bits.take_all(plan, &seats(&[0])).is_ok() {
                     log.append(Fact::Held(2));
                 }
             })
         };
         let (plan, bits, log) = &*shared;
-        if bits.take_all(&word_masks(plan, &seats(&[0]))).is_ok() {
+        if bits.take_all(plan, &seats(&[0])).is_ok() {
             log.append(Fact::Held(1));
             if give_back_first {
-                bits.give_back(plan.bit(SeatIndex(0)));
+                bits.give_back_all(plan, &seats(&[0]));
                 log.append(Fact::Ended(1));
             } else {
                 log.append(Fact::Ended(1));
-                bits.give_back(plan.bit(SeatIndex(0)));
+                bits.give_back_all(plan, &seats(&[0]));
             }
         }
         other.join().expect("no panic");
@@ -152,7 +143,7 @@ fn two_holds(log_first: bool) {
             if log_first {
                 log.append(Fact::Held(order));
             }
-            let won = bits.take_all(&word_masks(plan, &seats(&[0]))).is_ok();
+            let won = bits.take_all(plan, &seats(&[0])).is_ok();
             if won && !log_first {
                 log.append(Fact::Held(order));
             }
@@ -256,18 +247,14 @@ fn twin_two_enders_that_look_and_then_act_are_caught() {
 fn capture_against_cancel(log_after_settling: bool) {
     explore(move || {
         let table = HoldTable::new();
-        table
-            .claim(&order(0))
-            .settle_with(Phase::Paying, Attempt(1));
+        table.claim(&order(0)).settle_with(Phase::Paying, Attempt(1));
         let shared = Arc::new((table, Log::default()));
         let capture = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
                 let (table, log) = &*shared;
                 let step = table
-                    .begin(HoldSlot(0), OrderNumber(0), |state| {
-                        state.phase() == Phase::Paying
-                    })
+                    .begin(HoldSlot(0), OrderNumber(0), |state| state.phase() == Phase::Paying)
                     .expect("nobody else may end a payment");
                 if log_after_settling {
                     step.settle(Phase::Paid);
@@ -281,11 +268,7 @@ fn capture_against_cancel(log_after_settling: bool) {
         end(&shared, |phase| phase == Phase::Paid);
         capture.join().expect("no panic");
         let facts = shared.1.facts();
-        assert_eq!(
-            facts.first(),
-            Some(&Fact::Paid(0)),
-            "cancelled before paid: {facts:?}"
-        );
+        assert_eq!(facts.first(), Some(&Fact::Paid(0)), "cancelled before paid: {facts:?}");
     });
 }
 
@@ -332,10 +315,7 @@ fn a_slot_has_one_order_at_a_time() {
         step.settle(Phase::Held);
         let theirs = other.join().expect("no panic");
         assert_ne!(mine, theirs);
-        assert_eq!(
-            table.peek(mine).map(|state| state.order()),
-            Some(OrderNumber(4))
-        );
+        assert_eq!(table.peek(mine).map(|state| state.order()), Some(OrderNumber(4)));
     });
 }
 
@@ -365,17 +345,14 @@ fn hold_against_event_cancel(look_before_publishing: bool) {
             seen
         } else {
             table.claim(&order(0)).settle(Phase::Held);
-            fence(Ordering::SeqCst);
-            cancelled.load(Ordering::Relaxed)
+            cancelled.load(Ordering::SeqCst)
         };
         if called_off && let Ok(step) = table.begin(HoldSlot(0), OrderNumber(0), |_| true) {
             step.release(table);
         }
         canceller.join().expect("no panic");
         let left = table.begin(HoldSlot(0), OrderNumber(0), |_| true);
-        let left = left
-            .map(|step| step.order())
-            .map_err(|state| state.map(|state| state.phase()));
+        let left = left.map(|step| step.order()).map_err(|state| state.map(|state| state.phase()));
         assert_eq!(left, Err(Some(Phase::Free)), "a hold outlived its event");
     });
 }
@@ -400,8 +377,7 @@ fn read_against_crash(from_bits: bool) {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
                 let (plan, bits, log, durable) = &*shared;
-                bits.take_all(&word_masks(plan, &seats(&[0])))
-                    .expect("free");
+                bits.take_all(plan, &seats(&[0])).expect("free");
                 log.append(Fact::Held(1));
                 durable.store(1, Ordering::Release);
             })
@@ -414,10 +390,7 @@ fn read_against_crash(from_bits: bool) {
             log.facts()[..durable].contains(&Fact::Held(1))
         };
         let survives = durable.load(Ordering::Acquire) == 1;
-        assert!(
-            !shown_as_taken || survives,
-            "showed what a crash would undo"
-        );
+        assert!(!shown_as_taken || survives, "showed what a crash would undo");
         holder.join().expect("no panic");
     });
 }
@@ -444,10 +417,7 @@ fn stock_is_never_oversold() {
                 thread::spawn(move || stock.take(quantity).is_ok())
             })
             .collect();
-        let won = threads
-            .into_iter()
-            .filter_map(|thread| thread.join().ok())
-            .filter(|&won| won);
+        let won = threads.into_iter().filter_map(|thread| thread.join().ok()).filter(|&won| won);
         assert_eq!(won.count(), 1);
         assert_eq!(stock.peek(), 1);
     });

@@ -24,44 +24,19 @@ pub enum Record {
     /// A payment was begun: written before any provider is called (I11).
     PaymentStarted(PaymentStarted),
     /// A payment ended without money; the hold goes on unless its time is over.
-    PaymentFailed {
-        order: OrderRef,
-        attempt: Attempt,
-        at: UnixMillis,
-    },
+    PaymentFailed { order: OrderRef, attempt: Attempt, at: UnixMillis },
     /// A payment succeeded; the order is confirmed.
-    Paid {
-        order: OrderRef,
-        attempt: Attempt,
-        at: UnixMillis,
-    },
+    Paid { order: OrderRef, attempt: Attempt, at: UnixMillis },
     /// An order ended and what it held was given back.
-    OrderEnded {
-        order: OrderRef,
-        reason: EndReason,
-        at: UnixMillis,
-    },
+    OrderEnded { order: OrderRef, reason: EndReason, at: UnixMillis },
     /// Seats were taken off sale.
-    SeatsBlocked {
-        event: EventIndex,
-        seats: Vec<SeatIndex>,
-        reason: String,
-        at: UnixMillis,
-    },
+    SeatsBlocked { event: EventIndex, seats: Vec<SeatIndex>, reason: String, at: UnixMillis },
     /// Blocked seats were put back on sale.
-    SeatsUnblocked {
-        event: EventIndex,
-        seats: Vec<SeatIndex>,
-        at: UnixMillis,
-    },
+    SeatsUnblocked { event: EventIndex, seats: Vec<SeatIndex>, at: UnixMillis },
     /// An account was made.
     UserRegistered(Box<UserRegistered>),
     /// An account's role was changed.
-    UserRoleChanged {
-        user: UserIndex,
-        role: Role,
-        at: UnixMillis,
-    },
+    UserRoleChanged { user: UserIndex, role: Role, at: UnixMillis },
     /// A venue layout was made.
     LayoutCreated(Box<LayoutCreated>),
     /// A Korean and an English word were declared to mean the same in searches.
@@ -69,11 +44,7 @@ pub enum Record {
     /// An event was made, its seats with it.
     EventCreated(Box<EventCreated>),
     /// An event's description or dates were replaced.
-    EventEdited {
-        event: EventIndex,
-        details: Box<EventDetails>,
-        at: UnixMillis,
-    },
+    EventEdited { event: EventIndex, details: Box<EventDetails>, at: UnixMillis },
     /// An event was called off; its orders end one by one, each with its own record.
     EventCancelled { event: EventIndex, at: UnixMillis },
 }

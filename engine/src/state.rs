@@ -91,10 +91,7 @@ impl Layout {
     /// How many seats it has.
     #[must_use]
     pub fn total_seats(&self) -> u32 {
-        self.sections
-            .iter()
-            .map(|section| section.rows * section.seats_per_row)
-            .sum()
+        self.sections.iter().map(|section| section.rows * section.seats_per_row).sum()
     }
 }
 
@@ -143,9 +140,7 @@ impl State {
     /// The account of a user of this installation.
     #[must_use]
     pub fn user(&self, id: UserId) -> Option<&User> {
-        self.users
-            .get(id.index.position())
-            .filter(|user| user.id == id)
+        self.users.get(id.index.position()).filter(|user| user.id == id)
     }
 
     /// The account with a normalised address.
@@ -188,18 +183,14 @@ impl State {
     #[must_use]
     pub fn order(&self, id: ReservationId) -> Option<(&Event, &Order)> {
         let event = self.event(id.event)?;
-        let order = event
-            .order(id.order)
-            .filter(|order| order.slot == id.slot)?;
+        let order = event.order(id.order).filter(|order| order.slot == id.slot)?;
         Some((event, order))
     }
 
     /// A user's orders, oldest first.
     #[must_use]
     pub fn orders_of(&self, user: UserIndex) -> &[OrderRef] {
-        self.orders_by_user
-            .get(user.position())
-            .map_or(&[], Vec::as_slice)
+        self.orders_by_user.get(user.position()).map_or(&[], Vec::as_slice)
     }
 
     /// The idempotency keys of the last day before the last record.
@@ -214,9 +205,7 @@ impl State {
     /// The first sum that differs.
     pub fn check(&self) -> Result<(), String> {
         for (index, event) in self.events.iter().enumerate() {
-            event
-                .check()
-                .map_err(|why| format!("event {index}: {why}"))?;
+            event.check().map_err(|why| format!("event {index}: {why}"))?;
         }
         Ok(())
     }
@@ -224,11 +213,7 @@ impl State {
     fn remember(&mut self, key: Key) {
         self.keys.push_back(key);
         self.by_key.insert((key.user, key.key), key);
-        while self
-            .keys
-            .front()
-            .is_some_and(|old| old.at.plus(IDEMPOTENCY_KEPT_MS) <= key.at)
-        {
+        while self.keys.front().is_some_and(|old| old.at.plus(IDEMPOTENCY_KEPT_MS) <= key.at) {
             if let Some(old) = self.keys.pop_front() {
                 self.by_key.remove(&(old.user, old.key));
             }

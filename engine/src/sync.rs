@@ -21,6 +21,21 @@ pub(crate) fn store_release<A: Exchanged>(atomic: &A, value: A::Value) {
     atomic.store(value, Ordering::Release);
 }
 
+/// Releases a value before anything that this thread loads sequentially consistently.
+#[cfg(not(loom))]
+#[inline]
+pub(crate) fn store_seq_cst<A: Exchanged>(atomic: &A, value: A::Value) {
+    // A swap: one instruction, where a store would need a fence behind it.
+    atomic.swap(value, Ordering::SeqCst);
+}
+
+/// With a fence: loom takes sequentially consistent operations for acquire and release.
+#[cfg(loom)]
+pub(crate) fn store_seq_cst<A: Exchanged>(atomic: &A, value: A::Value) {
+    atomic.swap(value, Ordering::AcqRel);
+    fence(Ordering::SeqCst);
+}
+
 /// As a read-modify-write: loom 0.7 remembers only the last access of a cell, so a plain load would
 /// hide other threads' accesses from the exchange that follows, and schedules would go unexplored.
 #[cfg(loom)]

@@ -7,6 +7,7 @@
 //! cancelling of its event: what [`RACE_MS`] explains is no finding.
 
 mod catalog;
+mod claims;
 mod closing;
 mod finding;
 mod model;
@@ -20,9 +21,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use tiketi_engine::ids::{EventIndex, Lsn, UnixMillis};
 use tiketi_engine::record::Record;
 
-pub(crate) use closing::{Ends, Report, Summary};
-pub(crate) use finding::{Finding, Rule};
+pub(crate) use closing::Report;
 use finding::Findings;
+pub(crate) use finding::Rule;
 use model::{EventModel, LayoutModel, UserModel};
 
 /// How far apart in time two things may be that happened at once.
@@ -143,6 +144,16 @@ impl Auditor {
             self.find(Rule::Instant, text);
         }
         self.latest_at = self.latest_at.max(at);
+    }
+
+    /// The last record seen.
+    pub(crate) fn lsn(&self) -> Lsn {
+        self.lsn
+    }
+
+    /// Adds what somebody else found at a position.
+    pub(crate) fn report(&mut self, lsn: Lsn, rule: Rule, text: String) {
+        self.findings.add(lsn, rule, text);
     }
 
     fn find(&mut self, rule: Rule, text: String) {

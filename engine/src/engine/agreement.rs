@@ -19,10 +19,7 @@ impl<J: Journal> Engine<J> {
                 return Some(format!("event {index}: {what}"));
             }
         }
-        let known = state
-            .users()
-            .iter()
-            .find(|user| self.role(user.id) != Some(user.role));
+        let known = state.users().iter().find(|user| self.role(user.id) != Some(user.role));
         known.map(|user| format!("the role of user {} differs", user.id.index))
     }
 }
@@ -32,18 +29,13 @@ fn event_disagreement(inventory: &EventInventory, event: &Event) -> Option<Strin
         let taken = inventory.seats.is_taken(&inventory.plan, seat);
         let status = event.seat_status(seat);
         if taken != (status != SeatStatus::Available) {
-            return Some(format!(
-                "seat {seat} has bit {taken} and is {status:?} in the log"
-            ));
+            return Some(format!("seat {seat} has bit {taken} and is {status:?} in the log"));
         }
     }
     for (stock, ticket_type) in inventory.stock.iter().zip(&event.ticket_types) {
         if stock.peek() != ticket_type.available() {
             let (live, logged) = (stock.peek(), ticket_type.available());
-            return Some(format!(
-                "{} {live} left, {logged} in the log",
-                ticket_type.name
-            ));
+            return Some(format!("{} {live} left, {logged} in the log", ticket_type.name));
         }
     }
     slot_disagreement(inventory, event)

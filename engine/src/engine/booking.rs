@@ -146,24 +146,11 @@ impl<J: Journal> Engine<J> {
         };
         // From here it must succeed.
         let order = order_ref(reservation);
-        let started = PaymentStarted {
-            order,
-            attempt,
-            method,
-            at: asked.at,
-            key: asked.key.map(Box::new),
-        };
-        let lsn = self
-            .journal
-            .append(permit, &Record::PaymentStarted(started));
+        let started =
+            PaymentStarted { order, attempt, method, at: asked.at, key: asked.key.map(Box::new) };
+        let lsn = self.journal.append(permit, &Record::PaymentStarted(started));
         step.settle_with(Phase::Paying, attempt);
-        Ok(Pending::new(
-            PaymentIntent {
-                reservation,
-                attempt,
-            },
-            lsn,
-        ))
+        Ok(Pending::new(PaymentIntent { reservation, attempt }, lsn))
     }
 
     /// Ends a payment with what the provider definitely said.
@@ -176,10 +163,7 @@ impl<J: Journal> Engine<J> {
         outcome: PaymentOutcome,
         now: UnixMillis,
     ) -> Result<Pending<AfterPayment>, CommandError<OrderRefusal>> {
-        let PaymentIntent {
-            reservation,
-            attempt,
-        } = intent;
+        let PaymentIntent { reservation, attempt } = intent;
         let inventory = self.inventory_of(reservation)?;
         let permit = self.journal.reserve(Purpose::Completion)?;
         let under_way =
@@ -190,24 +174,12 @@ impl<J: Journal> Engine<J> {
         let order = order_ref(reservation);
         let held = step.order();
         let (record, phase, after) = match outcome {
-            PaymentOutcome::Captured => (
-                Record::Paid {
-                    order,
-                    attempt,
-                    at: now,
-                },
-                Phase::Paid,
-                AfterPayment::Paid,
-            ),
-            PaymentOutcome::Declined => (
-                Record::PaymentFailed {
-                    order,
-                    attempt,
-                    at: now,
-                },
-                Phase::Held,
-                AfterPayment::Held,
-            ),
+            PaymentOutcome::Captured => {
+                (Record::Paid { order, attempt, at: now }, Phase::Paid, AfterPayment::Paid)
+            }
+            PaymentOutcome::Declined => {
+                (Record::PaymentFailed { order, attempt, at: now }, Phase::Held, AfterPayment::Held)
+            }
         };
         let lsn = self.journal.append(permit, &record);
         step.settle(phase);
@@ -215,9 +187,7 @@ impl<J: Journal> Engine<J> {
             self.watch_deadline(inventory, reservation.slot, &held, held.expires_at);
         }
         let done = Pending::new(after, lsn);
-        Ok(self
-            .end_if_overtaken(inventory, reservation, &held, now)
-            .unwrap_or(done))
+        Ok(self.end_if_overtaken(inventory, reservation, &held, now).unwrap_or(done))
     }
 
     /// A payment that ends may find that the order's time is over or its event called off.
@@ -285,9 +255,7 @@ impl<J: Journal> Engine<J> {
     /// The journal takes no record now; nothing is lost, the next call ends them.
     pub fn expire(&self, now: UnixMillis, max: usize) -> Result<usize, JournalUnavailable> {
         self.keys.forget_old(now);
-        let due = self
-            .expiry
-            .take_due(now, max, |hold| self.awaits_deadline(hold));
+        let due = self.expiry.take_due(now, max, |hold| self.awaits_deadline(hold));
         let mut expired = 0;
         for (position, &hold) in due.iter().enumerate() {
             let Some(inventory) = self.inventory(hold.event) else {
@@ -296,9 +264,7 @@ impl<J: Journal> Engine<J> {
             let permit = match self.journal.reserve(Purpose::Completion) {
                 Ok(permit) => permit,
                 Err(unavailable) => {
-                    due[position..]
-                        .iter()
-                        .for_each(|&hold| self.watch_again(hold));
+                    due[position..].iter().for_each(|&hold| self.watch_again(hold));
                     return Err(unavailable);
                 }
             };
@@ -339,34 +305,22 @@ impl<J: Journal> Engine<J> {
 
     /// One walk over a cancelled event's slots.
     pub(super) fn close_pass(&self, inventory: &EventInventory, now: UnixMillis) -> ClosePass {
-        let mut pass = ClosePass {
-            ended: 0,
-            left: 0,
-            last_lsn: None,
-        };
+        let mut pass = ClosePass { ended: 0, left: 0, last_lsn: None };
         for slot in (0..inventory.holds.used()).map(HoldSlot) {
             let Some(state) = inventory.holds.peek(slot) else {
                 continue;
             };
-            let reservation = ReservationId {
-                event: inventory.event,
-                slot,
-                order: state.order(),
-            };
+            let reservation = ReservationId { event: inventory.event, slot, order: state.order() };
             match state.phase() {
                 Phase::Free => {}
                 // Its payment ends it (I4), or whoever is at work does.
                 Phase::Busy | Phase::Paying => pass.left += 1,
                 Phase::Held | Phase::Paid => {
                     let may_end = |state: SlotState| state.phase() != Phase::Paying;
-                    let ended = self
-                        .journal
-                        .reserve(Purpose::Completion)
-                        .ok()
-                        .and_then(|permit| {
-                            let step = begin_step(inventory, reservation, may_end).ok()?;
-                            Some(self.end(inventory, step, permit, EndReason::EventCancelled, now))
-                        });
+                    let ended = self.journal.reserve(Purpose::Completion).ok().and_then(|permit| {
+                        let step = begin_step(inventory, reservation, may_end).ok()?;
+                        Some(self.end(inventory, step, permit, EndReason::EventCancelled, now))
+                    });
                     match ended {
                         Some(lsn) => {
                             pass.ended += 1;
@@ -403,9 +357,7 @@ impl<J: Journal> Engine<J> {
         event: EventIndex,
         now: UnixMillis,
     ) -> Result<&EventInventory, HoldRefusal> {
-        let inventory = self
-            .inventory(event)
-            .ok_or(HoldRefusal::UnknownEvent(event))?;
+        let inventory = self.inventory(event).ok_or(HoldRefusal::UnknownEvent(event))?;
         match inventory.is_on_sale(now) {
             true => Ok(inventory),
             false => Err(HoldRefusal::NotOnSale(event)),
@@ -425,18 +377,11 @@ impl<J: Journal> Engine<J> {
             SlotClaim::Seats(_) => Some(asked.at.plus(inventory.rules.hold_ttl_ms)),
             SlotClaim::Tickets(_) => None,
         };
-        let order = SlotOrder {
-            order: inventory.next_order_number(),
-            user: asked.by,
-            expires_at,
-            claim,
-        };
+        let order =
+            SlotOrder { order: inventory.next_order_number(), user: asked.by, expires_at, claim };
         let step = inventory.holds.claim(&order);
-        let reservation = ReservationId {
-            event: inventory.event,
-            slot: step.index(),
-            order: order.order,
-        };
+        let reservation =
+            ReservationId { event: inventory.event, slot: step.index(), order: order.order };
         let held = Held {
             order: order_ref(reservation),
             slot: step.index(),
@@ -453,15 +398,8 @@ impl<J: Journal> Engine<J> {
         if inventory.cancelled_since() {
             return Err(self.withdraw(inventory, reservation, asked.at));
         }
-        let Record::Held(held) = record else {
-            unreachable!("built above")
-        };
-        let hold = Hold {
-            reservation,
-            claim: held.claim,
-            held_at: asked.at,
-            expires_at,
-        };
+        let Record::Held(held) = record else { unreachable!("built above") };
+        let hold = Hold { reservation, claim: held.claim, held_at: asked.at, expires_at };
         Ok(Pending::new(hold, lsn))
     }
 
@@ -473,14 +411,10 @@ impl<J: Journal> Engine<J> {
         reservation: ReservationId,
         now: UnixMillis,
     ) -> CommandError<HoldRefusal> {
-        let ended = self
-            .journal
-            .reserve(Purpose::Completion)
-            .ok()
-            .and_then(|permit| {
-                let step = begin_step(inventory, reservation, |_| true).ok()?;
-                Some(self.end(inventory, step, permit, EndReason::EventCancelled, now))
-            });
+        let ended = self.journal.reserve(Purpose::Completion).ok().and_then(|permit| {
+            let step = begin_step(inventory, reservation, |_| true).ok()?;
+            Some(self.end(inventory, step, permit, EndReason::EventCancelled, now))
+        });
         if ended.is_none() {
             self.closing.lock().push_back(inventory.event);
         }
@@ -497,15 +431,8 @@ impl<J: Journal> Engine<J> {
         now: UnixMillis,
     ) -> Lsn {
         let order = step.order();
-        let number = OrderRef {
-            event: inventory.event,
-            number: order.order,
-        };
-        let record = Record::OrderEnded {
-            order: number,
-            reason,
-            at: now,
-        };
+        let number = OrderRef { event: inventory.event, number: order.order };
+        let record = Record::OrderEnded { order: number, reason, at: now };
         let lsn = self.journal.append(permit, &record);
         inventory.give_back(order.user, &order.claim);
         step.release(&inventory.holds);
@@ -513,8 +440,7 @@ impl<J: Journal> Engine<J> {
     }
 
     fn inventory_of(&self, reservation: ReservationId) -> Result<&EventInventory, OrderRefusal> {
-        self.inventory(reservation.event)
-            .ok_or(OrderRefusal::Unknown(reservation.order))
+        self.inventory(reservation.event).ok_or(OrderRefusal::Unknown(reservation.order))
     }
 
     /// The live order, checked for its owner where `by` names one.
@@ -542,31 +468,17 @@ impl<J: Journal> Engine<J> {
         expires_at: Option<UnixMillis>,
     ) {
         let Some(at) = expires_at else { return };
-        let hold = ReservationId {
-            event: inventory.event,
-            slot,
-            order: order.order,
-        };
-        self.expiry.push(Deadline {
-            at,
-            ttl_ms: inventory.rules.hold_ttl_ms,
-            hold,
-        });
+        let hold = ReservationId { event: inventory.event, slot, order: order.order };
+        self.expiry.push(Deadline { at, ttl_ms: inventory.rules.hold_ttl_ms, hold });
     }
 
     /// Puts a due hold that could not be ended back in line.
     fn watch_again(&self, hold: ReservationId) {
-        self.expiry.push(Deadline {
-            at: UnixMillis(0),
-            ttl_ms: 0,
-            hold,
-        });
+        self.expiry.push(Deadline { at: UnixMillis(0), ttl_ms: 0, hold });
     }
 
     fn awaits_deadline(&self, hold: ReservationId) -> bool {
-        let state = self
-            .inventory(hold.event)
-            .and_then(|event| event.holds.peek(hold.slot));
+        let state = self.inventory(hold.event).and_then(|event| event.holds.peek(hold.slot));
         state.is_some_and(|state| {
             state.order() == hold.order && !matches!(state.phase(), Phase::Free | Phase::Paid)
         })
@@ -593,10 +505,7 @@ fn check_count(inventory: &EventInventory, seats: usize) -> Result<(), HoldRefus
 }
 
 fn order_ref(reservation: ReservationId) -> OrderRef {
-    OrderRef {
-        event: reservation.event,
-        number: reservation.order,
-    }
+    OrderRef { event: reservation.event, number: reservation.order }
 }
 
 /// The claim as it is logged: tickets with the price of this moment.

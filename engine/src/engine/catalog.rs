@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::error::{BlockRefusal, CatalogRefusal, CommandError};
 use crate::ids::{EventIndex, LayoutIndex, SeatIndex, UnixMillis};
 use crate::inventory::EventInventory;
-use crate::inventory::layout::{SeatPlan, WordMask};
+use crate::inventory::layout::SeatPlan;
 use crate::journal::{Journal, Pending, Purpose};
 use crate::limits::{EVENTS_MAX, LAYOUTS_MAX, SEATS_PER_BLOCK_MAX};
 use crate::record::{EventCreated, KeywordMapping, LayoutCreated, NewTicketType, Record};
@@ -32,11 +32,7 @@ impl<J: Journal> Engine<J> {
         new: Checked<NewLayout>,
         now: UnixMillis,
     ) -> Result<Pending<LayoutIndex>, CommandError<CatalogRefusal>> {
-        let NewLayout {
-            name,
-            description,
-            sections,
-        } = new.into_inner();
+        let NewLayout { name, description, sections } = new.into_inner();
         let mut layouts = self.layouts.lock();
         if layouts.names.contains(&name) {
             return Err(CatalogRefusal::LayoutNameTaken.into());
@@ -49,16 +45,8 @@ impl<J: Journal> Engine<J> {
         // From here it must succeed.
         layouts.names.insert(name.clone());
         layouts.plans.push(Arc::new(SeatPlan::new(&sections)));
-        let record = LayoutCreated {
-            layout,
-            name,
-            description,
-            sections,
-            at: now,
-        };
-        let lsn = self
-            .journal
-            .append(permit, &Record::LayoutCreated(Box::new(record)));
+        let record = LayoutCreated { layout, name, description, sections, at: now };
+        let lsn = self.journal.append(permit, &Record::LayoutCreated(Box::new(record)));
         Ok(Pending::new(layout, lsn))
     }
 
@@ -71,9 +59,7 @@ impl<J: Journal> Engine<J> {
         mapping: KeywordMapping,
     ) -> Result<Pending<()>, CommandError<CatalogRefusal>> {
         let permit = self.journal.reserve(Purpose::NewWork)?;
-        let lsn = self
-            .journal
-            .append(permit, &Record::KeywordMapped(Box::new(mapping)));
+        let lsn = self.journal.append(permit, &Record::KeywordMapped(Box::new(mapping)));
         Ok(Pending::new((), lsn))
     }
 
@@ -86,13 +72,7 @@ impl<J: Journal> Engine<J> {
         new: Checked<NewEvent>,
         now: UnixMillis,
     ) -> Result<Pending<EventIndex>, CommandError<CatalogRefusal>> {
-        let NewEvent {
-            details,
-            layout,
-            ticket_types,
-            rules,
-            created_by,
-        } = new.into_inner();
+        let NewEvent { details, layout, ticket_types, rules, created_by } = new.into_inner();
         let mut layouts = self.layouts.lock();
         let plan = match layout {
             None => Arc::new(SeatPlan::new(&[])),
@@ -111,18 +91,9 @@ impl<J: Journal> Engine<J> {
         layouts.event_count += 1;
         let tickets = ticket_types.iter().map(for_sale);
         let inventory = EventInventory::new(event, plan, rules, &details, tickets);
-        let record = EventCreated {
-            event,
-            details,
-            layout,
-            ticket_types,
-            rules,
-            created_by,
-            at: now,
-        };
-        let lsn = self
-            .journal
-            .append(permit, &Record::EventCreated(Box::new(record)));
+        let record =
+            EventCreated { event, details, layout, ticket_types, rules, created_by, at: now };
+        let lsn = self.journal.append(permit, &Record::EventCreated(Box::new(record)));
         self.events.at(event.0).get_or_init(|| inventory);
         Ok(Pending::new(event, lsn))
     }
@@ -137,22 +108,13 @@ impl<J: Journal> Engine<J> {
         now: UnixMillis,
     ) -> Result<Pending<()>, CommandError<CatalogRefusal>> {
         let EditEvent { event, details } = edit.into_inner();
-        let inventory = self
-            .inventory(event)
-            .ok_or(CatalogRefusal::UnknownEvent(event))?;
+        let inventory = self.inventory(event).ok_or(CatalogRefusal::UnknownEvent(event))?;
         let _admin = inventory.admin.lock();
         let permit = self.journal.reserve(Purpose::Completion)?;
         // From here it must succeed.
         inventory.set_window(&details);
         let details = Box::new(details);
-        let lsn = self.journal.append(
-            permit,
-            &Record::EventEdited {
-                event,
-                details,
-                at: now,
-            },
-        );
+        let lsn = self.journal.append(permit, &Record::EventEdited { event, details, at: now });
         Ok(Pending::new((), lsn))
     }
 
@@ -167,18 +129,14 @@ impl<J: Journal> Engine<J> {
         event: EventIndex,
         now: UnixMillis,
     ) -> Result<Pending<usize>, CommandError<CatalogRefusal>> {
-        let inventory = self
-            .inventory(event)
-            .ok_or(CatalogRefusal::UnknownEvent(event))?;
+        let inventory = self.inventory(event).ok_or(CatalogRefusal::UnknownEvent(event))?;
         let _admin = inventory.admin.lock();
         if inventory.is_cancelled() {
             return Err(CatalogRefusal::AlreadyCancelled(event).into());
         }
         let permit = self.journal.reserve(Purpose::Completion)?;
         // From here it must succeed.
-        let lsn = self
-            .journal
-            .append(permit, &Record::EventCancelled { event, at: now });
+        let lsn = self.journal.append(permit, &Record::EventCancelled { event, at: now });
         inventory.set_cancelled();
         let pass = self.close_pass(inventory, now);
         if pass.left > 0 {
@@ -203,21 +161,15 @@ impl<J: Journal> Engine<J> {
         let (inventory, seats) = self.seats_to_block(event, seats)?;
         let mut blocked = inventory.admin.lock();
         let permit = self.journal.reserve(Purpose::NewWork)?;
-        let masks: Vec<WordMask> = seats.iter().map(|&seat| inventory.plan.bit(seat)).collect();
-        if inventory.seats.take_all(&masks).is_err() {
+        let seats = Vec::from_iter(seats);
+        if inventory.seats.take_all(&inventory.plan, &seats).is_err() {
             let taken = |seat: &SeatIndex| inventory.seats.is_taken(&inventory.plan, *seat);
-            let taken = seats.iter().copied().filter(taken).collect();
+            let taken = seats.into_iter().filter(taken).collect();
             return Err(BlockRefusal::SeatsTaken(taken).into());
         }
         // From here it must succeed.
         blocked.extend(&seats);
-        let seats = Vec::from_iter(seats);
-        let record = Record::SeatsBlocked {
-            event,
-            seats,
-            reason,
-            at: now,
-        };
+        let record = Record::SeatsBlocked { event, seats, reason, at: now };
         Ok(Pending::new((), self.journal.append(permit, &record)))
     }
 
@@ -240,16 +192,11 @@ impl<J: Journal> Engine<J> {
         }
         let permit = self.journal.reserve(Purpose::Completion)?;
         // From here it must succeed. Log, then bits (I2).
-        let record = Record::SeatsUnblocked {
-            event,
-            seats: seats.iter().copied().collect(),
-            at: now,
-        };
+        let record =
+            Record::SeatsUnblocked { event, seats: seats.iter().copied().collect(), at: now };
         let lsn = self.journal.append(permit, &record);
-        for seat in seats {
-            blocked.remove(&seat);
-            inventory.seats.give_back(inventory.plan.bit(seat));
-        }
+        blocked.retain(|seat| !seats.contains(seat));
+        inventory.seats.give_back_all(&inventory.plan, &Vec::from_iter(seats));
         Ok(Pending::new((), lsn))
     }
 
@@ -258,13 +205,9 @@ impl<J: Journal> Engine<J> {
         event: EventIndex,
         seats: &[SeatIndex],
     ) -> Result<(&EventInventory, BTreeSet<SeatIndex>), BlockRefusal> {
-        let inventory = self
-            .inventory(event)
-            .ok_or(BlockRefusal::UnknownEvent(event))?;
+        let inventory = self.inventory(event).ok_or(BlockRefusal::UnknownEvent(event))?;
         if !(1..=SEATS_PER_BLOCK_MAX).contains(&seats.len()) {
-            return Err(BlockRefusal::BadCount {
-                max: SEATS_PER_BLOCK_MAX,
-            });
+            return Err(BlockRefusal::BadCount { max: SEATS_PER_BLOCK_MAX });
         }
         match seats.iter().find(|&&seat| !inventory.plan.contains(seat)) {
             Some(&seat) => Err(BlockRefusal::UnknownSeat(seat)),
@@ -275,8 +218,5 @@ impl<J: Journal> Engine<J> {
 
 /// Tickets of a new type that can be sold here, and the price of one.
 pub(super) fn for_sale(ticket_type: &NewTicketType) -> (u32, u32) {
-    (
-        ticket_type.total_quantity - ticket_type.sold_elsewhere,
-        ticket_type.price,
-    )
+    (ticket_type.total_quantity - ticket_type.sold_elsewhere, ticket_type.price)
 }

@@ -12,7 +12,6 @@ use crate::idempotency::{IdempotencyKeys, Remembered};
 use crate::ids::{EventIndex, HoldSlot, OrderNumber, ReservationId};
 use crate::inline_list::InlineList;
 use crate::inventory::EventInventory;
-use crate::inventory::bitmap::word_masks;
 use crate::inventory::expiry::{Deadline, ExpiryLines};
 use crate::inventory::hold_table::{Phase, SlotClaim, SlotOrder};
 use crate::inventory::layout::SeatPlan;
@@ -51,15 +50,10 @@ impl<J: Journal> Engine<J> {
             engine.events.at(index as u32).get_or_init(|| inventory);
         }
         deadlines.sort_unstable_by_key(|deadline| deadline.at);
-        deadlines
-            .into_iter()
-            .for_each(|deadline| engine.expiry.push(deadline));
+        deadlines.into_iter().for_each(|deadline| engine.expiry.push(deadline));
         for key in state.keys() {
-            let known = Remembered {
-                content: key.content,
-                reservation: key.reservation,
-                lsn: key.lsn,
-            };
+            let known =
+                Remembered { content: key.content, reservation: key.reservation, lsn: key.lsn };
             engine.keys.restore(key.user, key.key, key.at, known);
         }
         Ok(engine)
@@ -86,10 +80,7 @@ fn restore_event(
     event: &Event,
     deadlines: &mut Vec<Deadline>,
 ) -> Result<EventInventory, String> {
-    let tickets = event
-        .ticket_types
-        .iter()
-        .map(|found| (found.available(), found.price));
+    let tickets = event.ticket_types.iter().map(|found| (found.available(), found.price));
     let plan = Arc::clone(event.plan());
     let inventory = EventInventory::new(index, plan, event.rules, &event.details, tickets);
     if event.cancelled {
@@ -98,26 +89,15 @@ fn restore_event(
     for (number, order) in event.orders().filter(|(_, order)| order.is_live()) {
         restore_order(&inventory, number, order)?;
         if let (Some(at), false) = (order.expires_at, order.state == OrderState::Paid) {
-            let hold = ReservationId {
-                event: index,
-                slot: order.slot,
-                order: number,
-            };
-            deadlines.push(Deadline {
-                at,
-                ttl_ms: event.rules.hold_ttl_ms,
-                hold,
-            });
+            let hold = ReservationId { event: index, slot: order.slot, order: number };
+            deadlines.push(Deadline { at, ttl_ms: event.rules.hold_ttl_ms, hold });
         }
     }
     inventory.holds.free_unused();
     inventory.set_next_order(event.next_order());
-    let blocked = event
-        .blocks()
-        .iter()
-        .flat_map(|block| block.seats.iter().copied());
+    let blocked = event.blocks().iter().flat_map(|block| block.seats.iter().copied());
     for seat in blocked {
-        let taken = inventory.seats.take_all(&[inventory.plan.bit(seat)]);
+        let taken = inventory.seats.take_all(&inventory.plan, &[seat]);
         taken.map_err(|_| format!("blocked seat {seat} has an owner"))?;
         inventory.admin.lock().insert(seat);
     }
@@ -131,39 +111,24 @@ fn restore_order(
 ) -> Result<(), String> {
     let claim = slot_claim(&order.claim).ok_or("an order claims too much")?;
     if let SlotClaim::Seats(seats) = &claim {
-        let taken = inventory
-            .seats
-            .take_all(&word_masks(&inventory.plan, seats));
+        let taken = inventory.seats.take_all(&inventory.plan, seats);
         taken.map_err(|_| format!("a seat of order {number} has two owners"))?;
     }
     let HoldSlot(slot) = order.slot;
-    let reused = inventory
-        .holds
-        .peek(order.slot)
-        .is_some_and(|state| state.phase() != Phase::Free);
+    let reused = inventory.holds.peek(order.slot).is_some_and(|state| state.phase() != Phase::Free);
     if reused {
         return Err(format!("slot {slot} has two orders"));
     }
     inventory.restore_quota(order.user, &claim);
-    let restored = SlotOrder {
-        order: number,
-        user: order.user,
-        expires_at: order.expires_at,
-        claim,
-    };
-    let attempt = order
-        .payment
-        .map(|payment| payment.attempt)
-        .unwrap_or_default();
+    let restored =
+        SlotOrder { order: number, user: order.user, expires_at: order.expires_at, claim };
+    let attempt = order.payment.map(|payment| payment.attempt).unwrap_or_default();
     let phase = match order.state {
         OrderState::Paying => Phase::Paying,
         OrderState::Paid => Phase::Paid,
         OrderState::Held | OrderState::Ended { .. } => Phase::Held,
     };
-    inventory
-        .holds
-        .restore(order.slot, &restored)
-        .settle_with(phase, attempt);
+    inventory.holds.restore(order.slot, &restored).settle_with(phase, attempt);
     Ok(())
 }
 
@@ -171,10 +136,8 @@ fn slot_claim(claim: &Claim) -> Option<SlotClaim> {
     match claim {
         Claim::Seats(seats) => Some(SlotClaim::Seats(*seats)),
         Claim::Tickets(lines) => {
-            let lines: Vec<_> = lines
-                .iter()
-                .map(|line| (line.ticket_type, line.quantity))
-                .collect();
+            let lines: Vec<_> =
+                lines.iter().map(|line| (line.ticket_type, line.quantity)).collect();
             Some(SlotClaim::Tickets(InlineList::from_slice(&lines)?))
         }
     }

@@ -22,23 +22,15 @@ pub(crate) fn choose(
     let mut in_one_row: Option<Choice> = None;
     let mut over_rows: Option<SeatList> = None;
     for section in sections {
-        let rows = plan
-            .rows(section)
-            .enumerate()
-            .map(|(number, row)| FreeRow::read(bits, row, number));
+        let rows =
+            plan.rows(section).enumerate().map(|(number, row)| FreeRow::read(bits, row, number));
         let mut passed = Vec::new();
         for row in rows {
-            if in_one_row
-                .as_ref()
-                .is_some_and(|best| best.beats_all_from(row.number))
-            {
+            if in_one_row.as_ref().is_some_and(|best| best.beats_all_from(row.number)) {
                 break;
             }
             for choice in row.choices(count) {
-                if in_one_row
-                    .as_ref()
-                    .is_none_or(|best| choice.score < best.score)
-                {
+                if in_one_row.as_ref().is_none_or(|best| choice.score < best.score) {
                     in_one_row = Some(choice);
                 }
             }
@@ -92,11 +84,7 @@ impl FreeRow {
             let bit = row.shift + place;
             bits.peek(row.first_word + bit / 64) & (1 << (bit % 64)) == 0
         };
-        FreeRow {
-            row,
-            number,
-            free: (0..row.seats).filter(|&place| is_free(place)).collect(),
-        }
+        FreeRow { row, number, free: (0..row.seats).filter(|&place| is_free(place)).collect() }
     }
 
     fn choices(&self, count: usize) -> impl Iterator<Item = Choice> + '_ {
@@ -110,10 +98,7 @@ impl FreeRow {
             };
             let distance = (first + last).abs_diff(self.row.seats - 1) + row_distance(self.number);
             let seats: Vec<SeatIndex> = places.iter().map(|&place| self.seat(place)).collect();
-            Some(Choice {
-                score: (rank, spread, distance),
-                seats: SeatList::from_slice(&seats)?,
-            })
+            Some(Choice { score: (rank, spread, distance), seats: SeatList::from_slice(&seats)? })
         })
     }
 
@@ -151,9 +136,7 @@ fn closest_rows(rows: &[FreeRow], count: usize) -> Option<SeatList> {
     let mut seats: Vec<(u32, SeatIndex)> = best?
         .iter()
         .flat_map(|row| {
-            row.free
-                .iter()
-                .map(|&place| (row.half_seats_from_centre(place), row.seat(place)))
+            row.free.iter().map(|&place| (row.half_seats_from_centre(place), row.seat(place)))
         })
         .collect();
     seats.sort_unstable();
@@ -166,7 +149,6 @@ fn closest_rows(rows: &[FreeRow], count: usize) -> Option<SeatList> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::bitmap::word_masks;
     use crate::record::Section;
 
     /// Rows are drawn front first, `.` free and `x` taken; answers are drawn with `o`.
@@ -181,13 +163,8 @@ mod tests {
         let plan = SeatPlan::new(&[section]);
         let bits = SeatBitmap::new(&plan);
         let mut picture: Vec<u8> = drawn.concat().into_bytes();
-        for (index, _) in picture
-            .iter()
-            .enumerate()
-            .filter(|&(_, &seat)| seat == b'x')
-        {
-            let seat = SeatList::from_slice(&[SeatIndex(index as u32)]).expect("fits");
-            bits.take_all(&word_masks(&plan, &seat)).expect("free");
+        for (index, _) in picture.iter().enumerate().filter(|&(_, &seat)| seat == b'x') {
+            bits.take_all(&plan, &[SeatIndex(index as u32)]).expect("free");
         }
         let chosen = choose(&plan, &bits, 0..1, count);
         for seat in chosen.iter().flat_map(|seats| seats.iter()) {
@@ -204,27 +181,15 @@ mod tests {
 
     #[test]
     fn an_empty_hall_gives_the_front_centre() {
-        check(
-            &["..........", ".........."],
-            2,
-            &["....oo....", ".........."],
-        );
+        check(&["..........", ".........."], 2, &["....oo....", ".........."]);
         check(&["....."], 1, &["..o.."]);
         check(&["....."], 3, &[".ooo."]);
     }
 
     #[test]
     fn a_row_back_weighs_as_much_as_a_seat_aside() {
-        check(
-            &["...xxxx...", ".........."],
-            2,
-            &["...xxxx...", "....oo...."],
-        );
-        check(
-            &["....xx....", ".........."],
-            2,
-            &["....xx....", "....oo...."],
-        );
+        check(&["...xxxx...", ".........."], 2, &["...xxxx...", "....oo...."]);
+        check(&["....xx....", ".........."], 2, &["....xx....", "....oo...."]);
     }
 
     #[test]
@@ -239,11 +204,7 @@ mod tests {
     fn without_neighbours_the_group_spreads_as_little_as_it_can() {
         check(&["x.x.x..x.x"], 3, &["x.xox.oo.x"].map(|_| "x.xoxoox.x"));
         check(&[".x.x.", ".xxx."], 4, &["oxoxo", "oxxx."]);
-        check(
-            &["xx.xx", "xxxxx", "xx.xx", "x.xxx"],
-            2,
-            &["xx.xx", "xxxxx", "xxoxx", "xoxxx"],
-        );
+        check(&["xx.xx", "xxxxx", "xx.xx", "x.xxx"], 2, &["xx.xx", "xxxxx", "xxoxx", "xoxxx"]);
     }
 
     #[test]

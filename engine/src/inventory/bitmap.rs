@@ -1,9 +1,7 @@
 //! The seat bits: one atomic word per 64 seats. A set bit is taken, and who set it owns it (I1).
 
 use crate::ids::SeatIndex;
-use crate::inline_list::InlineList;
 use crate::inventory::layout::{SeatPlan, WordMask};
-use crate::record::SeatList;
 use crate::sync::{AtomicU64, Ordering, load_before_exchange};
 
 /// The bits of one event. Shape: seat `s` is `words[plan.bit(s).word] & plan.bit(s).mask`.
@@ -24,29 +22,34 @@ impl SeatBitmap {
                 }
             }
         }
-        SeatBitmap {
-            words: words.into_iter().map(AtomicU64::new).collect(),
-        }
+        SeatBitmap { words: words.into_iter().map(AtomicU64::new).collect() }
     }
 
-    /// Takes all the bits or none.
+    /// Takes all the seats or none. `seats` ascend, so words are taken in ascending order and each
+    /// once.
     ///
     /// # Errors
     /// The bits of the first word that were taken already; whatever was set before it is clear
     /// again. The undo needs no record: nothing was logged for these bits (I2).
-    pub(crate) fn take_all(&self, masks: &[WordMask]) -> Result<(), WordMask> {
-        for (position, want) in masks.iter().enumerate() {
-            if let Err(taken) = self.take(*want) {
-                for mine in &masks[..position] {
-                    self.give_back(*mine);
-                }
-                return Err(WordMask {
-                    word: want.word,
-                    mask: taken,
-                });
+    pub(crate) fn take_all(&self, plan: &SeatPlan, seats: &[SeatIndex]) -> Result<(), WordMask> {
+        let mut taken = 0;
+        while let Some((want, count)) = first_word(plan, &seats[taken..]) {
+            if let Err(conflict) = self.take(want) {
+                self.give_back_all(plan, &seats[..taken]);
+                return Err(WordMask { word: want.word, mask: conflict });
             }
+            taken += count;
         }
         Ok(())
+    }
+
+    /// Clears the bits of seats that the caller owns, after the record that says so (I2).
+    pub(crate) fn give_back_all(&self, plan: &SeatPlan, seats: &[SeatIndex]) {
+        let mut given = 0;
+        while let Some((mine, count)) = first_word(plan, &seats[given..]) {
+            self.give_back(mine);
+            given += count;
+        }
     }
 
     fn take(&self, want: WordMask) -> Result<(), u64> {
@@ -70,15 +73,10 @@ impl SeatBitmap {
         }
     }
 
-    /// Clears bits that the caller owns, after the record that says so (I2).
-    pub(crate) fn give_back(&self, mine: WordMask) {
+    fn give_back(&self, mine: WordMask) {
         // ORDERING: Release pairs with the Acquire in `take`.
         let before = self.words[mine.word as usize].fetch_and(!mine.mask, Ordering::Release);
-        assert_eq!(
-            before & mine.mask,
-            mine.mask,
-            "gave back a seat that was not taken"
-        );
+        assert_eq!(before & mine.mask, mine.mask, "gave back a seat that was not taken");
     }
 
     /// A word as it is now: good for choosing what to try, never an answer (I8).
@@ -94,18 +92,20 @@ impl SeatBitmap {
     }
 }
 
-/// The words of an order's seats, one entry a word, ascending: the order every command takes them.
-pub(crate) fn word_masks(plan: &SeatPlan, seats: &SeatList) -> InlineList<WordMask> {
-    let mut masks: InlineList<WordMask> = InlineList::default();
-    for &seat in seats.iter() {
+/// The word of the first of some ascending seats, the bits of those in it, and how many they are.
+fn first_word(plan: &SeatPlan, seats: &[SeatIndex]) -> Option<(WordMask, usize)> {
+    let (&first, rest) = seats.split_first()?;
+    let mut found = plan.bit(first);
+    let mut count = 1;
+    for &seat in rest {
         let bit = plan.bit(seat);
-        match masks.last_mut() {
-            Some(last) if last.word == bit.word => last.mask |= bit.mask,
-            // A list of words is never longer than the list of seats it comes from.
-            _ => masks.push(bit).unwrap_or_default(),
+        if bit.word != found.word {
+            break;
         }
+        found.mask |= bit.mask;
+        count += 1;
     }
-    masks
+    Some((found, count))
 }
 
 #[cfg(test)]
@@ -114,21 +114,15 @@ mod tests {
     use crate::record::Section;
 
     fn bitmap() -> (SeatPlan, SeatBitmap) {
-        let section = Section {
-            name: "A".into(),
-            rows: 3,
-            seats_per_row: 50,
-            price: 1,
-            start_row: 1,
-        };
+        let section =
+            Section { name: "A".into(), rows: 3, seats_per_row: 50, price: 1, start_row: 1 };
         let plan = SeatPlan::new(&[section]);
         let bits = SeatBitmap::new(&plan);
         (plan, bits)
     }
 
-    fn list(seats: &[u32]) -> SeatList {
-        let seats: Vec<SeatIndex> = seats.iter().map(|&seat| SeatIndex(seat)).collect();
-        SeatList::from_slice(&seats).expect("fits")
+    fn list(seats: &[u32]) -> Vec<SeatIndex> {
+        seats.iter().map(|&seat| SeatIndex(seat)).collect()
     }
 
     #[test]
@@ -143,11 +137,10 @@ mod tests {
     #[test]
     fn a_conflict_leaves_no_bit_behind() {
         let (plan, bits) = bitmap();
-        assert_eq!(bits.take_all(&word_masks(&plan, &list(&[100]))), Ok(()));
-        let masks = word_masks(&plan, &list(&[1, 2, 51, 100]));
-        assert_eq!(masks.len(), 3);
-        assert_eq!(bits.take_all(&masks), Err(WordMask { word: 2, mask: 1 }));
-        for seat in [1, 2, 51] {
+        assert_eq!(bits.take_all(&plan, &list(&[100])), Ok(()));
+        let conflict = bits.take_all(&plan, &list(&[1, 2, 51, 100, 101]));
+        assert_eq!(conflict, Err(WordMask { word: 2, mask: 1 }));
+        for seat in [1, 2, 51, 101] {
             assert!(!bits.is_taken(&plan, SeatIndex(seat)));
         }
         assert!(bits.is_taken(&plan, SeatIndex(100)));
@@ -157,9 +150,8 @@ mod tests {
     #[should_panic(expected = "gave back a seat that was not taken")]
     fn giving_back_twice_is_caught() {
         let (plan, bits) = bitmap();
-        let masks = word_masks(&plan, &list(&[7]));
-        bits.take_all(&masks).expect("free");
-        bits.give_back(masks[0]);
-        bits.give_back(masks[0]);
+        bits.take_all(&plan, &list(&[7])).expect("free");
+        bits.give_back_all(&plan, &list(&[7]));
+        bits.give_back_all(&plan, &list(&[7]));
     }
 }

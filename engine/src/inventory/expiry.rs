@@ -61,11 +61,7 @@ impl ExpiryLines {
                 break;
             };
             if alive(deadline.hold) {
-                lines
-                    .by_ttl
-                    .entry(deadline.ttl_ms)
-                    .or_default()
-                    .push_back(deadline);
+                lines.by_ttl.entry(deadline.ttl_ms).or_default().push_back(deadline);
                 lines.waiting += 1;
             }
         }
@@ -111,20 +107,12 @@ mod tests {
     use crate::ids::{EventIndex, HoldSlot, OrderNumber};
 
     fn hold(number: u32) -> ReservationId {
-        ReservationId {
-            event: EventIndex(0),
-            slot: HoldSlot(number),
-            order: OrderNumber(number),
-        }
+        ReservationId { event: EventIndex(0), slot: HoldSlot(number), order: OrderNumber(number) }
     }
 
     fn push(lines: &ExpiryLines, number: u32, made_at: u64, ttl_ms: u64) {
         let at = UnixMillis(made_at + ttl_ms);
-        lines.push(Deadline {
-            at,
-            ttl_ms,
-            hold: hold(number),
-        });
+        lines.push(Deadline { at, ttl_ms, hold: hold(number) });
     }
 
     #[test]

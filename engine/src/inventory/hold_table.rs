@@ -5,6 +5,8 @@
 //! only one who logs (I4), and nobody can log a later step before an earlier one (I2). Phases:
 //! `Free → Busy → Held ⇄ Paying → Paid`, each of the last three `→ Busy → Free`.
 
+use crossbeam::utils::CachePadded;
+
 use crate::append_vec::AppendVec;
 use crate::ids::{
     Attempt, HoldSlot, OrderNumber, SeatIndex, TicketTypeIndex, UnixMillis, UserIndex,
@@ -12,16 +14,18 @@ use crate::ids::{
 use crate::inline_list::InlineList;
 use crate::limits::SEATS_PER_HOLD_MAX;
 use crate::record::SeatList;
-use crate::sync::{AtomicU32, AtomicU64, Ordering, fence, load_before_exchange, store_release};
+use crate::sync::{
+    AtomicU32, AtomicU64, Ordering, fence, load_before_exchange, store_release, store_seq_cst,
+};
 
 /// The hold slots of one event.
 #[derive(Debug)]
 pub(crate) struct HoldTable {
     slots: AppendVec<Slot>,
     /// How many slots were ever used.
-    used: AtomicU32,
+    used: CachePadded<AtomicU32>,
     /// A stack of free slots: upper half a tag against reuse, lower half slot + 1, 0 for none.
-    free: AtomicU64,
+    free: CachePadded<AtomicU64>,
 }
 
 /// One slot. The fields beside `state` belong to whoever moved it to `Busy` or found it free.
@@ -151,8 +155,8 @@ impl HoldTable {
     pub(crate) fn new() -> HoldTable {
         HoldTable {
             slots: AppendVec::new(),
-            used: AtomicU32::new(0),
-            free: AtomicU64::new(0),
+            used: CachePadded::new(AtomicU32::new(0)),
+            free: CachePadded::new(AtomicU64::new(0)),
         }
     }
 
@@ -187,8 +191,7 @@ impl HoldTable {
     fn fill(&self, index: HoldSlot, order: &SlotOrder) -> Step<'_> {
         let slot = self.slots.at(index.0);
         // ORDERING: Relaxed, published by the Release in `Step::settle`.
-        slot.expires_at
-            .store(order.expires_at.map_or(0, |at| at.0), Ordering::Relaxed);
+        slot.expires_at.store(order.expires_at.map_or(0, |at| at.0), Ordering::Relaxed);
         slot.user.store(order.user.0, Ordering::Relaxed);
         match &order.claim {
             SlotClaim::Seats(seats) => {
@@ -203,19 +206,13 @@ impl HoldTable {
             }
         }
         let before = SlotState::new(order.order, &order.claim, Phase::Busy);
-        Step {
-            slot,
-            index,
-            before,
-        }
+        Step { slot, index, before }
     }
 
     /// What a slot holds now: a hint for choosing what to try.
     pub(crate) fn peek(&self, index: HoldSlot) -> Option<SlotState> {
         // ORDERING: Acquire pairs with the Release in `Step::settle`, for readers of the fields.
-        self.slots
-            .get(index.0)
-            .map(|slot| SlotState(slot.state.load(Ordering::Acquire)))
+        self.slots.get(index.0).map(|slot| SlotState(slot.state.load(Ordering::Acquire)))
     }
 
     /// Whose the order in a slot is and when it expires, if it is this order and nobody is logging
@@ -262,11 +259,7 @@ impl HoldTable {
                 Ordering::Acquire,
             ) {
                 Ok(_) => {
-                    return Ok(Step {
-                        slot,
-                        index,
-                        before: state,
-                    });
+                    return Ok(Step { slot, index, before: state });
                 }
                 Err(now) => state = SlotState(now),
             }
@@ -281,7 +274,7 @@ impl HoldTable {
     fn pop_free(&self) -> Option<HoldSlot> {
         // ORDERING: Acquire pairs with the Release of `push_free`, so `next_free` is the one that
         // belongs to the head we saw; the tag makes a stale head fail the exchange.
-        let mut head = load_before_exchange(&self.free, Ordering::Acquire);
+        let mut head = load_before_exchange(&*self.free, Ordering::Acquire);
         loop {
             let top = (head as u32).checked_sub(1)?;
             let next = self.slots.at(top).next_free.load(Ordering::Relaxed);
@@ -300,7 +293,7 @@ impl HoldTable {
 
     fn push_free(&self, index: HoldSlot) {
         let slot = self.slots.at(index.0);
-        let mut head = load_before_exchange(&self.free, Ordering::Relaxed);
+        let mut head = load_before_exchange(&*self.free, Ordering::Relaxed);
         loop {
             slot.next_free.store(head as u32, Ordering::Relaxed);
             let replacement = next_tag(head) | u64::from(index.0 + 1);
@@ -329,17 +322,12 @@ impl Slot {
         let claim = if state.0 & TICKETS == 0 {
             SlotClaim::Seats(collect(lines.map(SeatIndex)))
         } else {
-            SlotClaim::Tickets(collect(lines.map(|line| {
-                (TicketTypeIndex((line >> 20) as u16), line & ((1 << 20) - 1))
-            })))
+            SlotClaim::Tickets(collect(
+                lines.map(|line| (TicketTypeIndex((line >> 20) as u16), line & ((1 << 20) - 1))),
+            ))
         };
         let Terms { user, expires_at } = self.terms();
-        SlotOrder {
-            order: state.order(),
-            user,
-            expires_at,
-            claim,
-        }
+        SlotOrder { order: state.order(), user, expires_at, claim }
     }
 
     fn terms(&self) -> Terms {
@@ -378,7 +366,9 @@ impl<'a> Step<'a> {
 
     /// Ends the step in the next phase, after its record is logged (I2).
     pub(crate) fn settle(self, phase: Phase) {
-        self.store(self.before.with_phase(phase));
+        // ORDERING: SeqCst, see `EventInventory::set_cancelled`; the Release in it pairs with the
+        // Acquire in `begin` and `peek`.
+        store_seq_cst(&self.slot.state, self.before.with_phase(phase).0);
     }
 
     /// Ends the step in a phase that a payment attempt led to, after its record is logged.
@@ -395,12 +385,12 @@ impl<'a> Step<'a> {
     /// back.
     pub(crate) fn release(self, table: &HoldTable) {
         let index = self.index;
-        self.settle(Phase::Free);
+        self.store(self.before.with_phase(Phase::Free));
         table.push_free(index);
     }
 
     fn store(&self, state: SlotState) {
-        // ORDERING: Release pairs with the Acquire in `begin`, `order` and `peek`.
+        // ORDERING: Release pairs with the Acquire in `begin`, `terms` and `peek`.
         store_release(&self.slot.state, state.0);
     }
 }

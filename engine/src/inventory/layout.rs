@@ -62,11 +62,7 @@ impl SeatPlan {
     /// The plan of a validated layout.
     #[must_use]
     pub fn new(sections: &[Section]) -> SeatPlan {
-        let mut plan = SeatPlan {
-            sections: Vec::new(),
-            seat_count: 0,
-            word_count: 0,
-        };
+        let mut plan = SeatPlan { sections: Vec::new(), seat_count: 0, word_count: 0 };
         for section in sections {
             let rows_per_word = 64 / section.seats_per_row;
             let words = match rows_per_word {
@@ -125,11 +121,7 @@ impl SeatPlan {
         let section = self.section_of(seat);
         let plan = &self.sections[section];
         let offset = seat.0 - plan.first_seat;
-        SeatPlace {
-            section,
-            row: offset / plan.seats_per_row,
-            number: offset % plan.seats_per_row,
-        }
+        SeatPlace { section, row: offset / plan.seats_per_row, number: offset % plan.seats_per_row }
     }
 
     /// The seat at a place, the inverse of [`SeatPlan::place`].
@@ -149,10 +141,9 @@ impl SeatPlan {
         let plan = &self.sections[self.section_of(seat)];
         let offset = seat.0 - plan.first_seat;
         match offset.checked_div(plan.seats_per_word) {
-            Some(word) => WordMask {
-                word: plan.first_word + word,
-                mask: 1 << (offset % plan.seats_per_word),
-            },
+            Some(word) => {
+                WordMask { word: plan.first_word + word, mask: 1 << (offset % plan.seats_per_word) }
+            }
             None => {
                 let (row, number) = (offset / plan.seats_per_row, offset % plan.seats_per_row);
                 WordMask {
@@ -175,20 +166,13 @@ impl SeatPlan {
                     (plan.first_word + offset / shared, offset % shared)
                 }
             };
-            RowPlan {
-                first_seat,
-                first_word,
-                shift,
-                seats: plan.seats_per_row,
-            }
+            RowPlan { first_seat, first_word, shift, seats: plan.seats_per_row }
         })
     }
 
     fn section_of(&self, seat: SeatIndex) -> usize {
         assert!(self.contains(seat), "seat {seat} of {}", self.seat_count);
-        self.sections
-            .partition_point(|section| section.first_seat <= seat.0)
-            - 1
+        self.sections.partition_point(|section| section.first_seat <= seat.0) - 1
     }
 }
 

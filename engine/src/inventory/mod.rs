@@ -14,12 +14,13 @@ pub(crate) mod stock;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
 
 use crate::error::HoldRefusal;
 use crate::ids::{EventIndex, OrderNumber, SeatIndex, TicketTypeIndex, UnixMillis, UserIndex};
 use crate::inline_list::InlineList;
-use crate::inventory::bitmap::{SeatBitmap, word_masks};
+use crate::inventory::bitmap::SeatBitmap;
 use crate::inventory::hold_table::{HoldTable, SlotClaim};
 use crate::inventory::layout::SeatPlan;
 use crate::inventory::quota::UserQuota;
@@ -39,7 +40,8 @@ pub(crate) struct EventInventory {
     pub(crate) prices: Box<[u32]>,
     pub(crate) holds: HoldTable,
     quota: Option<UserQuota>,
-    next_order: AtomicU32,
+    /// Changed by every hold, so on a line of its own.
+    next_order: CachePadded<AtomicU32>,
     window: SaleWindow,
     /// What was blocked, and the lock under which administrators change the event.
     pub(crate) admin: Mutex<BTreeSet<SeatIndex>>,
@@ -71,7 +73,7 @@ impl EventInventory {
             holds: HoldTable::new(),
             quota: rules.seats_per_user.map(UserQuota::new),
             rules,
-            next_order: AtomicU32::new(0),
+            next_order: CachePadded::new(AtomicU32::new(0)),
             window: SaleWindow {
                 opens_at: AtomicU64::new(0),
                 closes_at: AtomicU64::new(0),
@@ -85,13 +87,8 @@ impl EventInventory {
 
     /// Follows edited dates. An event whose show has begun is over, whatever its sale window says.
     pub(crate) fn set_window(&self, details: &EventDetails) {
-        let closes_at = details
-            .sale_ends_at
-            .0
-            .min(details.event_at.0.saturating_add(1));
-        self.window
-            .opens_at
-            .store(details.sale_starts_at.0, Ordering::Relaxed);
+        let closes_at = details.sale_ends_at.0.min(details.event_at.0.saturating_add(1));
+        self.window.opens_at.store(details.sale_starts_at.0, Ordering::Relaxed);
         self.window.closes_at.store(closes_at, Ordering::Relaxed);
     }
 
@@ -110,16 +107,16 @@ impl EventInventory {
     /// or finds out itself in [`EventInventory::cancelled_since`].
     pub(crate) fn set_cancelled(&self) {
         self.window.cancelled.store(true, Ordering::Relaxed);
-        // ORDERING: pairs with the fence in `cancelled_since` (store, fence, load on both sides):
-        // either the walk that follows sees the published hold, or the holder sees the flag.
+        // ORDERING: pairs with `HoldTable` publishing a hold sequentially consistently before
+        // `cancelled_since` is asked (store, then load, on both sides): either the walk that follows
+        // sees the published hold, or the holder sees the flag.
         fence(Ordering::SeqCst);
     }
 
-    /// Whether the event was called off while a hold was being made; asked after publishing it.
+    /// Whether the event was called off while a step was being made; asked after settling it.
     pub(crate) fn cancelled_since(&self) -> bool {
         // ORDERING: see `set_cancelled`.
-        fence(Ordering::SeqCst);
-        self.is_cancelled()
+        self.window.cancelled.load(Ordering::SeqCst)
     }
 
     /// The next order's number. Handed out after the seats are taken, so a number without a record
@@ -154,9 +151,7 @@ impl EventInventory {
     pub(crate) fn give_back(&self, user: UserIndex, claim: &SlotClaim) {
         match claim {
             SlotClaim::Seats(seats) => {
-                for mask in word_masks(&self.plan, seats).iter() {
-                    self.seats.give_back(*mask);
-                }
+                self.seats.give_back_all(&self.plan, seats);
             }
             SlotClaim::Tickets(lines) => self.give_back_tickets(lines),
         }
@@ -184,15 +179,13 @@ impl EventInventory {
     }
 
     fn take_seats(&self, seats: &SeatList) -> Result<(), HoldRefusal> {
-        self.seats
-            .take_all(&word_masks(&self.plan, seats))
-            .map_err(|conflict| {
-                let taken = seats.iter().filter(|&&seat| {
-                    let bit = self.plan.bit(seat);
-                    bit.word == conflict.word && bit.mask & conflict.mask != 0
-                });
-                HoldRefusal::SeatsTaken(taken.copied().collect())
-            })
+        self.seats.take_all(&self.plan, seats).map_err(|conflict| {
+            let taken = seats.iter().filter(|&&seat| {
+                let bit = self.plan.bit(seat);
+                bit.word == conflict.word && bit.mask & conflict.mask != 0
+            });
+            HoldRefusal::SeatsTaken(taken.copied().collect())
+        })
     }
 
     fn take_tickets(&self, lines: &InlineList<(TicketTypeIndex, u32)>) -> Result<(), HoldRefusal> {
@@ -219,9 +212,9 @@ impl SlotClaim {
     pub(crate) fn quantity(&self) -> u32 {
         match self {
             SlotClaim::Seats(seats) => seats.len() as u32,
-            SlotClaim::Tickets(lines) => lines
-                .iter()
-                .fold(0, |sum: u32, line| sum.saturating_add(line.1)),
+            SlotClaim::Tickets(lines) => {
+                lines.iter().fold(0, |sum: u32, line| sum.saturating_add(line.1))
+            }
         }
     }
 }

@@ -14,10 +14,7 @@ pub(crate) struct UserQuota {
 
 impl UserQuota {
     pub(crate) fn new(cap: u32) -> UserQuota {
-        UserQuota {
-            cap,
-            by_user: DashMap::new(),
-        }
+        UserQuota { cap, by_user: DashMap::new() }
     }
 
     /// Counts `quantity` against the user's cap, or nothing.
@@ -28,10 +25,7 @@ impl UserQuota {
         let mut count = self.by_user.entry(user).or_insert(0);
         let left = self.cap.saturating_sub(*count);
         if quantity > left {
-            return Err(HoldRefusal::UserCap {
-                cap: self.cap,
-                left,
-            });
+            return Err(HoldRefusal::UserCap { cap: self.cap, left });
         }
         *count += quantity;
         Ok(())

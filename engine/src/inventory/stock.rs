@@ -10,9 +10,7 @@ pub(crate) struct TicketStock {
 
 impl TicketStock {
     pub(crate) fn new(left: u32) -> TicketStock {
-        TicketStock {
-            left: AtomicU32::new(left),
-        }
+        TicketStock { left: AtomicU32::new(left) }
     }
 
     /// Takes `quantity` tickets or none.
@@ -25,10 +23,7 @@ impl TicketStock {
         let mut left = load_before_exchange(&self.left, Ordering::Acquire);
         loop {
             let rest = left.checked_sub(quantity).ok_or(left)?;
-            match self
-                .left
-                .compare_exchange_weak(left, rest, Ordering::AcqRel, Ordering::Acquire)
-            {
+            match self.left.compare_exchange_weak(left, rest, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Ok(()),
                 Err(now) => left = now,
             }

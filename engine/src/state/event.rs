@@ -72,9 +72,7 @@ impl TicketType {
     /// How many are left.
     #[must_use]
     pub fn available(&self) -> u32 {
-        self.total_quantity
-            .saturating_sub(self.sold_elsewhere)
-            .saturating_sub(self.in_orders)
+        self.total_quantity.saturating_sub(self.sold_elsewhere).saturating_sub(self.in_orders)
     }
 }
 
@@ -196,8 +194,7 @@ impl Order {
     /// Whether money was captured for it.
     #[must_use]
     pub fn was_paid(&self) -> bool {
-        self.payment
-            .is_some_and(|payment| payment.paid_at.is_some())
+        self.payment.is_some_and(|payment| payment.paid_at.is_some())
     }
 
     pub(super) fn seat_status(&self) -> SeatStatus {
@@ -268,9 +265,9 @@ impl Event {
         match self.owners[seat.position()] {
             0 => SeatStatus::Available,
             BLOCKED => SeatStatus::Blocked,
-            owner => self
-                .order(OrderNumber(owner - 1))
-                .map_or(SeatStatus::Locked, Order::seat_status),
+            owner => {
+                self.order(OrderNumber(owner - 1)).map_or(SeatStatus::Locked, Order::seat_status)
+            }
         }
     }
 
@@ -293,14 +290,10 @@ impl Event {
     #[must_use]
     pub fn amount(&self, claim: &Claim) -> u64 {
         match claim {
-            Claim::Seats(seats) => seats
-                .iter()
-                .map(|&seat| u64::from(self.seat_price(seat)))
-                .sum(),
-            Claim::Tickets(lines) => lines
-                .iter()
-                .map(|line| u64::from(line.unit_price) * u64::from(line.quantity))
-                .sum(),
+            Claim::Seats(seats) => seats.iter().map(|&seat| u64::from(self.seat_price(seat))).sum(),
+            Claim::Tickets(lines) => {
+                lines.iter().map(|line| u64::from(line.unit_price) * u64::from(line.quantity)).sum()
+            }
         }
     }
 
@@ -322,21 +315,12 @@ impl Event {
         self.counts = (0..self.plan.section_count())
             .map(|section| {
                 let capacity = self.plan.section_capacity(section);
-                SectionCounts {
-                    capacity,
-                    available: capacity,
-                    ..SectionCounts::default()
-                }
+                SectionCounts { capacity, available: capacity, ..SectionCounts::default() }
             })
             .collect();
         let mut owned: Vec<(SeatIndex, u32, SeatStatus)> = Vec::new();
         for block in &self.blocks {
-            owned.extend(
-                block
-                    .seats
-                    .iter()
-                    .map(|&seat| (seat, BLOCKED, SeatStatus::Blocked)),
-            );
+            owned.extend(block.seats.iter().map(|&seat| (seat, BLOCKED, SeatStatus::Blocked)));
         }
         for (number, order) in self.orders().filter(|(_, order)| order.is_live()) {
             if let Claim::Seats(seats) = &order.claim {
@@ -357,10 +341,7 @@ impl Event {
 
     pub(super) fn check(&self) -> Result<(), String> {
         if let Some(section) = self.counts.iter().position(|counts| !counts.add_up()) {
-            return Err(format!(
-                "section {section}: {:?} do not add up",
-                self.counts[section]
-            ));
+            return Err(format!("section {section}: {:?} do not add up", self.counts[section]));
         }
         let mut recounted = self.clone();
         recounted.derive(Arc::clone(&self.sections))?;

@@ -51,21 +51,9 @@ impl State {
             Record::Paid { order, attempt, at } => self.paid(lsn, *order, *attempt, *at),
             Record::OrderEnded { order, reason, at } => {
                 self.seen(*at);
-                self.ended(
-                    lsn,
-                    *order,
-                    OrderState::Ended {
-                        reason: *reason,
-                        at: *at,
-                    },
-                )
+                self.ended(lsn, *order, OrderState::Ended { reason: *reason, at: *at })
             }
-            Record::SeatsBlocked {
-                event,
-                seats,
-                reason,
-                at,
-            } => {
+            Record::SeatsBlocked { event, seats, reason, at } => {
                 self.seen(*at);
                 self.blocked(lsn, *event, seats, reason, *at)
             }
@@ -102,10 +90,8 @@ impl State {
 
     fn held(&mut self, lsn: Lsn, held: &Held) -> Result<(), String> {
         self.seen(held.at);
-        let user_orders = self
-            .orders_by_user
-            .get_mut(held.user.position())
-            .ok_or("no such user")?;
+        let user_orders =
+            self.orders_by_user.get_mut(held.user.position()).ok_or("no such user")?;
         user_orders.push(held.order);
         let event = self.event_mut(held.order.event)?;
         event.inventory_lsn = lsn;
@@ -139,11 +125,8 @@ impl State {
             state: OrderState::Held,
             payment: None,
         });
-        let reservation = ReservationId {
-            event: held.order.event,
-            slot: held.slot,
-            order: held.order.number,
-        };
+        let reservation =
+            ReservationId { event: held.order.event, slot: held.slot, order: held.order.number };
         self.remember_key(held.key.as_deref(), held.user, reservation, lsn, held.at);
         Ok(())
     }
@@ -162,11 +145,8 @@ impl State {
             paid_at: None,
         });
         let (user, slot) = (order.user, order.slot);
-        let reservation = ReservationId {
-            event: started.order.event,
-            slot,
-            order: started.order.number,
-        };
+        let reservation =
+            ReservationId { event: started.order.event, slot, order: started.order.number };
         self.remember_key(started.key.as_deref(), user, reservation, lsn, started.at);
         Ok(())
     }
@@ -182,10 +162,7 @@ impl State {
         let (event, found) = self.live_order(order)?;
         expect_payment(found, attempt)?;
         found.state = OrderState::Paid;
-        found.payment = found.payment.map(|payment| Payment {
-            paid_at: Some(at),
-            ..payment
-        });
+        found.payment = found.payment.map(|payment| Payment { paid_at: Some(at), ..payment });
         if let Claim::Seats(seats) = found.claim.clone() {
             let event = self.event_mut(event)?;
             event.inventory_lsn = lsn;
@@ -229,11 +206,7 @@ impl State {
         for &seat in seats {
             event.own(seat, BLOCKED, SeatStatus::Blocked)?;
         }
-        event.blocks.push(Block {
-            seats: seats.to_vec(),
-            reason: reason.to_owned(),
-            at,
-        });
+        event.blocks.push(Block { seats: seats.to_vec(), reason: reason.to_owned(), at });
         Ok(())
     }
 
@@ -258,17 +231,9 @@ impl State {
     fn user_registered(&mut self, user: &UserRegistered) -> Result<(), String> {
         self.seen(user.at);
         if user.user.index.position() != self.users.len() {
-            return Err(format!(
-                "user {} after {} users",
-                user.user.index,
-                self.users.len()
-            ));
+            return Err(format!("user {} after {} users", user.user.index, self.users.len()));
         }
-        if self
-            .by_email
-            .insert(user.email.clone(), user.user.index)
-            .is_some()
-        {
+        if self.by_email.insert(user.email.clone(), user.user.index).is_some() {
             return Err(format!("the address of user {} is taken", user.user.index));
         }
         self.orders_by_user.push(Vec::new());
@@ -287,11 +252,7 @@ impl State {
     fn layout_created(&mut self, layout: &LayoutCreated) -> Result<(), String> {
         self.seen(layout.at);
         if layout.layout.position() != self.layouts.len() {
-            return Err(format!(
-                "layout {} after {}",
-                layout.layout,
-                self.layouts.len()
-            ));
+            return Err(format!("layout {} after {}", layout.layout, self.layouts.len()));
         }
         self.layouts.push(Layout {
             name: layout.name.clone(),
@@ -305,11 +266,7 @@ impl State {
     fn event_created(&mut self, lsn: Lsn, created: &EventCreated) -> Result<(), String> {
         self.seen(created.at);
         if created.event.position() != self.events.len() {
-            return Err(format!(
-                "event {} after {}",
-                created.event,
-                self.events.len()
-            ));
+            return Err(format!("event {} after {}", created.event, self.events.len()));
         }
         let sections = self.sections_of(created.layout)?;
         let ticket_types = created.ticket_types.iter().map(|new| TicketType {
@@ -368,28 +325,16 @@ impl State {
         at: UnixMillis,
     ) {
         if let Some(&IdempotencyKey { key, content }) = key {
-            self.remember(Key {
-                user,
-                key,
-                content,
-                reservation,
-                lsn,
-                at,
-            });
+            self.remember(Key { user, key, content, reservation, lsn, at });
         }
     }
 
     fn event_mut(&mut self, event: EventIndex) -> Result<&mut Event, String> {
-        self.events
-            .get_mut(event.position())
-            .ok_or_else(|| format!("no event {event}"))
+        self.events.get_mut(event.position()).ok_or_else(|| format!("no event {event}"))
     }
 
     fn live_order(&mut self, order: OrderRef) -> Result<(EventIndex, &mut Order), String> {
-        let found = self
-            .event_mut(order.event)?
-            .orders
-            .get_mut(order.number.position());
+        let found = self.event_mut(order.event)?.orders.get_mut(order.number.position());
         match found.and_then(Option::as_mut) {
             Some(found) if found.is_live() => Ok((order.event, found)),
             Some(_) => Err(format!("order {} ended before", order.number)),
@@ -400,9 +345,7 @@ impl State {
 
 fn expect_payment(order: &Order, attempt: Attempt) -> Result<(), String> {
     let under_way = order.state == OrderState::Paying
-        && order
-            .payment
-            .is_some_and(|payment| payment.attempt == attempt);
+        && order.payment.is_some_and(|payment| payment.attempt == attempt);
     match under_way {
         true => Ok(()),
         false => Err(format!("payment attempt {attempt} is not under way")),

@@ -60,9 +60,8 @@ impl TryFrom<StoredState> for State {
         }
         state.orders_by_user = vec![Vec::new(); state.users.len()];
         for (position, event) in stored.events.into_iter().enumerate() {
-            let event = state
-                .restore_event(event)
-                .map_err(|why| format!("event {position}: {why}"))?;
+            let event =
+                state.restore_event(event).map_err(|why| format!("event {position}: {why}"))?;
             state.events.push(event);
         }
         state.index_orders()?;
@@ -115,14 +114,7 @@ impl State {
         for (index, event) in self.events.iter().enumerate() {
             let event_index = EventIndex(index as u32);
             orders.extend(event.orders().map(|(number, order)| {
-                (
-                    order.held_lsn,
-                    order.user,
-                    OrderRef {
-                        event: event_index,
-                        number,
-                    },
-                )
+                (order.held_lsn, order.user, OrderRef { event: event_index, number })
             }));
         }
         orders.sort_unstable_by_key(|&(held_lsn, ..)| held_lsn);

@@ -15,52 +15,18 @@ use crate::house::{Hall, House, OPENS, SMALL, details, durable};
 
 #[derive(Clone, Debug)]
 enum Step {
-    Hold {
-        event: u32,
-        user: usize,
-        seats: Vec<u32>,
-    },
-    Best {
-        event: u32,
-        user: usize,
-        count: usize,
-    },
-    Tickets {
-        event: u32,
-        user: usize,
-        quantity: u32,
-    },
-    Pay {
-        order: usize,
-    },
-    Finish {
-        order: usize,
-        captured: bool,
-    },
-    Cancel {
-        order: usize,
-        by_owner: bool,
-    },
-    Wait {
-        ms: u64,
-    },
-    Expire {
-        max: usize,
-    },
-    Block {
-        event: u32,
-        seats: Vec<u32>,
-    },
-    Unblock {
-        event: u32,
-        seats: Vec<u32>,
-    },
-    Edit {
-        event: u32,
-    },
-    CancelEvent {
-        event: u32,
-    },
+    Hold { event: u32, user: usize, seats: Vec<u32> },
+    Best { event: u32, user: usize, count: usize },
+    Tickets { event: u32, user: usize, quantity: u32 },
+    Pay { order: usize },
+    Finish { order: usize, captured: bool },
+    Cancel { order: usize, by_owner: bool },
+    Wait { ms: u64 },
+    Expire { max: usize },
+    Block { event: u32, seats: Vec<u32> },
+    Unblock { event: u32, seats: Vec<u32> },
+    Edit { event: u32 },
+    CancelEvent { event: u32 },
     CloseCancelled,
     Restart,
 }
@@ -113,8 +79,7 @@ impl History {
         match step {
             Step::Hold { event, user, seats } => {
                 let held = self.house.hold(*event, seats, self.house.asked(*user, now));
-                self.orders
-                    .extend(held.as_ref().ok().map(|hold| hold.reservation));
+                self.orders.extend(held.as_ref().ok().map(|hold| hold.reservation));
                 held.is_ok()
             }
             Step::Best { event, user, count } => {
@@ -122,49 +87,27 @@ impl History {
                 let held = engine.hold_best(EventIndex(*event), None, *count, asked);
                 let held = held.map(crate::house::done);
                 if let Ok(hold) = &held {
-                    let Claim::Seats(seats) = &hold.claim else {
-                        panic!("seats")
-                    };
+                    let Claim::Seats(seats) = &hold.claim else { panic!("seats") };
                     assert_eq!(seats.len(), *count);
                 }
-                self.orders
-                    .extend(held.as_ref().ok().map(|hold| hold.reservation));
+                self.orders.extend(held.as_ref().ok().map(|hold| hold.reservation));
                 held.is_ok()
             }
-            Step::Tickets {
-                event,
-                user,
-                quantity,
-            } => {
-                let held = self
-                    .house
-                    .hold_tickets(*event, *quantity, self.house.asked(*user, now));
-                self.orders
-                    .extend(held.as_ref().ok().map(|hold| hold.reservation));
+            Step::Tickets { event, user, quantity } => {
+                let held = self.house.hold_tickets(*event, *quantity, self.house.asked(*user, now));
+                self.orders.extend(held.as_ref().ok().map(|hold| hold.reservation));
                 held.is_ok()
             }
             Step::Pay { order } => self.order(*order).is_some_and(|order| {
                 let asked = self.house.asked(self.owner(order), now);
-                engine
-                    .begin_payment(order, PaymentMethod::KakaoPay, asked)
-                    .map(durable)
-                    .is_ok()
+                engine.begin_payment(order, PaymentMethod::KakaoPay, asked).map(durable).is_ok()
             }),
             Step::Finish { order, captured } => self.order(*order).is_some_and(|order| {
-                let outcome = if *captured {
-                    PaymentOutcome::Captured
-                } else {
-                    PaymentOutcome::Declined
-                };
+                let outcome =
+                    if *captured { PaymentOutcome::Captured } else { PaymentOutcome::Declined };
                 (1..4).any(|attempt| {
-                    let intent = PaymentIntent {
-                        reservation: order,
-                        attempt: Attempt(attempt),
-                    };
-                    engine
-                        .finish_payment(intent, outcome, now)
-                        .map(durable)
-                        .is_ok()
+                    let intent = PaymentIntent { reservation: order, attempt: Attempt(attempt) };
+                    engine.finish_payment(intent, outcome, now).map(durable).is_ok()
                 })
             }),
             Step::Cancel { order, by_owner } => self.order(*order).is_some_and(|order| {
@@ -183,24 +126,19 @@ impl History {
                     .map(durable)
                     .is_ok()
             }
-            Step::Unblock { event, seats } => engine
-                .unblock_seats(EventIndex(*event), &indices(seats), now)
-                .map(durable)
-                .is_ok(),
+            Step::Unblock { event, seats } => {
+                engine.unblock_seats(EventIndex(*event), &indices(seats), now).map(durable).is_ok()
+            }
             Step::Edit { event } => {
                 let edit = tiketi_engine::command::EditEvent {
                     event: EventIndex(*event),
                     details: details(),
                 };
-                engine
-                    .edit_event(edit.check().unwrap(), now)
-                    .map(durable)
-                    .is_ok()
+                engine.edit_event(edit.check().unwrap(), now).map(durable).is_ok()
             }
-            Step::CancelEvent { event } => engine
-                .cancel_event(EventIndex(*event), now)
-                .map(durable)
-                .is_ok(),
+            Step::CancelEvent { event } => {
+                engine.cancel_event(EventIndex(*event), now).map(durable).is_ok()
+            }
             Step::CloseCancelled => engine.close_cancelled(now) > 0,
             Step::Restart => {
                 self.house.restart();
@@ -215,21 +153,10 @@ impl History {
 }
 
 fn run(steps: &[Step]) {
-    let capped = Hall {
-        seats_per_user: Some(5),
-        ..SMALL
-    };
-    let wide = Hall {
-        rows: 2,
-        seats_per_row: 70,
-        ..SMALL
-    };
+    let capped = Hall { seats_per_user: Some(5), ..SMALL };
+    let wide = Hall { rows: 2, seats_per_row: 70, ..SMALL };
     let house = House::new(&[SMALL, capped, wide], 4);
-    let mut history = History {
-        house,
-        now: OPENS,
-        orders: Vec::new(),
-    };
+    let mut history = History { house, now: OPENS, orders: Vec::new() };
     for step in steps {
         let before = history.house.fold.lsn();
         let changed = history.run(step);
@@ -244,10 +171,7 @@ fn run(steps: &[Step]) {
 /// was paid and tickets, which do not expire.
 fn settle(history: &mut History) {
     for index in 0..history.orders.len() {
-        history.run(&Step::Finish {
-            order: index,
-            captured: false,
-        });
+        history.run(&Step::Finish { order: index, captured: false });
     }
     history.now = history.now.plus(10 * crate::house::TTL_MS);
     while history.house.engine.expire(history.now, 7).unwrap() > 0 {}

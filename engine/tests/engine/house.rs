@@ -29,12 +29,8 @@ pub(crate) struct Hall {
     pub(crate) seats_per_user: Option<u32>,
 }
 
-pub(crate) const SMALL: Hall = Hall {
-    rows: 3,
-    seats_per_row: 10,
-    tickets: 12,
-    seats_per_user: None,
-};
+pub(crate) const SMALL: Hall =
+    Hall { rows: 3, seats_per_row: 10, tickets: 12, seats_per_user: None };
 
 pub(crate) fn durable<T>(pending: Pending<T>) -> T {
     pending.acknowledge(Lsn(u64::MAX))
@@ -48,21 +44,13 @@ impl House {
             assert_eq!(event, EventIndex(number as u32));
         }
         let users = (0..users).map(|number| register(&engine, number)).collect();
-        let mut house = House {
-            engine,
-            fold: State::default(),
-            users,
-        };
+        let mut house = House { engine, fold: State::default(), users };
         house.catch_up();
         house
     }
 
     pub(crate) fn asked(&self, user: usize, at: UnixMillis) -> Asked {
-        Asked {
-            by: self.users[user].index,
-            at,
-            key: None,
-        }
+        Asked { by: self.users[user].index, at, key: None }
     }
 
     pub(crate) fn hold(
@@ -73,9 +61,7 @@ impl House {
     ) -> Result<Hold, CommandError<HoldRefusal>> {
         let seats: Vec<SeatIndex> = seats.iter().map(|&seat| SeatIndex(seat)).collect();
         let wanted = WantedSeats::new(&seats)?;
-        self.engine
-            .hold_seats(EventIndex(event), &wanted, asked)
-            .map(done)
+        self.engine.hold_seats(EventIndex(event), &wanted, asked).map(done)
     }
 
     pub(crate) fn hold_tickets(
@@ -85,9 +71,7 @@ impl House {
         asked: Asked,
     ) -> Result<Hold, CommandError<HoldRefusal>> {
         let wanted = WantedTickets::new(&[(TicketTypeIndex(0), quantity)])?;
-        self.engine
-            .hold_tickets(EventIndex(event), &wanted, asked)
-            .map(done)
+        self.engine.hold_tickets(EventIndex(event), &wanted, asked).map(done)
     }
 
     /// Folds what was logged since, and holds live memory against the fold.
@@ -150,11 +134,7 @@ fn event_of(engine: &Engine<MemoryJournal>, hall: Hall, number: usize) -> EventI
         description: None,
         sections: vec![section("A", hall.rows, 1), section("B", 1, hall.rows + 1)],
     };
-    let layout = durable(
-        engine
-            .create_layout(layout.check().unwrap(), OPENS)
-            .unwrap(),
-    );
+    let layout = durable(engine.create_layout(layout.check().unwrap(), OPENS).unwrap());
     let tickets = NewTicketType {
         name: "standing".into(),
         price: 5_000,

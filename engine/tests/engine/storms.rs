@@ -13,14 +13,7 @@ use crate::house::{Hall, House, OPENS, SMALL, TTL_MS, durable};
 
 #[test]
 fn every_seat_is_sold_once_however_many_want_it() {
-    let mut house = House::new(
-        &[Hall {
-            rows: 40,
-            seats_per_row: 50,
-            ..SMALL
-        }],
-        4,
-    );
+    let mut house = House::new(&[Hall { rows: 40, seats_per_row: 50, ..SMALL }], 4);
     let seats = 41 * 50;
     let sold = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -49,13 +42,7 @@ fn every_seat_is_sold_once_however_many_want_it() {
 
 #[test]
 fn a_cap_holds_against_the_users_own_threads() {
-    let mut house = House::new(
-        &[Hall {
-            seats_per_user: Some(3),
-            ..SMALL
-        }],
-        1,
-    );
+    let mut house = House::new(&[Hall { seats_per_user: Some(3), ..SMALL }], 1);
     thread::scope(|scope| {
         for thread in 0..4_u32 {
             let house = &house;
@@ -83,60 +70,35 @@ fn pay_cancel_and_expiry_have_one_winner() {
                 start.wait();
                 let asked = house.asked(0, UnixMillis(deadline.0 - 1));
                 let begun =
-                    house
-                        .engine
-                        .begin_payment(hold.reservation, PaymentMethod::NaverPay, asked);
+                    house.engine.begin_payment(hold.reservation, PaymentMethod::NaverPay, asked);
                 begun.is_ok_and(|intent| {
-                    let Once::Done(intent) = durable(intent) else {
-                        panic!("no key")
-                    };
+                    let Once::Done(intent) = durable(intent) else { panic!("no key") };
                     let finished =
-                        house
-                            .engine
-                            .finish_payment(intent, PaymentOutcome::Captured, deadline);
+                        house.engine.finish_payment(intent, PaymentOutcome::Captured, deadline);
                     durable(finished.unwrap()) == AfterPayment::Paid
                 })
             });
             let cancel = scope.spawn(move || {
                 start.wait();
                 let by = Some(house.users[0].index);
-                house
-                    .engine
-                    .cancel_order(hold.reservation, by, OPENS)
-                    .is_ok()
+                house.engine.cancel_order(hold.reservation, by, OPENS).is_ok()
             });
             let expire = scope.spawn(move || {
                 start.wait();
                 house.engine.expire(deadline, 9).unwrap()
             });
-            (
-                pay.join().unwrap(),
-                cancel.join().unwrap(),
-                expire.join().unwrap(),
-            )
+            (pay.join().unwrap(), cancel.join().unwrap(), expire.join().unwrap())
         });
         house.assert_agreement();
         let order = house.order(hold.reservation);
         match (order.state, paid) {
             (OrderState::Paid, true) => assert!(!cancelled && expired == 0),
             // Paid first, then cancelled with a refund.
-            (
-                OrderState::Ended {
-                    reason: EndReason::CancelledByUser,
-                    ..
-                },
-                _,
-            ) => {
+            (OrderState::Ended { reason: EndReason::CancelledByUser, .. }, _) => {
                 assert!(cancelled && expired == 0);
                 assert_eq!(order.was_paid(), paid);
             }
-            (
-                OrderState::Ended {
-                    reason: EndReason::Expired,
-                    ..
-                },
-                false,
-            ) => {
+            (OrderState::Ended { reason: EndReason::Expired, .. }, false) => {
                 assert!(!cancelled && expired == 1);
             }
             // The sweep met the hold in the middle of somebody's refused step and comes again.
@@ -166,10 +128,6 @@ fn nothing_outlives_its_cancelled_event() {
         });
         while house.engine.close_cancelled(OPENS) > 0 {}
         house.assert_agreement();
-        assert!(
-            house.fold.events()[0]
-                .orders()
-                .all(|(_, order)| !order.is_live())
-        );
+        assert!(house.fold.events()[0].orders().all(|(_, order)| !order.is_live()));
     }
 }

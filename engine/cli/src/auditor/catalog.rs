@@ -113,12 +113,7 @@ impl Auditor {
         }
     }
 
-    pub(super) fn seats_blocked(
-        &mut self,
-        index: EventIndex,
-        seats: &[SeatIndex],
-        at: UnixMillis,
-    ) {
+    pub(super) fn seats_blocked(&mut self, index: EventIndex, seats: &[SeatIndex], at: UnixMillis) {
         self.instant(at);
         let Some(event) = self.events.get_mut(index.position()) else {
             let text = format!("seats of event {index} are blocked, unknown");

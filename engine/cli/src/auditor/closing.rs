@@ -211,7 +211,9 @@ fn count_order(order: &OrderModel, sums: &mut OrderSums) {
 /// Every seat with an owner belongs to a live order that claims it, and the other way round.
 fn sales(index: EventIndex, event: &EventModel, found: &mut Vec<(Lsn, Rule, String)>) {
     for (&number, order) in event.orders.iter().filter(|(_, order)| order.life.is_live()) {
-        let ClaimModel::Seats(seats) = &order.claim else { continue };
+        let ClaimModel::Seats(seats) = &order.claim else {
+            continue;
+        };
         for &seat in seats {
             if event.seats.get(seat) != Some(&Seat::Owned(number)) {
                 let (name, label) = (order_name(index, number), event.label(seat));

@@ -45,6 +45,8 @@ pub(crate) enum Rule {
     Overdue,
     /// A snapshot is the fold of the log up to its position.
     Snapshot,
+    /// What lies on disk can be read.
+    Damage,
 }
 
 impl Rule {
@@ -69,6 +71,7 @@ impl Rule {
             Rule::SaleWithoutOrder => "sale-without-order",
             Rule::Overdue => "overdue",
             Rule::Snapshot => "snapshot",
+            Rule::Damage => "damage",
         }
     }
 }

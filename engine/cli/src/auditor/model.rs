@@ -204,9 +204,9 @@ impl EventModel {
     }
 
     pub(super) fn section_of(&self, seat: usize) -> Option<&SectionModel> {
-        self.sections
-            .iter()
-            .find(|section| (section.first_seat..section.first_seat + section.seats).contains(&seat))
+        self.sections.iter().find(|section| {
+            (section.first_seat..section.first_seat + section.seats).contains(&seat)
+        })
     }
 
     /// A seat as people call it.
@@ -230,10 +230,9 @@ impl EventModel {
                 .filter_map(|&seat| self.section_of(seat))
                 .map(|section| u64::from(section.price))
                 .sum(),
-            ClaimModel::Tickets(lines) => lines
-                .iter()
-                .map(|line| u64::from(line.unit_price) * u64::from(line.quantity))
-                .sum(),
+            ClaimModel::Tickets(lines) => {
+                lines.iter().map(|line| u64::from(line.unit_price) * u64::from(line.quantity)).sum()
+            }
         }
     }
 

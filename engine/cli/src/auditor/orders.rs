@@ -1,8 +1,9 @@
 //! The life of an order, record by record.
 
 use tiketi_engine::ids::{Attempt, EventIndex, UnixMillis};
-use tiketi_engine::record::{Claim, EndReason, Held, OrderRef, PaymentStarted};
+use tiketi_engine::record::{EndReason, Held, OrderRef, PaymentStarted};
 
+use super::claims::{limits, take_seats, take_tickets};
 use super::finding::Rule;
 use super::model::{ClaimModel, EventModel, Life, OrderModel, Seat, order_name};
 use super::{Auditor, KEY_KEPT_MS, RACE_MS};
@@ -203,10 +204,7 @@ fn under_way(order: &OrderModel, attempt: Attempt, name: &str) -> Option<(Rule, 
 
 /// Whether a sale window of the past, replaced a moment before, was open.
 fn was_open(event: &EventModel, at: UnixMillis) -> bool {
-    event
-        .past_windows
-        .iter()
-        .any(|(window, until)| window.is_open(at) && at <= until.plus(RACE_MS))
+    event.past_windows.iter().any(|(window, until)| window.is_open(at) && at <= until.plus(RACE_MS))
 }
 
 /// Holds on a called-off event are a race only for a moment.
@@ -214,93 +212,6 @@ fn sale_window(event: &EventModel, held: &Held, name: &str) -> Option<(Rule, Str
     let cancelled_at = event.cancelled_at?;
     (cancelled_at.plus(RACE_MS) < held.at)
         .then(|| (Rule::NotOnSale, format!("{name} was made after its event was called off")))
-}
-
-/// How many, until when, and how many for one user.
-fn limits(event: &mut EventModel, held: &Held, name: &str) -> Vec<(Rule, String)> {
-    let mut found = Vec::new();
-    let expected = match &held.claim {
-        Claim::Seats(seats) => {
-            let max = usize::from(event.rules.seats_per_reservation);
-            if seats.is_empty() || seats.len() > max {
-                let text = format!("{name} has {} seats, allowed are 1 to {max}", seats.len());
-                found.push((Rule::Limit, text));
-            }
-            Some(held.at.plus(event.rules.hold_ttl_ms))
-        }
-        Claim::Tickets(lines) => {
-            if lines.is_empty() || lines.iter().any(|line| line.quantity == 0) {
-                found.push((Rule::Limit, format!("{name} claims no tickets")));
-            }
-            None
-        }
-    };
-    if held.expires_at != expected {
-        let text = format!("the deadline of {name} is not what its event's rules say");
-        found.push((Rule::Deadline, text));
-    }
-    let quantity = ClaimModel::of(&held.claim).quantity();
-    let of_user = event.by_user.entry(held.user.0).or_default();
-    *of_user += quantity;
-    if event.rules.seats_per_user.is_some_and(|max| *of_user > u64::from(max)) {
-        let text = format!("{name} makes {of_user} for user {}, above the cap", held.user);
-        found.push((Rule::Limit, text));
-    }
-    found
-}
-
-fn take_seats(
-    event: &mut EventModel,
-    seats: &[usize],
-    number: u32,
-    name: &str,
-) -> Vec<(Rule, String)> {
-    let mut found = Vec::new();
-    if seats.windows(2).any(|pair| pair[0] >= pair[1]) {
-        found.push((Rule::Malformed, format!("the seats of {name} are not distinct and ascending")));
-    }
-    for &seat in seats {
-        let rule = match seat < event.seats.len() {
-            true => Rule::TwoOwners,
-            false => Rule::UnknownThing,
-        };
-        if let Err(why) = event.take(seat, Seat::Owned(number)) {
-            found.push((rule, format!("{name} takes a seat, but {why}")));
-        }
-    }
-    found
-}
-
-fn take_tickets(event: &mut EventModel, claim: &ClaimModel, name: &str) -> Vec<(Rule, String)> {
-    let ClaimModel::Tickets(lines) = claim else { return Vec::new() };
-    let mut found = Vec::new();
-    if lines.windows(2).any(|pair| pair[0].ticket_type >= pair[1].ticket_type) {
-        let text = format!("the ticket types of {name} are not distinct and ascending");
-        found.push((Rule::Malformed, text));
-    }
-    for line in lines {
-        let Some(ticket) = event.tickets.get_mut(line.ticket_type.position()) else {
-            let text = format!("{name} names ticket type {}, unknown", line.ticket_type);
-            found.push((Rule::UnknownThing, text));
-            continue;
-        };
-        ticket.in_orders += u64::from(line.quantity);
-        if ticket.in_orders > ticket.for_sale {
-            let text = format!(
-                "{name} oversells ticket type {} ({}): {} of {}",
-                line.ticket_type, ticket.name, ticket.in_orders, ticket.for_sale
-            );
-            found.push((Rule::Stock, text));
-        }
-        if line.unit_price != ticket.price {
-            let text = format!(
-                "{name} pays {} for ticket type {}, which costs {}",
-                line.unit_price, line.ticket_type, ticket.price
-            );
-            found.push((Rule::Stock, text));
-        }
-    }
-    found
 }
 
 fn end(
@@ -312,7 +223,9 @@ fn end(
 ) -> Vec<(Rule, String)> {
     let mut found = Vec::new();
     let cancelled = event.cancelled_at.is_some();
-    let Some(order) = event.orders.get_mut(&number) else { return found };
+    let Some(order) = event.orders.get_mut(&number) else {
+        return found;
+    };
     match order.life {
         Life::Ended(_) => {
             found.push((Rule::OrderOfLife, format!("{name} ended twice")));

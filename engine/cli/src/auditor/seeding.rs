@@ -41,7 +41,12 @@ impl Auditor {
         }
     }
 
-    fn seeded_event(&mut self, index: EventIndex, event: &Event, last_at: UnixMillis) -> EventModel {
+    fn seeded_event(
+        &mut self,
+        index: EventIndex,
+        event: &Event,
+        last_at: UnixMillis,
+    ) -> EventModel {
         let sections: Vec<Section> = event
             .layout
             .and_then(|layout| self.layouts.get(layout.position()))
@@ -110,11 +115,6 @@ impl Auditor {
         for text in found {
             self.findings.add(lsn, Rule::Snapshot, text);
         }
-    }
-
-    /// The last record seen.
-    pub(crate) fn lsn(&self) -> Lsn {
-        self.lsn
     }
 }
 

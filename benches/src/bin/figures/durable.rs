@@ -1,0 +1,261 @@
+//! Durable holds in one process: engine, journal, disk.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use tiketi_benches::{NOW, SEATS_PER_ROW, made, stock};
+use tiketi_engine::command::{Asked, WantedSeats};
+use tiketi_engine::engine::Engine;
+use tiketi_engine::error::{CommandError, JournalUnavailable};
+use tiketi_engine::ids::{EventIndex, Lsn, SeatIndex, UserIndex};
+use tiketi_persistence::{GroupCommit, Options, StoreKind, open};
+
+use crate::Setup;
+use crate::table::{Table, count, median};
+
+/// Holds that one thread has waiting for the disk at the most.
+const WINDOW: u64 = 6_000;
+/// Every so many holds one is timed.
+const SAMPLE: u64 = 64;
+const ROWS: u32 = 20_000;
+const USERS: u32 = 10_000;
+
+/// An engine on a fresh log.
+pub(crate) struct Durable {
+    pub(crate) engine: Engine<Arc<GroupCommit>>,
+    pub(crate) users: Vec<UserIndex>,
+    pub(crate) _dir: tempfile::TempDir,
+}
+
+impl Durable {
+    pub(crate) fn new(
+        setup: &Setup,
+        store: StoreKind,
+        events: u32,
+        rows: u32,
+    ) -> anyhow::Result<Self> {
+        let dir = tempfile::tempdir_in(&setup.dir)?;
+        let engine = open_engine(dir.path(), store)?;
+        let users = stock(&engine, events, rows, USERS)?;
+        let appended = engine.journal().appended_lsn();
+        engine.journal().durable().wait_blocking(appended)?;
+        Ok(Durable {
+            engine,
+            users,
+            _dir: dir,
+        })
+    }
+}
+
+fn open_engine(dir: &Path, store: StoreKind) -> anyhow::Result<Engine<Arc<GroupCommit>>> {
+    let mut options = Options::new(dir);
+    options.store = store;
+    let opened = open(&options, NOW)?;
+    Engine::from_state(&opened.state, opened.journal).map_err(anyhow::Error::msg)
+}
+
+/// What a run came to.
+struct Run {
+    holds_per_second: f64,
+    acks: Histogram<u64>,
+    batches_per_second: f64,
+}
+
+/// Two threads hold distinct seats for some seconds; every hold is durable at the end.
+fn run(durable: &Durable, seconds: u64, events: u32) -> anyhow::Result<Run> {
+    let journal = durable.engine.journal();
+    let batches = journal.batches();
+    let started = Instant::now();
+    let until = started + Duration::from_secs(seconds);
+    let threads = std::thread::scope(|scope| {
+        let holders =
+            [0, 1].map(|thread| scope.spawn(move || hold_until(durable, thread, events, until)));
+        holders.map(|holder| holder.join().expect("the holder did not panic"))
+    });
+    let elapsed = started.elapsed().as_secs_f64();
+    let batches = journal.batches() - batches;
+    let mut acks = Histogram::new(3)?;
+    let mut holds = 0;
+    for thread in threads {
+        let (held, thread_acks) = thread?;
+        holds += held;
+        acks.add(thread_acks)?;
+    }
+    Ok(Run {
+        holds_per_second: holds as f64 / elapsed,
+        acks,
+        batches_per_second: batches as f64 / elapsed,
+    })
+}
+
+fn hold_until(
+    durable: &Durable,
+    thread: u32,
+    events: u32,
+    until: Instant,
+) -> anyhow::Result<(u64, Histogram<u64>)> {
+    let journal = durable.engine.journal();
+    let mut acks = Histogram::new(3)?;
+    let mut timed: VecDeque<(Lsn, Instant)> = VecDeque::new();
+    let mut held = 0;
+    let mut last = Lsn::ZERO;
+    // The threads share every event, as buyers do: even rows and odd rows.
+    let seats = (0..events).flat_map(|event| {
+        (0..ROWS / 2).flat_map(move |row| {
+            let first = (row * 2 + thread) * SEATS_PER_ROW;
+            (first..first + SEATS_PER_ROW).map(move |seat| (EventIndex(event), SeatIndex(seat)))
+        })
+    });
+    for (event, seat) in seats {
+        let user = durable.users[held as usize % durable.users.len()];
+        let asked = Asked {
+            by: user,
+            at: NOW,
+            key: None,
+        };
+        let wanted = WantedSeats::new(&[seat])?;
+        let timed_from = (held % SAMPLE == 0).then(Instant::now);
+        last = loop {
+            match durable.engine.hold_seats(event, &wanted, asked) {
+                Err(CommandError::Unavailable(JournalUnavailable::QueueFull)) => {
+                    std::thread::yield_now();
+                }
+                done => break made(done)?.1,
+            }
+        };
+        held += 1;
+        if let Some(from) = timed_from {
+            timed.push_back((last, from));
+            let durable_lsn = journal.durable_lsn();
+            acknowledge(&mut timed, durable_lsn, &mut acks)?;
+            if from >= until {
+                break;
+            }
+            if last.0 > durable_lsn.0 + 2 * WINDOW {
+                let covered = journal.durable().wait_blocking(Lsn(last.0 - WINDOW))?;
+                acknowledge(&mut timed, covered, &mut acks)?;
+            }
+        }
+    }
+    let covered = journal.durable().wait_blocking(last)?;
+    acknowledge(&mut timed, covered, &mut acks)?;
+    Ok((held, acks))
+}
+
+fn acknowledge(
+    timed: &mut VecDeque<(Lsn, Instant)>,
+    durable_lsn: Lsn,
+    acks: &mut Histogram<u64>,
+) -> anyhow::Result<()> {
+    while let Some(&(lsn, from)) = timed.front().filter(|(lsn, _)| *lsn <= durable_lsn) {
+        debug_assert!(lsn <= durable_lsn);
+        acks.record(from.elapsed().as_micros() as u64)?;
+        timed.pop_front();
+    }
+    Ok(())
+}
+
+/// Events of a million seats, enough for a run.
+fn events_for(seconds: u64) -> u32 {
+    6 * seconds as u32 + 4
+}
+
+pub(crate) fn two_threads(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
+    let events = events_for(setup.seconds);
+    let durable = Durable::new(setup, StoreKind::Sled, events, ROWS)?;
+    let done = run(&durable, setup.seconds, events)?;
+    let bare = bare_batches_per_second(&setup.dir)?;
+    table.row(
+        format!(
+            "durable holds in one process, two threads, sled, synced, {} s",
+            setup.seconds
+        ),
+        format!(
+            "{}/s, ack p50 {:.1} ms, p99 {:.1} ms",
+            count(done.holds_per_second),
+            done.acks.value_at_quantile(0.5) as f64 / 1e3,
+            done.acks.value_at_quantile(0.99) as f64 / 1e3,
+        ),
+        format!(
+            "{:.0} batches/s; a bare append + fdatasync of 64 KiB: {bare:.0}/s",
+            done.batches_per_second
+        ),
+        "≥ 3 M/s, p99 ≤ 10 ms",
+    );
+    Ok(())
+}
+
+fn bare_batches_per_second(dir: &Path) -> anyhow::Result<f64> {
+    let times = bare_appends(dir, 64 * 1024, 500)?;
+    Ok(times.len() as f64 / times.iter().sum::<f64>())
+}
+
+/// Seconds for each append of so many bytes with `fdatasync`.
+fn bare_appends(dir: &Path, bytes: usize, appends: usize) -> anyhow::Result<Vec<f64>> {
+    let mut file = tempfile::tempfile_in(dir)?;
+    let block = vec![0x5a; bytes];
+    (0..appends)
+        .map(|_| bare_append(&mut file, &block))
+        .collect()
+}
+
+fn bare_append(file: &mut File, block: &[u8]) -> anyhow::Result<f64> {
+    let started = Instant::now();
+    file.write_all(block)?;
+    file.sync_data()?;
+    Ok(started.elapsed().as_secs_f64())
+}
+
+pub(crate) fn lone_hold(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
+    const HOLDS: u32 = 2_000;
+    let durable = Durable::new(setup, StoreKind::Sled, 1, ROWS)?;
+    let asked = Asked {
+        by: durable.users[0],
+        at: NOW,
+        key: None,
+    };
+    let mut file = tempfile::tempfile_in(&setup.dir)?;
+    let block = vec![0x5a; 4096];
+    let (mut holds, mut bares) = (Vec::new(), Vec::new());
+    for seat in 0..HOLDS {
+        let wanted = WantedSeats::new(&[SeatIndex(seat)])?;
+        let started = Instant::now();
+        let (_, lsn) = made(durable.engine.hold_seats(EventIndex(0), &wanted, asked))?;
+        durable.engine.journal().durable().wait_blocking(lsn)?;
+        holds.push(started.elapsed().as_secs_f64() * 1e6);
+        bares.push(bare_append(&mut file, &block)? * 1e6);
+    }
+    let (hold, bare) = (median(&mut holds), median(&mut bares));
+    table.row(
+        "a lone durable hold, nothing else running, with the mark",
+        format!("{:.2} × the bare write ({hold:.0} µs)", hold / bare),
+        format!("write + fdatasync of 4 KiB, alternating: {bare:.0} µs"),
+        "≤ 4 ×",
+    );
+    Ok(())
+}
+
+pub(crate) fn stores(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
+    let seconds = setup.seconds.div_ceil(2);
+    let events = events_for(seconds);
+    let mut rates = [Vec::new(), Vec::new()];
+    for _ in 0..3 {
+        for (rates, store) in rates.iter_mut().zip([StoreKind::Sled, StoreKind::Segments]) {
+            let durable = Durable::new(setup, store, events, ROWS)?;
+            rates.push(run(&durable, seconds, events)?.holds_per_second);
+        }
+    }
+    let [sled, segments] = rates.map(|mut rates| median(&mut rates));
+    table.row(
+        "sled beside the segment store, same batches",
+        format!("sled {}/s, segments {}/s", count(sled), count(segments)),
+        format!("sled = {:.2} × segments", sled / segments),
+        "both, with the ratio",
+    );
+    Ok(())
+}

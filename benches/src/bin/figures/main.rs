@@ -1,0 +1,80 @@
+//! `figures`: every figure the README promises, each beside its bare limit, measured in this run.
+
+mod bare;
+mod client;
+mod durable;
+mod engine;
+mod http;
+mod recovery;
+mod seat_map;
+mod table;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use crate::table::Table;
+
+const USAGE: &str = "\
+figures [ROW...] [--dir DIR] [--seconds N]
+
+Prints the table of figures. ROW is one of engine, scale, durable, lone, stores, http, seat-map,
+memory, recovery; all of them without one. DIR holds the logs (default: target/figures); its disk is
+what is measured. N is the length of each timed run (default 10).";
+
+/// What the runs need to know.
+pub(crate) struct Setup {
+    pub(crate) dir: PathBuf,
+    pub(crate) seconds: u64,
+}
+
+type Row = (&'static str, fn(&Setup, &mut Table) -> anyhow::Result<()>);
+
+const ROWS: &[Row] = &[
+    ("engine", engine::hold_and_give_back),
+    ("scale", engine::scale),
+    ("durable", durable::two_threads),
+    ("lone", durable::lone_hold),
+    ("stores", durable::stores),
+    ("http", http::reserve),
+    ("seat-map", seat_map::cached_against_encoded),
+    ("memory", recovery::memory_and_start),
+    ("recovery", recovery::ten_million_records),
+];
+
+fn main() -> anyhow::Result<()> {
+    let mut setup = Setup {
+        dir: PathBuf::from("target/figures"),
+        seconds: 10,
+    };
+    let mut rows = Vec::new();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--dir" => setup.dir = arguments.next().context("--dir needs a folder")?.into(),
+            "--seconds" => {
+                let seconds = arguments.next().context("--seconds needs a number")?;
+                setup.seconds = seconds.parse().context("--seconds needs a number")?;
+            }
+            // The servers of the http rows are processes of their own.
+            bare::ROLE => return bare::serve(),
+            http::ROLE => return http::serve(arguments.next().context("folder")?.into()),
+            seat_map::ROLE => return seat_map::serve(),
+            name if ROWS.iter().any(|(row, _)| *row == name) => rows.push(name.to_owned()),
+            _ => {
+                println!("{USAGE}");
+                return Ok(());
+            }
+        }
+    }
+    std::fs::create_dir_all(&setup.dir)?;
+    let mut table = Table::default();
+    for (name, run) in ROWS {
+        if rows.is_empty() || rows.iter().any(|row| row == name) {
+            eprintln!("measuring {name} ...");
+            run(&setup, &mut table).with_context(|| format!("row {name}"))?;
+        }
+    }
+    table.print();
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! Memory, and how long a start takes.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context;
+use tiketi_benches::{NOW, SEATS_PER_ROW, made, stock};
+use tiketi_engine::command::{Asked, WantedSeats};
+use tiketi_engine::engine::Engine;
+use tiketi_engine::error::{CommandError, JournalUnavailable};
+use tiketi_engine::ids::{EventIndex, SeatIndex};
+use tiketi_persistence::{GroupCommit, Options, make_snapshot, open};
+
+use crate::Setup;
+use crate::table::{Table, count};
+
+const EVENTS: u32 = 1_000;
+const ROWS: u32 = 20;
+
+pub(crate) fn memory_and_start(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
+    let seats = f64::from(EVENTS * ROWS * SEATS_PER_ROW);
+    let dir = tempfile::tempdir_in(&setup.dir)?;
+    {
+        let (engine, _) = start(dir.path())?;
+        stock(&engine, EVENTS, ROWS, 1_000)?;
+        close(engine)?;
+    }
+    make_snapshot(dir.path())?;
+    let before = resident_bytes()?;
+    let started = Instant::now();
+    let opened = open(&Options::new(dir.path()), NOW)?;
+    let engine = Engine::from_state(&opened.state, opened.journal).map_err(anyhow::Error::msg)?;
+    let elapsed = started.elapsed().as_secs_f64();
+    // What serves reads (the fold) and what decides (the engine), both.
+    let bytes = (resident_bytes()? - before) / seats;
+    table.row(
+        "memory, fold and engine together, 1 million seats in 1,000 events",
+        format!("{bytes:.1} bytes a seat"),
+        "a bit and a byte of status: 1.1",
+        "≤ 32",
+    );
+    table.row(
+        "start with them from a snapshot",
+        format!("{:.0} ms", elapsed * 1e3),
+        format!("reading its bytes: {:.1} ms", read_snapshot_ms(dir.path())?),
+        "≤ 1 s",
+    );
+    drop(opened.state);
+    close(engine)
+}
+
+fn start(
+    dir: &Path,
+) -> anyhow::Result<(Engine<Arc<GroupCommit>>, tiketi_persistence::RecoveryReport)> {
+    let opened = open(&Options::new(dir), NOW)?;
+    let engine = Engine::from_state(&opened.state, opened.journal).map_err(anyhow::Error::msg)?;
+    Ok((engine, opened.report))
+}
+
+fn close(engine: Engine<Arc<GroupCommit>>) -> anyhow::Result<()> {
+    Ok(engine.journal().close()?)
+}
+
+fn resident_bytes() -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .context("no VmRSS")?;
+    let kilobytes: f64 = line
+        .split_whitespace()
+        .nth(1)
+        .context("no figure")?
+        .parse()?;
+    Ok(kilobytes * 1024.0)
+}
+
+fn read_snapshot_ms(dir: &Path) -> anyhow::Result<f64> {
+    let started = Instant::now();
+    for entry in std::fs::read_dir(dir.join("snapshot"))? {
+        std::hint::black_box(std::fs::read(entry?.path())?);
+    }
+    Ok(started.elapsed().as_secs_f64() * 1e3)
+}
+
+pub(crate) fn ten_million_records(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
+    const RECORDS: u32 = 10_000_000;
+    let dir = tempfile::tempdir_in(&setup.dir)?;
+    // One generation, so that no snapshot takes part in the work.
+    let mut options = Options::new(dir.path());
+    options.generation_bytes = u64::MAX;
+    let opened = open(&options, NOW)?;
+    let engine = Engine::from_state(&opened.state, opened.journal).map_err(anyhow::Error::msg)?;
+    let users = stock(&engine, 20, 10_000, 10_000)?;
+    for hold in 0..RECORDS {
+        let event = EventIndex(hold / 500_000);
+        let wanted = WantedSeats::new(&[SeatIndex(hold % 500_000)])?;
+        let asked = Asked {
+            by: users[hold as usize % users.len()],
+            at: NOW,
+            key: None,
+        };
+        loop {
+            match engine.hold_seats(event, &wanted, asked) {
+                Err(CommandError::Unavailable(JournalUnavailable::QueueFull)) => {
+                    std::thread::yield_now();
+                }
+                held => {
+                    made(held)?;
+                    break;
+                }
+            };
+        }
+    }
+    close(engine)?;
+    let log_bytes = folder_bytes(&dir.path().join("log"))?;
+    let started = Instant::now();
+    let opened = open(&options, NOW)?;
+    let elapsed = started.elapsed().as_secs_f64();
+    let records = opened.state.lsn().0 as f64;
+    anyhow::ensure!(records >= f64::from(RECORDS), "the log is short");
+    opened.journal.close()?;
+    table.row(
+        "recovery: 10 million records folded, sled",
+        format!("{elapsed:.1} s ({} records/s)", count(records / elapsed)),
+        format!("log of {:.0} MB", log_bytes as f64 / 1e6),
+        "≤ 10 s",
+    );
+    Ok(())
+}
+
+fn folder_bytes(folder: &Path) -> anyhow::Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        bytes += match entry.file_type()?.is_dir() {
+            true => folder_bytes(&entry.path())?,
+            false => entry.metadata()?.len(),
+        };
+    }
+    Ok(bytes)
+}

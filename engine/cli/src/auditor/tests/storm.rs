@@ -1,0 +1,170 @@
+//! What the real engine logs under real threads has no findings: the auditor knows its races.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use tiketi_engine::command::{Asked, EditEvent, WantedSeats, WantedTickets};
+use tiketi_engine::engine::{Engine, Once, PaymentOutcome};
+use tiketi_engine::ids::{EventIndex, Lsn, ReservationId, SeatIndex, TicketTypeIndex, UserIndex};
+use tiketi_engine::journal::{MemoryJournal, Pending};
+use tiketi_engine::record::PaymentMethod;
+use tiketi_engine::state::State;
+
+use super::*;
+
+/// One thread's random commands.
+struct Storm<'a> {
+    engine: &'a Engine<MemoryJournal>,
+    clock: &'a AtomicU64,
+    seed: u64,
+    mine: Vec<ReservationId>,
+}
+
+impl Storm<'_> {
+    fn random(&mut self, below: u64) -> u64 {
+        // xorshift64*
+        self.seed ^= self.seed >> 12;
+        self.seed ^= self.seed << 25;
+        self.seed ^= self.seed >> 27;
+        (self.seed.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % below
+    }
+
+    /// Now, a little later each time.
+    fn asked(&mut self) -> Asked {
+        let step = self.random(400);
+        let now = self.clock.fetch_add(step, Ordering::Relaxed);
+        Asked { by: UserIndex(self.random(2) as u32), at: UnixMillis(now), key: None }
+    }
+
+    fn done<T>(&self, pending: Pending<T>) -> T {
+        pending.acknowledge(self.engine.journal().durable_lsn())
+    }
+
+    fn hold(&mut self) {
+        let asked = self.asked();
+        let first = self.random(10) as u32;
+        let held = if self.random(4) == 0 {
+            let types = [(TicketTypeIndex(self.random(2) as u16), 1 + self.random(2) as u32)];
+            self.engine.hold_tickets(EventIndex(0), &WantedTickets::new(&types).unwrap(), asked)
+        } else {
+            let seats = [SeatIndex(first), SeatIndex((first + 1) % 10)];
+            self.engine.hold_seats(EventIndex(0), &WantedSeats::new(&seats).unwrap(), asked)
+        };
+        if let Ok(pending) = held
+            && let Once::Done(hold) = self.done(pending)
+        {
+            self.mine.push(hold.reservation);
+        }
+    }
+
+    fn end_one(&mut self) {
+        if self.mine.is_empty() {
+            return;
+        }
+        let position = self.random(self.mine.len() as u64) as usize;
+        let reservation = self.mine[position];
+        let asked = self.asked();
+        if self.random(3) == 0 {
+            let by = [None, Some(UserIndex(0)), Some(UserIndex(1))][self.random(3) as usize];
+            let _ = self.engine.cancel_order(reservation, by, asked.at);
+            return;
+        }
+        let begun = self.engine.begin_payment(reservation, PaymentMethod::KakaoPay, asked);
+        let Ok(Once::Done(intent)) = begun.map(|pending| self.done(pending)) else { return };
+        let outcome = match self.random(3) {
+            0 => PaymentOutcome::Declined,
+            _ => PaymentOutcome::Captured,
+        };
+        let at = self.asked().at;
+        self.engine.finish_payment(intent, outcome, at).map(|pending| self.done(pending)).unwrap();
+    }
+
+    fn administer(&mut self) {
+        let seats = [SeatIndex(self.random(10) as u32)];
+        let at = self.asked().at;
+        match self.random(3) {
+            0 => drop(self.engine.block_seats(EventIndex(0), &seats, String::new(), at)),
+            1 => drop(self.engine.unblock_seats(EventIndex(0), &seats, at)),
+            _ => {
+                // The sale closes and opens again while others book.
+                let opens_at = [0, 9 * DAY][self.random(2) as usize];
+                let details = details(opens_at, opens_at + DAY);
+                let edit = EditEvent { event: EventIndex(0), details };
+                drop(self.engine.edit_event(edit.check().unwrap(), at));
+            }
+        }
+    }
+
+    fn rage(&mut self, steps: u32) {
+        for _ in 0..steps {
+            match self.random(20) {
+                0..9 => self.hold(),
+                9..16 => self.end_one(),
+                16..19 => {
+                    let now = self.asked().at;
+                    self.engine.expire(now, 100).unwrap();
+                }
+                _ => self.administer(),
+            }
+        }
+    }
+}
+
+fn storm(seed: u64) -> Vec<Record> {
+    let mut records = beginning();
+    let mut state = State::default();
+    for (lsn, record) in (1..).zip(&records) {
+        state.apply(Lsn(lsn), record).unwrap();
+    }
+    let engine = Engine::from_state(&state, MemoryJournal::after(state.lsn())).unwrap();
+    let clock = AtomicU64::new(at(0).0);
+    thread::scope(|scope| {
+        for thread in 1..=3 {
+            let seed = seed * 7 + thread;
+            let mut storm = Storm { engine: &engine, clock: &clock, seed, mine: Vec::new() };
+            scope.spawn(move || storm.rage(1_500));
+        }
+        let (engine, clock) = (&engine, &clock);
+        scope.spawn(move || {
+            // Called off somewhere in the middle of it.
+            while engine.journal().durable_lsn().0 < 1_000 + seed % 500 {
+                thread::yield_now();
+                if clock.load(Ordering::Relaxed) > at(800_000).0 {
+                    break;
+                }
+            }
+            let now = UnixMillis(clock.load(Ordering::Relaxed));
+            drop(engine.cancel_event(EventIndex(0), now));
+        });
+    });
+    let now = UnixMillis(clock.load(Ordering::Relaxed));
+    engine.expire(now, usize::MAX).unwrap();
+    engine.close_cancelled(now);
+    records.extend(engine.journal().take());
+    records
+}
+
+#[test]
+fn what_the_engine_logs_under_threads_has_no_findings() {
+    for seed in 1..=12 {
+        let records = storm(seed);
+        let report = audit(&records);
+        assert!(report.ok, "seed {seed}: {:#?}", report.findings);
+        let orders = &report.summary.orders;
+        assert!(orders.made > 100, "seed {seed} made {} orders", orders.made);
+        assert!(orders.ended.event_cancelled + orders.ended.expired > 0, "{orders:?}");
+        let mut state = State::default();
+        for (lsn, record) in (1..).zip(&records) {
+            state.apply(Lsn(lsn), record).unwrap();
+        }
+        let seats = report.summary.seats;
+        let counts = state.events()[0].counts();
+        let sum = |part: fn(&tiketi_engine::state::SectionCounts) -> u32| {
+            counts.iter().map(|counts| u64::from(part(counts))).sum::<u64>()
+        };
+        assert_eq!(seats.free, sum(|counts| counts.available), "seed {seed}");
+        assert_eq!(seats.held, sum(|counts| counts.held), "seed {seed}");
+        assert_eq!(seats.sold, sum(|counts| counts.sold), "seed {seed}");
+        assert_eq!(seats.blocked, sum(|counts| counts.blocked), "seed {seed}");
+    }
+}

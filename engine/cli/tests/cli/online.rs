@@ -1,0 +1,217 @@
+//! Commands that talk to a running gateway.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use crate::support::{Gateway, command, tiketi};
+
+#[test]
+fn events() {
+    let gateway = Gateway::start();
+    assert_eq!(gateway.json(&["event", "list"])["events"].as_array().unwrap().len(), 0);
+    assert!(gateway.tiketi(&["event", "list"]).succeeds().contains("no events"));
+    let spring = gateway.event("봄 콘서트");
+    let autumn = gateway.event("가을 콘서트");
+    assert_ne!(spring, autumn);
+    let list = gateway.json(&["event", "list", "--status", "on_sale"]);
+    assert_eq!(list["events"].as_array().unwrap().len(), 2);
+    assert_eq!(gateway.json(&["event", "list", "--status", "ended"])["pagination"]["total"], 0);
+    let text = gateway.tiketi(&["event", "list"]);
+    assert!(text.succeeds().contains("봄 콘서트") && !text.stdout.contains('\u{1b}'));
+    assert_eq!(gateway.json(&["event", "show", "봄"])["event"]["id"], spring.as_str());
+    assert!(gateway.tiketi(&["event", "show", &spring]).succeeds().contains("60,000원"));
+    gateway.tiketi(&["event", "show", "콘서트"]).fails(1, "2 events");
+    gateway.tiketi(&["event", "show", "겨울"]).fails(1, "no event");
+    gateway
+        .tiketi(&["event", "show", "00000000-0000-0000-0000-000000000000"])
+        .fails(1, "NOT_FOUND");
+
+    gateway.tiketi(&["event", "cancel", "가을"]).fails(2, "--yes");
+    let cancelled = gateway.json(&["event", "cancel", "가을", "--yes"]);
+    assert_eq!(cancelled["event"]["status"], "cancelled");
+    assert_eq!(cancelled["cancelledReservations"], 0);
+    assert_eq!(gateway.tiketi(&["event", "cancel", "가을", "--yes"]).code, 1);
+}
+
+#[test]
+fn event_files() {
+    let gateway = Gateway::start();
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let create = |path: &str| gateway.tiketi(&["event", "create", "--file", path]);
+    create("/nowhere/file.json").fails(2, "cannot read");
+    create(&write("a.json", "{")).fails(2, "not JSON");
+    create(&write("b.json", r#"{"titel": 1}"#)).fails(2, "unknown key");
+    create(&write("c.json", "{}")).fails(2, "title is missing");
+    let event = |extra: &str| {
+        format!(
+            r#"{{"title":"t","venue":"v","eventDate":"2027-05-01T19:00:00",
+                "saleStartDate":"2026-01-01T20:00:00","saleEndDate":"2027-05-01T18:00:00"{extra}}}"#
+        )
+    };
+    create(&write("d.json", &event(r#","seatLayout":"nowhere""#))).fails(1, "no seat layout");
+    create(&write("e.json", &event(r#","maxSeats":99"#))).fails(1, "VALIDATION");
+    let layout = r#"{"name":"홀","sections":[{"name":"A","rows":2,"seatsPerRow":3,"price":1000}]}"#;
+    let hall = write("hall.json", layout);
+    create(&hall).fails(2, "title is missing");
+    let dates = ["--event-date", "2027-05-01T19:00:00", "--sale-start", "2026-01-01T20:00:00"];
+    let mut all = vec!["event", "create", "--file", &hall, "--title", "t", "--venue", "v"];
+    all.extend(dates);
+    all.extend(["--sale-end", "2027-05-01T18:00:00+09:00"]);
+    let made = gateway.json(&all);
+    assert!(made["event"]["seat_layout_id"].is_string());
+    create(&write("f.json", &event(r#","seatLayout":"홀""#))).succeeds();
+}
+
+#[test]
+fn seats() {
+    let gateway = Gateway::start();
+    let event = gateway.event("봄 콘서트");
+    let buyer = gateway.user("buyer@tiketi.gg");
+    let held = gateway.reserve(&event, &["A-1-1"], &buyer);
+    let sold = gateway.reserve(&event, &["A-1-2", "A-1-3"], &buyer);
+    gateway.pay(&sold, &buyer);
+    assert!(held["id"].is_string());
+    let blocked = gateway.json(&["seat", "block", "봄", "B-6-1..4", "B-7-1", "--reason", "camera"]);
+    assert_eq!(blocked["seats"], 5);
+    let map = gateway.json(&["seat", "map", "봄"]);
+    let counts = &map["counts"];
+    assert_eq!((&counts["total"], &counts["held"]), (&340.into(), &1.into()), "{counts}");
+    assert_eq!((&counts["sold"], &counts["blocked"]), (&2.into(), &5.into()), "{counts}");
+    let text = gateway.tiketi(&["seat", "map", &event]);
+    assert!(text.succeeds().contains(" STAGE "), "{}", text.stdout);
+    assert!(text.stdout.contains("o # # . "), "{}", text.stdout);
+    assert!(text.stdout.contains("x x x x . "), "{}", text.stdout);
+    let narrow =
+        command(&["--url", &gateway.url(), "seat", "map", "봄"]).env("COLUMNS", "20").output();
+    let narrow = String::from_utf8(narrow.unwrap().stdout).unwrap();
+    assert!(narrow.contains("1 column = 2 seats"), "{narrow}");
+    let section = gateway.json(&["seat", "map", "봄", "--section", "A"]);
+    assert_eq!(section["counts"]["total"], 100);
+    gateway.tiketi(&["seat", "map", "봄", "--section", "Z"]).fails(1, "A, B");
+    gateway.tiketi(&["seat", "block", "봄", "A-1-1"]).fails(1, "A-1-1");
+    gateway.tiketi(&["seat", "block", "봄", "Q-9-9"]).fails(1, "Q-9-9");
+    gateway.tiketi(&["seat", "block", "봄", "A-1-9..5"]).fails(2, "no range");
+    gateway.tiketi(&["seat", "unblock", "봄", "A-1-1"]).fails(1, "A-1-1");
+    assert!(gateway.tiketi(&["seat", "unblock", "봄", "B-6-1..4"]).succeeds().contains("4 seats"));
+    assert_eq!(gateway.json(&["seat", "map", "봄"])["counts"]["blocked"], 1);
+}
+
+#[test]
+fn orders_and_users() {
+    let gateway = Gateway::start();
+    let event = gateway.event("봄 콘서트");
+    let buyer = gateway.user("buyer@tiketi.gg");
+    let sold = gateway.reserve(&event, &["A-1-2", "A-1-3"], &buyer);
+    gateway.pay(&sold, &buyer);
+    let (id, number) = (sold["id"].as_str().unwrap(), sold["reservationNumber"].as_str().unwrap());
+    let order = &gateway.json(&["order", "show", number])["order"];
+    assert_eq!((&order["id"], &order["state"]), (&sold["id"], &"paid".into()));
+    assert!(gateway.tiketi(&["order", "show", id]).succeeds().contains("240,000원"));
+    gateway.tiketi(&["order", "show", "TK1795196714996ROJ1Q"]).fails(1, "NOT_FOUND");
+    gateway.tiketi(&["order", "cancel", number]).fails(2, "--yes");
+    let cancelled = gateway.json(&["order", "cancel", number, "--yes"]);
+    assert_eq!(cancelled["order"]["end_reason"], "cancelled_by_admin", "{cancelled}");
+    gateway.tiketi(&["order", "cancel", id, "--yes"]).fails(1, "ALREADY_CANCELLED");
+
+    let user = &gateway.json(&["user", "show", "buyer@tiketi.gg"])["user"];
+    assert_eq!((&user["role"], &user["reservations"]), (&"user".into(), &1.into()));
+    assert!(gateway.tiketi(&["user", "promote", "buyer@tiketi.gg"]).succeeds().contains("admin"));
+    let as_buyer = ["--email", "buyer@tiketi.gg", "--password", "secret1", "stats"];
+    gateway.tiketi(&as_buyer).succeeds();
+    let id = user["id"].as_str().unwrap();
+    assert_eq!(gateway.json(&["user", "demote", id])["user"]["role"], "user");
+    gateway.tiketi(&as_buyer).fails(1, "ADMIN_ONLY");
+    gateway.tiketi(&["user", "show", "nobody@tiketi.gg"]).fails(1, "NOT_FOUND");
+}
+
+#[test]
+fn counters() {
+    let gateway = Gateway::start();
+    gateway.event("봄 콘서트");
+    let stats = gateway.json(&["stats"]);
+    assert_eq!((&stats["events"], &stats["seats"]["total"]), (&1.into(), &340.into()));
+    let of_event = gateway.json(&["stats", "--event", "봄"]);
+    assert_eq!(of_event["event"]["sections"][1]["section"], "B", "{of_event}");
+    let text = gateway.tiketi(&["stats", "--event", "봄"]);
+    assert!(
+        text.succeeds().contains("SECTION") && text.stdout.contains("스탠딩"),
+        "{}",
+        text.stdout
+    );
+
+    let watched = gateway.tiketi(&["watch", "--count", "3", "--interval", "0.1", "--json"]);
+    watched.succeeds();
+    let lines = watched.lines();
+    assert_eq!(lines.len(), 3);
+    assert!(lines[0]["rates"].is_null() && lines[2]["rates"]["recordsPerSecond"].is_number());
+    let text = gateway.tiketi(&["watch", "--count", "2", "--interval", "0.1"]);
+    assert!(text.succeeds().contains("/s)"), "{}", text.stdout);
+}
+
+#[test]
+fn ctrl_c_ends_a_watch_cleanly() {
+    let gateway = Gateway::start();
+    let url = gateway.url();
+    let mut watch = command(&["--url", &url, "watch", "--json", "--interval", "3600"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(watch.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with('{'), "{line}");
+    let pid = rustix::process::Pid::from_child(&watch);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn logins() {
+    let gateway = Gateway::start();
+    let wrong = gateway.tiketi(&["--password", "hunter2", "stats"]);
+    wrong.fails(1, "wrong address or password");
+    assert!(!wrong.stderr.contains("hunter2"));
+    let wrong = gateway.tiketi(&["--json", "--password", "hunter2", "stats"]);
+    let document = wrong.document();
+    assert_eq!(
+        (&document["exit"], &document["error"]["code"]),
+        (&1.into(), &"BAD_CREDENTIALS".into())
+    );
+    assert!(!wrong.stdout.contains("hunter2"));
+    let token = gateway.tiketi(&["login"]).succeeds().trim().to_owned();
+    let with_token = command(&["--url", &gateway.url(), "--password", "x", "stats"])
+        .env("TIKETI_TOKEN", &token)
+        .output()
+        .unwrap();
+    assert!(with_token.status.success());
+    assert_eq!(gateway.json(&["login", "--token", &token])["token"], token.as_str());
+    let bad = gateway.tiketi(&["--token", "hunter2", "stats"]);
+    bad.fails(1, "tiketi login");
+    assert!(!bad.stderr.contains("hunter2"));
+}
+
+#[test]
+fn unreachable_and_wrong_usage() {
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}");
+    tiketi(&["--url", &url, "event", "list"]).fails(3, "cannot reach");
+    let document = tiketi(&["--json", "--url", &url, "event", "list"]).document();
+    assert_eq!((&document["exit"], &document["error"]["code"]), (&3.into(), &"UNREACHABLE".into()));
+    tiketi(&["--url", "nonsense", "event", "list"]).fails(2, "--url");
+    assert_eq!(tiketi(&["frobnicate"]).code, 2);
+    let document = tiketi(&["frobnicate", "--json"]).document();
+    assert_eq!((&document["exit"], &document["error"]["code"]), (&2.into(), &"USAGE".into()));
+    assert!(tiketi(&["--help"]).succeeds().contains("Exit codes:"));
+    assert!(tiketi(&["--version"]).succeeds().starts_with("tiketi "));
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(tiketi(&["completions", shell]).succeeds().contains("tiketi"));
+    }
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    tiketi(&["--url", &url, "--timeout", "1", "event", "list"]).fails(3, "no answer");
+}
