@@ -1,6 +1,13 @@
 //! The wire types: what requests and answers look like, shared with the load generator and the
 //! administrator's command.
 
+pub mod admin;
+pub mod events;
+pub mod payments;
+pub mod reservations;
+pub mod seats;
+pub mod stats;
+
 use std::fmt;
 
 use serde::de::Error as _;
@@ -8,6 +15,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tiketi_engine::ids::{EventIndex, ExternalId, LayoutIndex, ReservationId, UnixMillis, UserId};
 use tiketi_engine::record::Role;
 use uuid::Uuid;
+
+/// What an error says of a text that should be an id.
+pub(crate) const NOT_A_UUID: &str = "not a UUID";
 
 /// A UUID on the wire: lower-case 8-4-4-4-12. What it stands for: [`ExternalId::decode`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,7 +60,7 @@ impl<'de> Deserialize<'de> for Id {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Id, E> {
-                Id::parse(text).ok_or_else(|| E::custom("not a UUID"))
+                Id::parse(text).ok_or_else(|| E::custom(NOT_A_UUID))
             }
         }
         deserializer.deserialize_str(Text)
@@ -100,8 +110,8 @@ impl From<UnixMillis> for Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The end of time reads as the last instant that has four digits for its year.
-        const LAST_MS: i64 = 253_402_207_200_999;
-        let millis = i64::try_from(self.0.0).unwrap_or(i64::MAX).min(LAST_MS);
+        const LAST_MS: u64 = 253_402_207_199_999;
+        let millis = self.0.0.min(LAST_MS).cast_signed();
         let instant = jiff::Timestamp::from_millisecond(millis).map_err(|_| fmt::Error)?;
         write!(f, "{instant:.3}")
     }

@@ -13,6 +13,7 @@ use hyper::StatusCode;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+use tiketi_engine::error::JournalUnavailable;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $wire:literal, $status:ident, $text:literal;)*) => {
@@ -60,6 +61,8 @@ codes! {
     BadId = "BAD_ID", BAD_REQUEST, "잘못된 주소예요.";
     /// No such thing or route.
     NotFound = "NOT_FOUND", NOT_FOUND, "찾을 수 없어요.";
+    /// A body or path names something that does not exist, where the contract says 400.
+    NotFoundInBody = "NOT_FOUND", BAD_REQUEST, "찾을 수 없어요.";
     /// The route exists for other methods.
     MethodNotAllowed = "METHOD_NOT_ALLOWED", METHOD_NOT_ALLOWED, "지원하지 않는 요청이에요.";
     /// Somebody registered with this address.
@@ -86,6 +89,10 @@ codes! {
     NotPayable = "NOT_PAYABLE", BAD_REQUEST, "결제할 수 없는 예매예요.";
     /// Would contradict what is there.
     Conflict = "CONFLICT", BAD_REQUEST, "지금 상태에서는 할 수 없어요.";
+    /// The provider took no money.
+    PaymentDeclined = "PAYMENT_DECLINED", BAD_REQUEST, "결제가 승인되지 않았어요. 다시 시도해 주세요.";
+    /// The same request, by its idempotency key, is still being carried out.
+    InProgress = "IN_PROGRESS", CONFLICT, "같은 요청을 처리하고 있어요. 잠시 후 다시 확인해 주세요.";
     /// The idempotency key came with another request before.
     IdempotencyConflict = "IDEMPOTENCY_CONFLICT", UNPROCESSABLE_ENTITY, "같은 요청 번호로 다른 요청이 왔어요.";
     /// Too many calls.
@@ -150,7 +157,9 @@ impl ApiError {
     /// An extra key of the body.
     #[must_use]
     pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.extra.get_or_insert_default().insert(key.to_owned(), value.into());
+        self.extra
+            .get_or_insert_default()
+            .insert(key.to_owned(), value.into());
         self
     }
 
@@ -206,6 +215,22 @@ impl fmt::Display for ApiError {
     }
 }
 
+impl From<JournalUnavailable> for ApiError {
+    fn from(unavailable: JournalUnavailable) -> Self {
+        let error = match unavailable {
+            // Tens of milliseconds of work wait; a second is plenty.
+            JournalUnavailable::QueueFull => ApiError::new(Code::Unavailable),
+            JournalUnavailable::DiskLow => {
+                ApiError::new(Code::Unavailable).retry_after(Duration::from_secs(60))
+            }
+            JournalUnavailable::Poisoned => {
+                ApiError::new(Code::Unavailable).retry_after(Duration::from_secs(5))
+            }
+        };
+        error.cause(unavailable)
+    }
+}
+
 impl Serialize for ApiError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -245,7 +270,8 @@ mod tests {
     #[test]
     fn waiting_times_are_whole_seconds_rounded_up() {
         for (wait_ms, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (60_000, 60)] {
-            let error = ApiError::new(Code::RateLimited).retry_after(Duration::from_millis(wait_ms));
+            let error =
+                ApiError::new(Code::RateLimited).retry_after(Duration::from_millis(wait_ms));
             assert_eq!(error.retry_after_s(), Some(seconds));
         }
         assert_eq!(ApiError::new(Code::Unavailable).retry_after_s(), Some(1));

@@ -1,1 +1,38 @@
-//! placeholder
+//! The HTTP gateway: carries requests to the engine and answers once their records are durable.
+//!
+//! Reading order: [`config`] says how it runs, [`app`] wires it, `server` takes a request through its
+//! steps, `routes` is the table, `handlers` carry requests out. [`api`] is the wire. No seat rule is
+//! decided here.
+
+pub mod api;
+pub mod app;
+mod auth;
+mod catalog_view;
+pub mod clock;
+mod compression;
+pub mod config;
+mod connections;
+mod cors;
+mod error;
+mod event_plans;
+mod handlers;
+mod http;
+mod idempotency;
+mod instants;
+mod metrics;
+mod order_view;
+mod orders;
+mod payments;
+pub mod rate_limit;
+mod refusals;
+mod routes;
+mod sample_data;
+mod search;
+mod seat_maps;
+mod server;
+pub mod shutdown;
+mod statistics;
+mod stream;
+mod tally;
+
+pub use error::Code;

@@ -26,6 +26,7 @@ pub(crate) enum RateClass {
     /// Claims seats or tickets: per user.
     Booking,
     /// Queue status and socket handshakes: per user.
+    #[allow(dead_code, reason = "the waiting room's routes come with it")]
     Queue,
     /// Everything else: per user, or per address without a token.
     Other,
@@ -149,7 +150,9 @@ impl RateLimits {
         user: Option<UserIndex>,
         address: IpAddr,
     ) -> Result<(), ApiError> {
-        let Some(classes) = &self.classes else { return Ok(()) };
+        let Some(classes) = &self.classes else {
+            return Ok(());
+        };
         match (class, user) {
             (RateClass::Unlimited, _) => Ok(()),
             (RateClass::Login, _) => take(&classes.login_address, &site(address)),

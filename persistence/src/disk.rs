@@ -28,6 +28,12 @@ pub trait Disk: Send + Sync + 'static {
     /// Whatever the system reports.
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
 
+    /// Whether there is a file or directory of that name.
+    ///
+    /// # Errors
+    /// Whatever the system reports.
+    fn exists(&self, path: &Path) -> io::Result<bool>;
+
     /// The names in a directory, sorted; none where it does not exist.
     ///
     /// # Errors
@@ -72,6 +78,25 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// Whatever the system reports.
     fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
+
+    /// Makes a directory and those above it, durable on return.
+    ///
+    /// # Errors
+    /// Whatever the system reports.
+    fn create_dir_durably(&self, path: &Path) -> io::Result<()> {
+        let mut missing = Vec::new();
+        for above in path.ancestors().filter(|above| !above.as_os_str().is_empty()) {
+            if self.exists(above)? {
+                break;
+            }
+            missing.push(above);
+        }
+        self.create_dir_all(path)?;
+        for made in missing.into_iter().rev() {
+            self.sync_dir(made.parent().unwrap_or(Path::new(".")))?;
+        }
+        Ok(())
+    }
 
     /// The content of a file; `None` where there is no such file.
     ///
@@ -182,6 +207,10 @@ pub struct RealDisk;
 impl Disk for RealDisk {
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
         fs::create_dir_all(path)
+    }
+
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        fs::exists(path)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {

@@ -90,7 +90,7 @@ impl Mark {
 pub enum MarkRead {
     /// There is no such file.
     Missing,
-    /// The file has another size, or a slot that is neither blank nor whole.
+    /// The file has another size, or a bad slot where no interrupted write can have left one.
     Damaged,
     /// No slot was written yet.
     Blank,
@@ -100,7 +100,8 @@ pub enum MarkRead {
 
 /// Reads the mark's file.
 ///
-/// A single bad slot makes the whole file [`MarkRead::Damaged`]: it may have been the newest.
+/// The slot after the newest may be bad: a write that was interrupted leaves it so, and what it
+/// was to say was not acknowledged. Any other bad slot makes the file [`MarkRead::Damaged`].
 ///
 /// # Errors
 /// Whatever the system reports.
@@ -108,23 +109,49 @@ pub fn read(disk: &dyn Disk, path: &Path) -> io::Result<MarkRead> {
     let Some(bytes) = disk.read_file(path)? else {
         return Ok(MarkRead::Missing);
     };
-    if bytes.len() != MARK_BYTES {
-        return Ok(MarkRead::Damaged);
-    }
-    let mut newest: Option<Mark> = None;
-    for slot in bytes.as_chunks::<SLOT_BYTES>().0 {
-        if *slot == [0; SLOT_BYTES] {
-            continue;
+    Ok(match Slots::parse(&bytes) {
+        Some(slots) => slots.verdict(),
+        None => MarkRead::Damaged,
+    })
+}
+
+/// The slots of a file, sorted out.
+struct Slots {
+    newest: Option<Mark>,
+    /// The turn after the newest.
+    next: usize,
+    bad: Vec<usize>,
+}
+
+impl Slots {
+    fn parse(bytes: &[u8]) -> Option<Slots> {
+        if bytes.len() != MARK_BYTES {
+            return None;
         }
-        match Mark::decode(slot) {
-            None => return Ok(MarkRead::Damaged),
-            Some(mark) if newest.is_none_or(|newest| newest.last_lsn < mark.last_lsn) => {
-                newest = Some(mark);
+        let mut slots = Slots { newest: None, next: 0, bad: Vec::new() };
+        for turn in 0..SLOTS {
+            let slot = bytes[offset(turn)..].first_chunk::<SLOT_BYTES>()?;
+            if *slot == [0; SLOT_BYTES] {
+                continue;
             }
-            Some(_) => {}
+            match Mark::decode(slot) {
+                None => slots.bad.push(turn),
+                Some(mark) if slots.newest.is_none_or(|newest| newest.last_lsn < mark.last_lsn) => {
+                    slots.newest = Some(mark);
+                    slots.next = (turn + 1) % SLOTS;
+                }
+                Some(_) => {}
+            }
         }
+        Some(slots)
     }
-    Ok(newest.map_or(MarkRead::Blank, MarkRead::At))
+
+    fn verdict(&self) -> MarkRead {
+        if self.bad.iter().any(|&turn| turn != self.next) {
+            return MarkRead::Damaged;
+        }
+        self.newest.map_or(MarkRead::Blank, MarkRead::At)
+    }
 }
 
 /// Makes a blank mark, durable on return.
@@ -146,14 +173,10 @@ impl MarkFile {
     pub(crate) fn open(disk: &dyn Disk, path: &Path) -> io::Result<Self> {
         let file = disk.open(path, OpenMode::Write)?;
         let mut bytes = [0; MARK_BYTES];
-        crate::disk::read_full(&*file, &mut bytes, 0)?;
+        let read = crate::disk::read_full(&*file, &mut bytes, 0)?;
         // Goes on after the newest slot: the newest must never be the one overwritten next.
-        let newest = (0..SLOTS).max_by_key(|&turn| {
-            let mut slot = [0; SLOT_BYTES];
-            slot.copy_from_slice(&bytes[offset(turn)..offset(turn) + SLOT_BYTES]);
-            Mark::decode(&slot).map_or(Lsn::ZERO, |mark| mark.last_lsn)
-        });
-        Ok(MarkFile { file, turn: newest.map_or(0, |turn| (turn + 1) % SLOTS) })
+        let turn = Slots::parse(&bytes[..read]).map_or(0, |slots| slots.next);
+        Ok(MarkFile { file, turn })
     }
 
     /// Writes and syncs the next slot.
@@ -195,6 +218,31 @@ mod tests {
             file.write(&mark(lsn * 2 + 1)).unwrap();
             assert_eq!(read(&RealDisk, &path).unwrap(), MarkRead::At(mark(lsn * 2 + 1)));
         }
+    }
+
+    #[test]
+    fn one_torn_slot_is_an_interrupted_write_and_more_are_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mark");
+        create(&RealDisk, &path).unwrap();
+        let mut file = MarkFile::open(&RealDisk, &path).unwrap();
+        for lsn in 1..=3 {
+            file.write(&mark(lsn)).unwrap();
+        }
+        let good = RealDisk.read_file(&path).unwrap().unwrap();
+        let check = |turns: &[usize], expected| {
+            let mut bytes = good.clone();
+            turns.iter().for_each(|&turn| bytes[offset(turn) + 9] ^= 1);
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(read(&RealDisk, &path).unwrap(), expected, "{turns:?}");
+        };
+        check(&[], MarkRead::At(mark(3)));
+        check(&[3], MarkRead::At(mark(3)));
+        check(&[2], MarkRead::At(mark(2)));
+        check(&[2, 3], MarkRead::Damaged);
+        check(&[1], MarkRead::Damaged);
+        check(&[100], MarkRead::Damaged);
+        check(&[0, 1, 2], MarkRead::Damaged);
     }
 
     #[test]

@@ -1,4 +1,9 @@
-//! The log in sled: one database per generation, one value per batch.
+//! The log in sled: one database per generation, one value per batch, many small trees.
+//!
+//! sled writes a whole leaf again after ten changes and when it splits after sixteen values; with
+//! batches as values that multiplied every byte by five. So a tree takes half a MiB of batches,
+//! too little to be rewritten, and then the next one begins. Trees are named by the first LSN in
+//! them, so that names sort; the newest is written.
 //!
 //! sled 0.34.7's own `flush` is not durable on Linux (it calls `sync_file_range`), it moves large
 //! values to files it never syncs, and it panics on damage. So it is used in exactly one way
@@ -23,8 +28,11 @@ const SEGMENT_BYTES: usize = 8 << 20;
 /// The log is written once and read at start: nothing in it is worth caching.
 const CACHE_BYTES: u64 = 4 << 20;
 
-/// The tree that holds the batches.
-const TREE: &str = "log";
+/// Trees that hold batches are called this and the first LSN in them, in twenty digits.
+const TREE_PREFIX: &str = "log-";
+
+/// Bytes of batches in one tree: eight of the largest.
+const TREE_BYTES_MAX: usize = 512 << 10;
 
 /// Generations as databases `<generation>/` of one directory.
 pub struct SledStore {
@@ -76,25 +84,23 @@ impl LogStore for SledStore {
         sync_everything(&path).map_err(StorageError::io(format!("sync {}", path.display())))?;
         let file = File::open(path.join("db"))
             .map_err(StorageError::io(format!("open {}", path.join("db").display())))?;
-        Ok(Box::new(SledWriter { database, file, generation }))
+        Ok(Box::new(SledWriter { tree: None, tree_bytes: 0, database, file, generation }))
     }
 
     fn read(&self, generation: Generation) -> Result<Entries<'_>, StorageError> {
         let database = Database::open(generation, &self.path(generation))?;
-        let iter = database.tree.iter();
-        Ok(Box::new(SledEntries { iter: Some(iter), database, generation }))
+        let trees = guarded(generation, || database.trees())?;
+        Ok(Box::new(SledEntries { iter: None, trees: trees.into_iter(), database, generation }))
     }
 
     fn cut(&self, generation: Generation, position: u64) -> Result<(), StorageError> {
         let path = self.path(generation);
         let database = Database::open(generation, &path)?;
         guarded(generation, || {
-            let mut doomed = Vec::new();
-            for item in database.tree.range(position.to_be_bytes()..).keys() {
-                doomed.push(item?);
-            }
-            for key in doomed {
-                database.tree.remove(key)?;
+            for tree in database.trees()? {
+                for key in tree.range(position.to_be_bytes()..).keys() {
+                    tree.remove(key?)?;
+                }
             }
             database.db.flush().map(|_| ())
         })?;
@@ -138,7 +144,6 @@ fn describe(generation: Generation, error: sled::Error) -> StorageError {
 }
 
 struct Database {
-    tree: sled::Tree,
     db: sled::Db,
 }
 
@@ -152,15 +157,13 @@ impl Database {
                 RealDisk.remove_file(&path.join(name)).map_err(opening())?;
             }
         }
-        let database = guarded(generation, || {
-            let db = sled::Config::default()
+        let db = guarded(generation, || {
+            sled::Config::default()
                 .path(path)
                 .segment_size(SEGMENT_BYTES)
                 .cache_capacity(CACHE_BYTES)
                 .flush_every_ms(None)
-                .open()?;
-            let tree = db.open_tree(TREE)?;
-            Ok(Database { tree, db })
+                .open()
         })?;
         if !RealDisk.list(&path.join("blobs")).map_err(opening())?.is_empty() {
             return Err(StorageError::Damaged {
@@ -168,7 +171,15 @@ impl Database {
                 why: "sled has put values into blob files, which it does not sync".into(),
             });
         }
-        Ok(database)
+        Ok(Database { db })
+    }
+
+    /// The trees that hold batches, oldest first.
+    fn trees(&self) -> Result<Vec<sled::Tree>, sled::Error> {
+        let mut names = self.db.tree_names();
+        names.retain(|name| name.starts_with(TREE_PREFIX.as_bytes()));
+        names.sort_unstable();
+        names.into_iter().map(|name| self.db.open_tree(name)).collect()
     }
 }
 
@@ -186,19 +197,33 @@ fn sync_everything(path: &Path) -> io::Result<()> {
 }
 
 struct SledWriter {
+    tree: Option<sled::Tree>,
+    tree_bytes: usize,
     database: Database,
     file: File,
     generation: Generation,
 }
 
+impl SledWriter {
+    fn insert(&mut self, first_lsn: Lsn, batch: &[u8]) -> Result<(), sled::Error> {
+        self.tree_bytes += batch.len();
+        let tree = match self.tree.take() {
+            Some(tree) if self.tree_bytes <= TREE_BYTES_MAX => tree,
+            _ => {
+                self.tree_bytes = batch.len();
+                self.database.db.open_tree(format!("{TREE_PREFIX}{:020}", first_lsn.0))?
+            }
+        };
+        tree.insert(first_lsn.0.to_be_bytes(), batch)?;
+        self.tree = Some(tree);
+        Ok(())
+    }
+}
+
 impl GenerationWriter for SledWriter {
     fn append(&mut self, first_lsn: Lsn, batch: &[u8]) -> Result<(), StorageError> {
         // A panic here is not caught: it ends the process like any failed write (I9).
-        self.database
-            .tree
-            .insert(first_lsn.0.to_be_bytes(), batch)
-            .map(|_| ())
-            .map_err(|error| describe(self.generation, error))
+        self.insert(first_lsn, batch).map_err(|error| describe(self.generation, error))
     }
 
     fn sync(&mut self) -> Result<(), StorageError> {
@@ -211,38 +236,46 @@ impl GenerationWriter for SledWriter {
 }
 
 struct SledEntries {
-    // Before `database`, which it reads from.
+    // Before `database`, which they read from.
     iter: Option<sled::Iter>,
+    trees: std::vec::IntoIter<sled::Tree>,
     #[allow(dead_code, reason = "keeps the database open")]
     database: Database,
     generation: Generation,
+}
+
+impl SledEntries {
+    fn next_item(&mut self) -> Result<Option<(sled::IVec, sled::IVec)>, sled::Error> {
+        loop {
+            if let Some(item) = self.iter.as_mut().and_then(Iterator::next) {
+                return item.map(Some);
+            }
+            match self.trees.next() {
+                Some(tree) => self.iter = Some(tree.iter()),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    fn entry(&self, key: &[u8], value: &[u8]) -> Result<Entry, StorageError> {
+        let Ok(key) = <[u8; 8]>::try_from(key) else {
+            let why = format!("a key of {} bytes", key.len());
+            return Err(StorageError::Damaged { generation: self.generation, why });
+        };
+        let key = u64::from_be_bytes(key);
+        Ok(Entry::Batch { position: key, key: Some(Lsn(key)), bytes: value.to_vec() })
+    }
 }
 
 impl Iterator for SledEntries {
     type Item = Result<Entry, StorageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let iter = self.iter.as_mut()?;
-        let item = guarded(self.generation, || iter.next().transpose());
-        let entry = match item {
-            Ok(None) => {
-                self.iter = None;
-                return None;
-            }
-            Ok(Some((key, value))) => match <[u8; 8]>::try_from(&*key) {
-                Ok(key) => {
-                    let key = u64::from_be_bytes(key);
-                    Ok(Entry::Batch { position: key, key: Some(Lsn(key)), bytes: value.to_vec() })
-                }
-                Err(_) => Err(StorageError::Damaged {
-                    generation: self.generation,
-                    why: format!("a key of {} bytes", key.len()),
-                }),
-            },
-            Err(error) => Err(error),
-        };
+        let item = guarded(self.generation, || self.next_item()).transpose()?;
+        let entry = item.and_then(|(key, value)| self.entry(&key, &value));
         if entry.is_err() {
             self.iter = None;
+            self.trees = Vec::new().into_iter();
         }
         Some(entry)
     }

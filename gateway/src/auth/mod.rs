@@ -37,13 +37,19 @@ pub(crate) enum Access {
 ///
 /// # Errors
 /// In this order: no token 401, a wrong one 403, one whose time is over 401, no account 401.
-pub(crate) fn identify(app: &App, headers: &HeaderMap, now: UnixMillis) -> Result<Caller, ApiError> {
+pub(crate) fn identify(
+    app: &App,
+    headers: &HeaderMap,
+    now: UnixMillis,
+) -> Result<Caller, ApiError> {
     let token = bearer(headers).ok_or_else(|| ApiError::new(Code::AuthRequired))?;
     let claim = app.tokens.verify(token, now).map_err(|error| match error {
         TokenError::Invalid => ApiError::new(Code::TokenInvalid),
         TokenError::Expired => ApiError::new(Code::TokenExpired),
     })?;
-    let account = claim.user.and_then(|user| Some((user, app.account_role(user)?)));
+    let account = claim
+        .user
+        .and_then(|user| Some((user, app.account_role(user)?)));
     let (user, role) = account.ok_or_else(|| ApiError::new(Code::UserNotFound))?;
     let role = match (role, claim.role) {
         (Role::Admin, Role::Admin) => Role::Admin,
@@ -65,8 +71,12 @@ pub(crate) fn admit(
         Access::Public => Ok(caller.ok()),
         Access::User => caller.map(Some),
         Access::Admin => match caller? {
-            caller @ Caller { role: Role::Admin, .. } => Ok(Some(caller)),
-            Caller { role: Role::User, .. } => Err(ApiError::new(Code::AdminOnly)),
+            caller @ Caller {
+                role: Role::Admin, ..
+            } => Ok(Some(caller)),
+            Caller {
+                role: Role::User, ..
+            } => Err(ApiError::new(Code::AdminOnly)),
         },
     }
 }
@@ -99,8 +109,16 @@ mod tests {
             (b"Bearer \xff", Some("?")),
         ] {
             let mut headers = HeaderMap::new();
-            headers.insert(AUTHORIZATION, hyper::header::HeaderValue::from_bytes(value).expect("value"));
-            assert_eq!(bearer(&headers), expected, "{}", String::from_utf8_lossy(value));
+            headers.insert(
+                AUTHORIZATION,
+                hyper::header::HeaderValue::from_bytes(value).expect("value"),
+            );
+            assert_eq!(
+                bearer(&headers),
+                expected,
+                "{}",
+                String::from_utf8_lossy(value)
+            );
         }
         assert_eq!(bearer(&HeaderMap::new()), None);
     }

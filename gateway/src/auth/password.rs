@@ -4,8 +4,8 @@
 //! and no more than [`WAITING_MAX`] callers wait for them: a storm of logins is answered with 503
 //! and never holds up a booking.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -18,7 +18,7 @@ const COST: u32 = 10;
 /// At 50 ms each on one thread the last one waits three seconds.
 const WAITING_MAX: usize = 64;
 /// Verified instead where there is no such user, so that both answers take the same time.
-const NOBODYS_HASH: &str = "@DUMMY@";
+const NOBODYS_HASH: &str = "$2b$10$otYCW15x2KfFdfnXCcg62eTi9yiuiM0eK/Cgu2H7qqzyRLdN7aOIa";
 
 /// The threads and their queue. Dropping it ends them.
 pub(crate) struct Passwords {
@@ -26,8 +26,15 @@ pub(crate) struct Passwords {
 }
 
 enum Job {
-    Hash { password: String, reply: oneshot::Sender<Option<String>> },
-    Verify { password: String, hash: Option<String>, reply: oneshot::Sender<bool> },
+    Hash {
+        password: String,
+        reply: oneshot::Sender<Option<String>>,
+    },
+    Verify {
+        password: String,
+        hash: Option<String>,
+        reply: oneshot::Sender<bool>,
+    },
 }
 
 impl Passwords {
@@ -39,7 +46,9 @@ impl Passwords {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         for _ in 0..if processors >= 4 { 2 } else { 1 } {
             let queue = Arc::clone(&queue);
-            std::thread::Builder::new().name("password".into()).spawn(move || work(&queue))?;
+            std::thread::Builder::new()
+                .name("password".into())
+                .spawn(move || work(&queue))?;
         }
         Ok(Passwords { jobs })
     }
@@ -65,8 +74,14 @@ impl Passwords {
         hash: Option<String>,
     ) -> Result<bool, ApiError> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Job::Verify { password, hash, reply })?;
-        answer.await.map_err(|_| ApiError::new(Code::Internal).cause("password not verified"))
+        self.submit(Job::Verify {
+            password,
+            hash,
+            reply,
+        })?;
+        answer
+            .await
+            .map_err(|_| ApiError::new(Code::Internal).cause("password not verified"))
     }
 
     fn submit(&self, job: Job) -> Result<(), ApiError> {
@@ -94,7 +109,11 @@ fn work(queue: &Mutex<Receiver<Job>>) {
             Ok(Job::Hash { password, reply }) => {
                 let _ = reply.send(bcrypt::hash(password, COST).ok());
             }
-            Ok(Job::Verify { password, hash, reply }) => {
+            Ok(Job::Verify {
+                password,
+                hash,
+                reply,
+            }) => {
                 let of = hash.as_deref().unwrap_or(NOBODYS_HASH);
                 // A stored hash that is no bcrypt hash matches nothing.
                 let same = bcrypt::verify(password, of).unwrap_or(false);
@@ -144,7 +163,12 @@ mod tests {
             waiting.spawn(async move { passwords.verify("x".into(), None).await });
         }
         let refused = loop {
-            match waiting.join_next().await.expect("some were refused").expect("no panic") {
+            match waiting
+                .join_next()
+                .await
+                .expect("some were refused")
+                .expect("no panic")
+            {
                 Ok(_) => {}
                 Err(error) => break error,
             }

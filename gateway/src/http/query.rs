@@ -8,10 +8,7 @@ use crate::error::{ApiError, Code};
 ///
 /// # Errors
 /// 400 where the value is not percent-encoded UTF-8.
-pub(crate) fn parameter<'q>(
-    query: &'q str,
-    name: &str,
-) -> Result<Option<Cow<'q, str>>, ApiError> {
+pub(crate) fn parameter<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q, str>>, ApiError> {
     for pair in query.split('&') {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         // Names of ours are plain ASCII, so one that needs decoding is none of ours.
@@ -23,7 +20,8 @@ pub(crate) fn parameter<'q>(
     Ok(None)
 }
 
-fn decode(text: &str) -> Option<Cow<'_, str>> {
+/// Text of a query, decoded: `+` is a blank.
+pub(super) fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return Some(Cow::Borrowed(text));
     }

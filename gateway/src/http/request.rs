@@ -1,16 +1,14 @@
 //! The request as a handler gets it: matched, authenticated, its body read.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 use hyper::header::{HeaderName, IF_NONE_MATCH};
 use hyper::http::request::Parts;
 use serde::de::DeserializeOwned;
 use tiketi_engine::ids::{
-    EventIndex, ExternalId, LayoutIndex, Lsn, ReservationId, TicketTypeIndex, UnixMillis, UserId,
+    EventIndex, ExternalId, Lsn, ReservationId, TicketTypeIndex, UnixMillis, UserId,
 };
 
-use crate::api::Id;
+use crate::api::{Id, NOT_A_UUID};
 use crate::auth::Caller;
 use crate::error::{ApiError, Code};
 use crate::http::query;
@@ -30,8 +28,6 @@ pub(crate) struct Request {
     pub(crate) caller: Option<Caller>,
     /// The instant it is judged by.
     pub(crate) now: UnixMillis,
-    /// Where the connection comes from.
-    pub(crate) address: IpAddr,
     pub(super) params: Params,
     pub(super) parts: Parts,
     pub(super) body: Bytes,
@@ -45,9 +41,6 @@ pub(crate) struct Params {
 }
 
 impl Params {
-    /// Most parameters a route can have.
-    pub(crate) const MAX: usize = 2;
-
     pub(crate) fn push(&mut self, start: usize, end: usize) {
         // Paths are shorter than hyper's read buffer of 16 KiB; the route table has at most two.
         if let Some(span) = self.spans.get_mut(usize::from(self.len)) {
@@ -83,10 +76,9 @@ impl Request {
         route: &'static Route,
         params: Params,
         parts: Parts,
-        address: IpAddr,
         now: UnixMillis,
     ) -> Self {
-        Request { route, caller: None, now, address, params, parts, body: Bytes::new() }
+        Request { route, caller: None, now, params, parts, body: Bytes::new() }
     }
 
     /// Adds the body, once it is read.
@@ -117,6 +109,17 @@ impl Request {
         ExternalId::decode(id.0).ok_or_else(|| ApiError::new(Code::NotFound))
     }
 
+    /// What stands at a position of the path, decoded.
+    ///
+    /// # Errors
+    /// 400 where it is not percent-encoded UTF-8.
+    pub(crate) fn path_text(&self, position: usize) -> Result<String, ApiError> {
+        let text = self.params.get(self.parts.uri.path(), position).unwrap_or_default();
+        // A plus is itself in a path.
+        let decoded = query::decode(&text.replace('+', "%2B")).map(std::borrow::Cow::into_owned);
+        decoded.ok_or_else(|| ApiError::new(Code::BadId))
+    }
+
     /// An event's id in the path. Errors as [`Request::id`], or 404 for an id of another kind.
     pub(crate) fn event_id(&self, position: usize) -> Result<EventIndex, ApiError> {
         match self.id(position)? {
@@ -140,14 +143,6 @@ impl Request {
     ) -> Result<(EventIndex, TicketTypeIndex), ApiError> {
         match self.id(position)? {
             ExternalId::TicketType(event, ticket_type) => Ok((event, ticket_type)),
-            _ => Err(ApiError::new(Code::NotFound)),
-        }
-    }
-
-    /// A layout's id in the path. Errors as [`Request::event_id`].
-    pub(crate) fn layout_id(&self, position: usize) -> Result<LayoutIndex, ApiError> {
-        match self.id(position)? {
-            ExternalId::Layout(layout) => Ok(layout),
             _ => Err(ApiError::new(Code::NotFound)),
         }
     }
@@ -191,22 +186,22 @@ impl Request {
 
     // === headers and body ===
 
-    /// The body as JSON; an absent one reads as `{}`, whatever content type it says.
+    /// The body as a JSON object; an absent one reads as `{}`, whatever content type it says.
     ///
     /// # Errors
     /// 400 where it is no JSON of this shape.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         let bytes: &[u8] = if self.body.is_empty() { b"{}" } else { &self.body };
+        // Otherwise serde would also take the fields of a struct from a list, in their order.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(ApiError::new(Code::Validation).cause("the body is no JSON object"));
+        }
         serde_json::from_slice(bytes).map_err(|error| {
             // The place only: serde's full text quotes what was sent, which may be a password.
             let place = format!("body, line {} column {}", error.line(), error.column());
-            ApiError::new(Code::Validation).cause(place)
+            let is_id = error.to_string().starts_with(NOT_A_UUID);
+            ApiError::new(if is_id { Code::BadId } else { Code::Validation }).cause(place)
         })
-    }
-
-    /// The bytes of the body.
-    pub(crate) fn body(&self) -> &Bytes {
-        &self.body
     }
 
     /// The `Idempotency-Key`, 1 to 255 visible ASCII characters.
@@ -214,7 +209,9 @@ impl Request {
     /// # Errors
     /// 400 for any other.
     pub(crate) fn idempotency_key(&self) -> Result<Option<&str>, ApiError> {
-        let Some(value) = self.parts.headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+        let Some(value) = self.parts.headers.get(IDEMPOTENCY_KEY) else {
+            return Ok(None);
+        };
         match value.to_str() {
             Ok(key) if (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len()) => Ok(Some(key)),
             _ => Err(ApiError::new(Code::Validation).cause("idempotency key")),
@@ -225,7 +222,9 @@ impl Request {
     pub(crate) fn has_version(&self, etag: &str) -> bool {
         let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
         self.parts.headers.get_all(IF_NONE_MATCH).iter().any(|value| {
-            let Ok(value) = value.to_str() else { return false };
+            let Ok(value) = value.to_str() else {
+                return false;
+            };
             value.split(',').any(|tag| tag.trim() == "*" || opaque(tag) == opaque(etag))
         })
     }
@@ -236,7 +235,9 @@ impl Request {
     /// # Errors
     /// 400 where it is malformed.
     pub(crate) fn min_lsn(&self) -> Result<Option<Lsn>, ApiError> {
-        let Some(value) = self.parts.headers.get(MIN_LSN) else { return Ok(None) };
+        let Some(value) = self.parts.headers.get(MIN_LSN) else {
+            return Ok(None);
+        };
         let parse = |text: &str| {
             let (epoch, lsn) = text.split_once('-')?;
             epoch.parse::<u64>().ok()?;
@@ -253,6 +254,7 @@ impl Request {
 mod tests {
     use super::*;
     use crate::routes::ROUTES;
+    use tiketi_engine::ids::LayoutIndex;
 
     fn request(uri: &str, headers: &[(&str, &str)], body: &'static str) -> Request {
         let mut builder = hyper::Request::builder().uri(uri);
@@ -262,7 +264,7 @@ mod tests {
         let (parts, ()) = builder.body(()).expect("request").into_parts();
         let mut params = Params::default();
         params.push(1, parts.uri.path().len());
-        Request::new(&ROUTES[0], params, parts, [127, 0, 0, 1].into(), UnixMillis(0))
+        Request::new(&ROUTES[0], params, parts, UnixMillis(0))
             .with_body(Bytes::from_static(body.as_bytes()))
     }
 

@@ -18,7 +18,7 @@ use crate::cors;
 use crate::error::{ApiError, Code};
 
 /// The content type of nearly every answer.
-pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const TIKETI_LSN: HeaderName = HeaderName::from_static("tiketi-lsn");
 /// Names an answer in the log; sent with errors, where somebody may ask about it.
@@ -39,7 +39,11 @@ enum Payload {
 impl Response {
     /// An answer without a body.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Response { status, headers: HeaderMap::with_capacity(8), payload: Payload::Once(Bytes::new()) }
+        Response {
+            status,
+            headers: HeaderMap::with_capacity(8),
+            payload: Payload::Once(Bytes::new()),
+        }
     }
 
     /// 200 with `body` as JSON.

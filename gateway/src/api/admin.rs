@@ -1,0 +1,379 @@
+//! What administrators send and get (contract/http.md 2.9, `gateway/PROTOCOL.md`).
+
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::api::events::EventDetail;
+use crate::api::reservations::{DetailItem, PaymentStatus, ReservationStatus};
+use crate::api::seats::{Layout, SectionConfig};
+use crate::api::{Id, Timestamp};
+
+/// A whole number that may come as digits in a string: the admin form sends what was typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct TypedNumber(pub u64);
+
+impl<'de> Deserialize<'de> for TypedNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberOrDigits;
+        impl Visitor<'_> for NumberOrDigits {
+            type Value = TypedNumber;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a whole number, or its digits in a string")
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<TypedNumber, E> {
+                Ok(TypedNumber(number))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<TypedNumber, E> {
+                let digits = text.trim();
+                match digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                    true => digits.parse().map(TypedNumber).ok(),
+                    false => None,
+                }
+                .ok_or_else(|| E::invalid_value(Unexpected::Str("text"), &self))
+            }
+        }
+        deserializer.deserialize_any(NumberOrDigits)
+    }
+}
+
+/// Tells a field that is `null` from one that is absent (with `serde(default)`).
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// `POST /api/admin/events`. Dates without a zone are Seoul time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewEventRequest {
+    /// Title.
+    pub title: String,
+    /// Free text.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Name of the venue.
+    pub venue: String,
+    /// Its address.
+    #[serde(default)]
+    pub address: Option<String>,
+    /// Who performs.
+    #[serde(default)]
+    pub artist_name: Option<String>,
+    /// Address of a picture.
+    #[serde(default)]
+    pub poster_image_url: Option<String>,
+    /// When the show begins.
+    pub event_date: String,
+    /// When sales open.
+    pub sale_start_date: String,
+    /// When sales close.
+    pub sale_end_date: String,
+    /// Its seats; none for ticket types only.
+    #[serde(default)]
+    pub seat_layout_id: Option<Id>,
+    /// Beyond the contract: a layout to make, or one of that name and these sections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<NewLayoutRequest>,
+    /// Tickets without seats.
+    #[serde(default)]
+    pub ticket_types: Option<Vec<NewTicketTypeRequest>>,
+    /// Beyond the contract: seats in one reservation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_seats: Option<TypedNumber>,
+    /// Beyond the contract: seconds that an unpaid hold lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_ttl: Option<TypedNumber>,
+    /// Beyond the contract: seats and tickets that one user can have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_per_user: Option<TypedNumber>,
+}
+
+/// A kind of ticket to sell.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewTicketTypeRequest {
+    /// Shown to buyers.
+    pub name: String,
+    /// Won for one.
+    pub price: TypedNumber,
+    /// How many there are.
+    pub total_quantity: TypedNumber,
+    /// Free text.
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+/// `POST /api/admin/seat-layouts`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewLayoutRequest {
+    /// Unique.
+    pub name: String,
+    /// Free text.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// In the order of their seats.
+    pub sections: Vec<SectionConfig>,
+}
+
+/// The answer to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LayoutAnswer {
+    /// Not shown.
+    pub message: String,
+    /// The new layout.
+    pub layout: Layout,
+}
+
+/// `PUT /api/admin/events/:id`. Absent fields stay as they are; `null` empties an optional one.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EditEventRequest {
+    /// Title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Free text.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub description: Option<Option<String>>,
+    /// Name of the venue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub venue: Option<String>,
+    /// Its address.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub address: Option<Option<String>>,
+    /// Who performs.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub artist_name: Option<Option<String>>,
+    /// Address of a picture.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub poster_image_url: Option<Option<String>>,
+    /// When the show begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_date: Option<String>,
+    /// When sales open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sale_start_date: Option<String>,
+    /// When sales close.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sale_end_date: Option<String>,
+}
+
+/// The answer to both.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AdminEventAnswer {
+    /// Not shown.
+    pub message: String,
+    /// The event.
+    pub event: EventDetail,
+}
+
+/// `POST /api/admin/events/:id/cancel`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventCancelledAnswer {
+    /// Not shown.
+    pub message: String,
+    /// The event.
+    pub event: EventDetail,
+    /// How many reservations ended with it.
+    pub cancelled_reservations: u64,
+}
+
+/// `POST /api/admin/events/:id/seats/block` and `.../unblock`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BlockRequest {
+    /// Labels or ids.
+    pub seats: Vec<String>,
+    /// Why; only for a block.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// The answer to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BlockAnswer {
+    /// Not shown.
+    pub message: String,
+    /// How many seats were blocked or unblocked.
+    pub seats: u64,
+}
+
+/// `GET /api/admin/users/:idOrEmail`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UserAnswer {
+    /// The account.
+    pub user: UserDetail,
+}
+
+/// An account, without its password.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UserDetail {
+    /// The user.
+    pub id: Id,
+    /// Normalised.
+    pub email: String,
+    /// Shown to others.
+    pub name: String,
+    /// Free form.
+    pub phone: Option<String>,
+    /// `user` or `admin`.
+    pub role: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// How many reservations it has made.
+    pub reservations: u64,
+}
+
+/// `PUT /api/admin/users/:id/role`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RoleRequest {
+    /// `user` or `admin`.
+    pub role: String,
+}
+
+/// The answer to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RoleAnswer {
+    /// Not shown.
+    pub message: String,
+    /// The account.
+    pub user: UserDetail,
+}
+
+/// `GET /api/admin/orders/:idOrNumber`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OrderAnswer {
+    /// The order.
+    pub order: OrderDetail,
+}
+
+/// The whole life of an order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OrderDetail {
+    /// The reservation.
+    pub id: Id,
+    /// Its public number.
+    pub reservation_number: String,
+    /// The event.
+    pub event_id: Id,
+    /// Its title.
+    pub event_title: String,
+    /// Whose it is.
+    pub user_id: Id,
+    /// The user's address.
+    pub user_email: String,
+    /// The user's name.
+    pub user_name: String,
+    /// As buyers see it.
+    pub status: ReservationStatus,
+    /// As buyers see it.
+    pub payment_status: PaymentStatus,
+    /// As the engine sees it.
+    pub state: OrderState,
+    /// Why it ended.
+    pub end_reason: Option<EndReason>,
+    /// Won for all of it.
+    pub total_amount: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends unless it is paid; never for ticket types.
+    pub expires_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// The last payment attempt.
+    pub payment: Option<PaymentAttempt>,
+    /// What it claims or claimed.
+    pub items: Vec<DetailItem>,
+    /// The position in the log of the record that made it.
+    pub lsn: u64,
+}
+
+/// A payment attempt.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PaymentAttempt {
+    /// Counted from 1.
+    pub attempt: u8,
+    /// `naver_pay`, `kakao_pay` or `bank_transfer`.
+    pub method: String,
+    /// When it was begun.
+    pub started_at: Timestamp,
+    /// When money was captured.
+    pub paid_at: Option<Timestamp>,
+}
+
+/// Where an order is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderState {
+    /// Claimed, unpaid.
+    Held,
+    /// A payment is under way.
+    Paying,
+    /// Sold.
+    Paid,
+    /// Over.
+    Ended,
+}
+
+/// Why an order ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// Its deadline passed.
+    Expired,
+    /// Its user cancelled it.
+    CancelledByUser,
+    /// An administrator cancelled it.
+    CancelledByAdmin,
+    /// Its event was called off.
+    EventCancelled,
+}
+
+/// `POST /api/admin/orders/:id/cancel`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OrderCancelledAnswer {
+    /// Not shown.
+    pub message: String,
+    /// The order.
+    pub order: OrderDetail,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_may_come_as_digits() {
+        for (json, expected) in [
+            ("150000", Some(150_000)),
+            ("\"150000\"", Some(150_000)),
+            ("\" 7 \"", Some(7)),
+            ("0", Some(0)),
+            ("\"\"", None),
+            ("\"-1\"", None),
+            ("\"1.5\"", None),
+            ("\"+1\"", None),
+            ("\"99999999999999999999\"", None),
+            ("-1", None),
+            ("1.5", None),
+            ("null", None),
+            ("true", None),
+            ("[1]", None),
+        ] {
+            let number: Option<TypedNumber> = serde_json::from_str(json).ok();
+            assert_eq!(number.map(|number| number.0), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn absent_and_null_differ_in_an_edit() {
+        let edit = |json| serde_json::from_str::<EditEventRequest>(json).expect("edit").description;
+        assert_eq!(edit("{}"), None);
+        assert_eq!(edit(r#"{"description":null}"#), Some(None));
+        assert_eq!(edit(r#"{"description":"x"}"#), Some(Some("x".to_owned())));
+        let wrong = r#"{"description":1}"#;
+        assert!(serde_json::from_str::<EditEventRequest>(wrong).is_err());
+    }
+}

@@ -1,0 +1,189 @@
+//! Events and layouts as they are sent, copied from the view.
+
+use tiketi_engine::ids::{EventIndex, ExternalId, LayoutIndex, TicketTypeIndex, UnixMillis};
+use tiketi_engine::record::EventDetails;
+use tiketi_engine::state::{Event, Layout, SectionCounts, State};
+
+use crate::api;
+use crate::api::Id;
+use crate::api::events::{EventDetail, EventRow, EventStatus, TicketType};
+
+/// What an event is at `now`: a pure function of stored facts and the clock (contract ⚖D6).
+pub(crate) fn status(event: &Event, now: UnixMillis) -> EventStatus {
+    status_of(&event.details, event.cancelled, is_sold_out(event), now)
+}
+
+fn status_of(
+    details: &EventDetails,
+    is_cancelled: bool,
+    is_sold_out: bool,
+    now: UnixMillis,
+) -> EventStatus {
+    if is_cancelled {
+        EventStatus::Cancelled
+    } else if now >= details.sale_ends_at || now > details.event_at {
+        EventStatus::Ended
+    } else if now < details.sale_starts_at {
+        EventStatus::Upcoming
+    } else if is_sold_out {
+        EventStatus::SoldOut
+    } else {
+        EventStatus::OnSale
+    }
+}
+
+/// Whether there was something to sell and nothing is available or held.
+///
+/// Ticket types beside seats are for show. Where they are all there is, an order of them counts as
+/// a sale: it does not end by itself (contract ⚖D3).
+fn is_sold_out(event: &Event) -> bool {
+    if event.layout.is_some() {
+        let is_gone = |counts: &SectionCounts| counts.available == 0 && counts.held == 0;
+        return event.counts().iter().all(is_gone);
+    }
+    !event.ticket_types.is_empty()
+        && event.ticket_types.iter().all(|ticket_type| ticket_type.available() == 0)
+}
+
+/// An event in a list.
+pub(crate) fn row(index: EventIndex, event: &Event, now: UnixMillis) -> EventRow {
+    let details = &event.details;
+    let prices = || event.ticket_types.iter().map(|ticket_type| ticket_type.price);
+    EventRow {
+        id: index.into(),
+        title: details.title.clone(),
+        description: details.description.clone(),
+        venue: details.venue.clone(),
+        address: details.address.clone(),
+        event_date: details.event_at.into(),
+        sale_start_date: details.sale_starts_at.into(),
+        sale_end_date: details.sale_ends_at.into(),
+        poster_image_url: details.poster_image_url.clone(),
+        status: status(event, now),
+        artist_name: details.artist_name.clone(),
+        ticket_type_count: event.ticket_types.len().to_string(),
+        min_price: prices().min(),
+        max_price: prices().max(),
+    }
+}
+
+/// Everything about an event.
+pub(crate) fn detail(
+    state: &State,
+    index: EventIndex,
+    event: &Event,
+    now: UnixMillis,
+) -> EventDetail {
+    let details = &event.details;
+    let creator = event.created_by.and_then(|user| state.users().get(user.position()));
+    EventDetail {
+        id: index.into(),
+        title: details.title.clone(),
+        description: details.description.clone(),
+        venue: details.venue.clone(),
+        address: details.address.clone(),
+        event_date: details.event_at.into(),
+        sale_start_date: details.sale_starts_at.into(),
+        sale_end_date: details.sale_ends_at.into(),
+        poster_image_url: details.poster_image_url.clone(),
+        status: status(event, now),
+        seat_layout_id: event.layout.map(Id::from),
+        artist_name: details.artist_name.clone(),
+        pre_scaled: false,
+        created_by: creator.map(|user| user.id.into()),
+        created_at: event.created_at.into(),
+        updated_at: event.updated_at.into(),
+    }
+}
+
+/// An event's ticket types, dearest first.
+pub(crate) fn ticket_types(index: EventIndex, event: &Event) -> Vec<TicketType> {
+    let mut list: Vec<TicketType> = event
+        .ticket_types
+        .iter()
+        .enumerate()
+        .map(|(position, found)| {
+            // An event has at most 256 of them.
+            let ticket_type = TicketTypeIndex(position as u16);
+            TicketType {
+                id: ExternalId::TicketType(index, ticket_type).into(),
+                name: found.name.clone(),
+                price: found.price,
+                total_quantity: found.total_quantity,
+                available_quantity: found.available(),
+                description: found.description.clone(),
+            }
+        })
+        .collect();
+    // Stable: equal prices stay in the order they were made.
+    list.sort_by_key(|ticket_type| std::cmp::Reverse(ticket_type.price));
+    list
+}
+
+/// All layouts, in the order they were made.
+pub(crate) fn layouts(state: &State) -> Vec<api::seats::Layout> {
+    let indexed = state.layouts().iter().enumerate();
+    indexed.map(|(index, found)| layout(LayoutIndex(index as u32), found)).collect()
+}
+
+/// A layout.
+pub(crate) fn layout(index: LayoutIndex, layout: &Layout) -> api::seats::Layout {
+    api::seats::Layout {
+        id: index.into(),
+        name: layout.name.clone(),
+        description: layout.description.clone(),
+        total_seats: layout.total_seats(),
+        layout_config: layout.sections.as_slice().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_follows_the_clock() {
+        use EventStatus::{Cancelled, Ended, OnSale, SoldOut, Upcoming};
+        // Sale from 100 to 200; the show at 300, or at 150 amid the sale.
+        for (now, event_at, is_cancelled, is_sold_out, expected) in [
+            (0, 300, false, false, Upcoming),
+            (99, 300, false, true, Upcoming),
+            (100, 300, false, false, OnSale),
+            (100, 300, false, true, SoldOut),
+            (199, 300, false, false, OnSale),
+            (200, 300, false, false, Ended),
+            (200, 300, false, true, Ended),
+            (250, 300, false, false, Ended),
+            (301, 300, false, false, Ended),
+            (150, 150, false, false, OnSale),
+            (151, 150, false, false, Ended),
+            (0, 300, true, false, Cancelled),
+            (150, 300, true, true, Cancelled),
+            (500, 300, true, false, Cancelled),
+        ] {
+            let details = EventDetails {
+                title: String::new(),
+                description: None,
+                venue: String::new(),
+                address: None,
+                artist_name: None,
+                poster_image_url: None,
+                event_at: UnixMillis(event_at),
+                sale_starts_at: UnixMillis(100),
+                sale_ends_at: UnixMillis(200),
+            };
+            let found = status_of(&details, is_cancelled, is_sold_out, UnixMillis(now));
+            assert_eq!(found, expected, "at {now}, show at {event_at}");
+        }
+    }
+
+    #[test]
+    fn names_of_statuses_are_found_again() {
+        for name in ["upcoming", "on_sale", "sold_out", "ended", "cancelled"] {
+            let status = EventStatus::parse(name).expect(name);
+            assert_eq!(status.name(), name);
+            assert_eq!(serde_json::to_string(&status).expect("JSON"), format!("\"{name}\""));
+        }
+        assert_eq!(EventStatus::parse("On_sale"), None);
+    }
+}

@@ -1,0 +1,134 @@
+//! From the text of one setting to its value, or to what is allowed.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tiketi_engine::limits::SEATS_PER_HOLD_MAX;
+
+use crate::config::{Environment, LogFormat, LogStoreKind};
+use crate::rate_limit::RateLimitConfig;
+
+/// An address and a port.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "expected an address and a port, such as 127.0.0.1:3001".to_owned())
+}
+
+/// `sled` or `segments`.
+pub(super) fn log_store(text: &str) -> Result<LogStoreKind, String> {
+    match text {
+        "sled" => Ok(LogStoreKind::Sled),
+        "segments" => Ok(LogStoreKind::Segments),
+        _ => Err("expected sled or segments".to_owned()),
+    }
+}
+
+/// `development` or `production`.
+pub(super) fn environment(text: &str) -> Result<Environment, String> {
+    match text {
+        "development" => Ok(Environment::Development),
+        "production" => Ok(Environment::Production),
+        _ => Err("expected development or production".to_owned()),
+    }
+}
+
+/// `text` or `json`.
+pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("expected text or json".to_owned()),
+    }
+}
+
+/// What `tracing` takes as a filter.
+pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    match tracing_subscriber::EnvFilter::try_new(text) {
+        Ok(_) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err("expected a level (error, warn, info, debug, trace) or a filter".to_owned()),
+    }
+}
+
+/// A switch.
+pub(super) fn on_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "true" | "1" => Ok(true),
+        "off" | "false" | "0" => Ok(false),
+        _ => Err("expected on or off".to_owned()),
+    }
+}
+
+/// 1 to what one hold can have.
+pub(super) fn max_seats(text: &str) -> Result<u8, String> {
+    bounded(text, 1, SEATS_PER_HOLD_MAX).map(|seats| seats as u8)
+}
+
+/// A number of threads.
+pub(super) fn workers(text: &str) -> Result<usize, String> {
+    bounded(text, 1, 256)
+}
+
+/// A number of connections.
+pub(super) fn connections(text: &str) -> Result<usize, String> {
+    bounded(text, 1, 1_000_000)
+}
+
+fn bounded(text: &str, low: usize, high: usize) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if (low..=high).contains(&number) => Ok(number),
+        _ => Err(format!("expected a number from {low} to {high}")),
+    }
+}
+
+/// See [`RateLimitConfig`].
+pub(super) fn rate_limit(text: &str) -> Result<RateLimitConfig, String> {
+    text.parse()
+}
+
+/// `250ms`, `300s`, `5m`, `24h`: a whole number and its unit.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected a duration such as 250ms, 300s, 5m or 24h".to_owned();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(wrong()),
+    };
+    number
+        .checked_mul(unit_ms)
+        .map(Duration::from_millis)
+        .ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, ms) in [
+            ("250ms", Some(250)),
+            ("300s", Some(300_000)),
+            ("5m", Some(300_000)),
+            ("5", None),
+        ]
+        .into_iter()
+        .chain([
+            ("", None),
+            ("m", None),
+            ("1.5s", None),
+            ("-1s", None),
+            ("5 m", None),
+        ])
+        .chain([
+            ("99999999999999999999s", None),
+            ("18446744073709551615h", None),
+        ]) {
+            assert_eq!(duration(text).ok(), ms.map(Duration::from_millis), "{text}");
+        }
+    }
+}

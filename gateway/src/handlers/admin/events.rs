@@ -1,0 +1,154 @@
+//! Making, editing and calling off events.
+
+use std::sync::Arc;
+
+use tiketi_engine::command::{EditEvent, NewEvent};
+use tiketi_engine::ids::{EventIndex, ExternalId, LayoutIndex, Lsn, UnixMillis};
+use tiketi_engine::record::{EventDetails, EventRules, NewTicketType};
+
+use crate::api::Id;
+use crate::api::admin::{
+    AdminEventAnswer, EditEventRequest, EventCancelledAnswer, NewEventRequest,
+    NewTicketTypeRequest, TypedNumber,
+};
+use crate::api::events::EventDetail;
+use crate::app::App;
+use crate::catalog_view;
+use crate::error::{ApiError, Code};
+use crate::handlers::admin::layouts;
+use crate::http::{Request, Response};
+use crate::instants;
+use crate::refusals;
+
+/// `POST /api/admin/events`.
+pub(crate) async fn create(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    let body: NewEventRequest = request.json()?;
+    let created_by = Some(request.user()?.user.index);
+    let details = EventDetails {
+        title: body.title.trim().to_owned(),
+        description: unless_blank(body.description),
+        venue: body.venue.trim().to_owned(),
+        address: unless_blank(body.address),
+        artist_name: unless_blank(body.artist_name),
+        poster_image_url: unless_blank(body.poster_image_url),
+        event_at: instant(&body.event_date)?,
+        sale_starts_at: instant(&body.sale_start_date)?,
+        sale_ends_at: instant(&body.sale_end_date)?,
+    };
+    let rules = EventRules {
+        seats_per_reservation: narrow(body.max_seats)?.unwrap_or(app.config.max_seats),
+        hold_ttl_ms: match body.hold_ttl {
+            Some(TypedNumber(seconds)) => seconds.checked_mul(1_000).ok_or_else(out_of_range)?,
+            None => u64::try_from(app.config.hold_ttl.as_millis()).unwrap_or(u64::MAX),
+        },
+        seats_per_user: narrow(body.max_per_user)?,
+    };
+    let ticket_types = body.ticket_types.unwrap_or_default();
+    let ticket_types = ticket_types.into_iter().map(ticket_type).collect::<Result<_, _>>()?;
+    let mut new = NewEvent { details, layout: None, ticket_types, rules, created_by };
+    // Everything else is checked before a layout is made for it.
+    new.clone().check().map_err(refusals::field)?;
+    new.layout = match (body.seat_layout_id, body.layout) {
+        (None, None) => None,
+        (Some(id), None) => Some(layout_index(id)?),
+        (None, Some(layout)) => Some(layouts::make_or_find(app, layout).await?),
+        (Some(_), Some(_)) => {
+            return Err(refusals::invalid("좌석 배치는 하나만 보내 주세요."));
+        }
+    };
+    let new = new.check().map_err(refusals::field)?;
+    let pending = app.engine.create_event(new, app.clock.now()).map_err(refusals::catalog)?;
+    let lsn = pending.lsn();
+    let index = app.durable(pending).await?;
+    let event = detail(app, index, lsn).await?;
+    let answer = AdminEventAnswer { message: "공연을 만들었어요.".to_owned(), event };
+    Ok(app.written(Response::created(&answer), lsn))
+}
+
+/// `PUT /api/admin/events/:id`: what is absent stays as it is.
+pub(crate) async fn edit(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    let index = request.event_id(0)?;
+    let body: EditEventRequest = request.json()?;
+    app.catch_up(None).await?;
+    let old = app.view.read(|state| state.event(index).map(|event| event.details.clone()));
+    let old = old.ok_or_else(|| ApiError::new(Code::NotFound))?;
+    let text = |new: Option<String>, old: String| new.map_or(old, |new| new.trim().to_owned());
+    let optional = |new: Option<Option<String>>, old| new.map_or(old, unless_blank);
+    let date = |new: Option<String>, old| new.map_or(Ok(old), |new| instant(&new));
+    let details = EventDetails {
+        title: text(body.title, old.title),
+        description: optional(body.description, old.description),
+        venue: text(body.venue, old.venue),
+        address: optional(body.address, old.address),
+        artist_name: optional(body.artist_name, old.artist_name),
+        poster_image_url: optional(body.poster_image_url, old.poster_image_url),
+        event_at: date(body.event_date, old.event_at)?,
+        sale_starts_at: date(body.sale_start_date, old.sale_starts_at)?,
+        sale_ends_at: date(body.sale_end_date, old.sale_ends_at)?,
+    };
+    let edit = EditEvent { event: index, details }.check().map_err(refusals::field)?;
+    let pending = app.engine.edit_event(edit, app.clock.now()).map_err(refusals::catalog)?;
+    let lsn = pending.lsn();
+    app.durable(pending).await?;
+    let event = detail(app, index, lsn).await?;
+    let answer = AdminEventAnswer { message: "공연을 수정했어요.".to_owned(), event };
+    Ok(app.written(Response::ok(&answer), lsn))
+}
+
+/// `POST /api/admin/events/:id/cancel`.
+pub(crate) async fn cancel(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    let index = request.event_id(0)?;
+    let pending = app.engine.cancel_event(index, app.clock.now()).map_err(refusals::catalog)?;
+    let lsn = pending.lsn();
+    let orders = app.durable(pending).await? as u64;
+    app.metrics.event(index).cancelled_with_event.inc_by(orders);
+    let event = detail(app, index, lsn).await?;
+    let message = "공연을 취소했어요.".to_owned();
+    let answer = EventCancelledAnswer { message, event, cancelled_reservations: orders };
+    Ok(app.written(Response::ok(&answer), lsn))
+}
+
+/// The event as of `lsn` or later.
+async fn detail(app: &App, index: EventIndex, lsn: Lsn) -> Result<EventDetail, ApiError> {
+    app.catch_up(Some(lsn)).await?;
+    let now = app.clock.now();
+    let event =
+        app.view.read(|state| Some(catalog_view::detail(state, index, state.event(index)?, now)));
+    event.ok_or_else(|| ApiError::new(Code::NotFound))
+}
+
+fn layout_index(id: Id) -> Result<LayoutIndex, ApiError> {
+    match ExternalId::decode(id.0) {
+        Some(ExternalId::Layout(layout)) => Ok(layout),
+        _ => Err(refusals::unknown("없는 좌석 배치예요.")),
+    }
+}
+
+fn ticket_type(new: NewTicketTypeRequest) -> Result<NewTicketType, ApiError> {
+    let number = |TypedNumber(number)| u32::try_from(number).map_err(|_| out_of_range());
+    Ok(NewTicketType {
+        name: new.name.trim().to_owned(),
+        price: number(new.price)?,
+        total_quantity: number(new.total_quantity)?,
+        sold_elsewhere: 0,
+        description: unless_blank(new.description),
+    })
+}
+
+fn narrow<T: TryFrom<u64>>(number: Option<TypedNumber>) -> Result<Option<T>, ApiError> {
+    let narrow = |TypedNumber(number)| T::try_from(number).map_err(|_| out_of_range());
+    number.map(narrow).transpose()
+}
+
+fn out_of_range() -> ApiError {
+    refusals::invalid("숫자가 너무 커요.")
+}
+
+fn instant(text: &str) -> Result<UnixMillis, ApiError> {
+    instants::parse(text).ok_or_else(|| refusals::invalid("날짜를 확인해 주세요."))
+}
+
+/// The form sends an empty text for what was left blank.
+fn unless_blank(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty())
+}

@@ -1,0 +1,8 @@
+//! What administrators do (contract/http.md 2.9, and beyond it `gateway/PROTOCOL.md`).
+
+pub(crate) mod events;
+pub(crate) mod layouts;
+pub(crate) mod orders;
+pub(crate) mod seats;
+pub(crate) mod stats;
+pub(crate) mod users;

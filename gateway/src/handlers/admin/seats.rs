@@ -1,0 +1,77 @@
+//! Taking seats off sale and putting them back.
+
+use std::sync::Arc;
+
+use tiketi_engine::ids::{ExternalId, SeatIndex};
+
+use crate::api::Id;
+use crate::api::admin::{BlockAnswer, BlockRequest};
+use crate::app::App;
+use crate::error::{ApiError, Code};
+use crate::event_plans::EventPlan;
+use crate::http::{Request, Response};
+use crate::refusals;
+
+const REASON_CHARS_MAX: usize = tiketi_engine::limits::DESCRIPTION_CHARS_MAX;
+
+/// `POST /api/admin/events/:id/seats/block`.
+pub(crate) async fn block(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    let (plan, body, seats) = wanted(app, request)?;
+    let reason = body.reason.unwrap_or_default();
+    if reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(char::is_control) {
+        return Err(refusals::invalid("사유를 확인해 주세요."));
+    }
+    let pending = app
+        .engine
+        .block_seats(plan.event, &seats, reason, app.clock.now())
+        .map_err(|error| refusals::block(error, &plan))?;
+    let lsn = pending.lsn();
+    app.durable(pending).await?;
+    let answer = answer("좌석을 막았어요.", seats);
+    Ok(app.written(Response::ok(&answer), lsn))
+}
+
+/// `POST /api/admin/events/:id/seats/unblock`.
+pub(crate) async fn unblock(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    let (plan, _, seats) = wanted(app, request)?;
+    let pending = app
+        .engine
+        .unblock_seats(plan.event, &seats, app.clock.now())
+        .map_err(|error| refusals::block(error, &plan))?;
+    let lsn = pending.lsn();
+    app.durable(pending).await?;
+    let answer = answer("좌석을 다시 열었어요.", seats);
+    Ok(app.written(Response::ok(&answer), lsn))
+}
+
+fn wanted(
+    app: &App,
+    request: &Request,
+) -> Result<(Arc<EventPlan>, BlockRequest, Vec<SeatIndex>), ApiError> {
+    let plan = app.plan(request.event_id(0)?).ok_or_else(|| ApiError::new(Code::NotFound))?;
+    let body: BlockRequest = request.json()?;
+    let seats = body.seats.iter().map(|name| {
+        seat(&plan, name).ok_or_else(|| {
+            refusals::unknown("이 공연에 없는 좌석이에요.").with("seat", name.as_str())
+        })
+    });
+    let seats = seats.collect::<Result<_, _>>()?;
+    Ok((plan, body, seats))
+}
+
+/// The seat of an id or a label.
+fn seat(plan: &EventPlan, name: &str) -> Option<SeatIndex> {
+    match Id::parse(name).and_then(|id| ExternalId::decode(id.0)) {
+        Some(ExternalId::Seat(event, seat)) => {
+            (event == plan.event && plan.plan.contains(seat)).then_some(seat)
+        }
+        _ => plan.seat_labelled(name),
+    }
+}
+
+/// A seat named twice is one seat.
+fn answer(message: &str, mut seats: Vec<SeatIndex>) -> BlockAnswer {
+    seats.sort_unstable();
+    seats.dedup();
+    BlockAnswer { message: message.to_owned(), seats: seats.len() as u64 }
+}

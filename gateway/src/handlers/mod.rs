@@ -1,0 +1,11 @@
+//! What carries requests out, one file for each resource.
+
+pub(crate) mod admin;
+pub(crate) mod auth;
+pub(crate) mod events;
+pub(crate) mod health;
+pub(crate) mod metrics;
+pub(crate) mod payments;
+pub(crate) mod reservations;
+pub(crate) mod seats;
+pub(crate) mod tickets;

@@ -1,0 +1,55 @@
+//! What paying and cancelling have in common: orders that are busy, and orders that are over.
+
+use tiketi_engine::error::{CommandError, OrderRefusal};
+use tiketi_engine::ids::{ReservationId, UserIndex};
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::order_view::OrderView;
+use crate::refusals;
+
+/// How often a command is tried on an order that somebody else is at work on. Their work is one
+/// append long.
+const BUSY_TRIES: usize = 100;
+
+/// Runs a command until the order is not busy. Nothing is awaited after it has done something, so
+/// that what it did cannot be dropped unseen.
+pub(crate) async fn unless_busy<T>(
+    command: impl Fn() -> Result<T, CommandError<OrderRefusal>>,
+) -> Result<T, CommandError<OrderRefusal>> {
+    for _ in 1..BUSY_TRIES {
+        match command() {
+            Err(CommandError::Refused(OrderRefusal::Busy(_))) => tokio::task::yield_now().await,
+            done => return done,
+        }
+    }
+    command()
+}
+
+/// The answer to a refused command on an order. `by` is its user, or `None` for an administrator.
+///
+/// The engine only knows that an order is over; how it ended is in the record of it, which may not
+/// be durable yet and so is waited for (I6).
+pub(crate) async fn explain(
+    app: &App,
+    id: ReservationId,
+    by: Option<UserIndex>,
+    error: CommandError<OrderRefusal>,
+) -> ApiError {
+    let is_over =
+        matches!(error, CommandError::Refused(OrderRefusal::Ended(_) | OrderRefusal::Expired(_)));
+    if !is_over {
+        return refusals::order(error, |_| None);
+    }
+    let end = app.engine.journal().appended_lsn();
+    if let Err(late) = app.catch_up(Some(end)).await {
+        return late;
+    }
+    refusals::order(error, |unended| {
+        app.view.read(|state| {
+            let found = OrderView::find(state, id)?.order;
+            let is_theirs = by.is_none_or(|user| user == found.user);
+            is_theirs.then(|| refusals::ended_order(found, unended))
+        })
+    })
+}

@@ -1,0 +1,210 @@
+//! The engine's refusals as callers are told them: status, code and text, in one place.
+//!
+//! Every match is exhaustive, so that a new refusal does not compile before it has an answer here.
+
+use tiketi_engine::error::{
+    AccountRefusal, BlockRefusal, CatalogRefusal, CommandError, HoldRefusal, InvalidField,
+    OrderRefusal,
+};
+use tiketi_engine::record::EndReason;
+use tiketi_engine::state::{Order, OrderState};
+
+use crate::error::{ApiError, Code};
+use crate::event_plans::EventPlan;
+
+/// A hold that was not made. `plan` names the seats, `ticket_type` names a type.
+pub(crate) fn hold(
+    error: CommandError<HoldRefusal>,
+    plan: Option<&EventPlan>,
+    ticket_type: impl FnOnce(tiketi_engine::ids::TicketTypeIndex) -> Option<String>,
+) -> ApiError {
+    let refusal = match error {
+        CommandError::Refused(refusal) => refusal,
+        CommandError::Unavailable(unavailable) => return unavailable.into(),
+    };
+    let answer = match &refusal {
+        HoldRefusal::KeyReused => ApiError::new(Code::IdempotencyConflict),
+        HoldRefusal::UnknownEvent(_) => unknown("공연을 찾을 수 없어요."),
+        HoldRefusal::NotOnSale(_) => ApiError::new(Code::NotOnSale),
+        HoldRefusal::Empty => invalid("좌석이나 티켓을 선택해 주세요."),
+        HoldRefusal::TooManySeats { max } => ApiError::new(Code::SeatLimit)
+            .message(format!("한 번에 {max}개까지 예매할 수 있어요."))
+            .with("max", *max),
+        HoldRefusal::RepeatedSeat(_) => invalid("같은 좌석이 두 번 들어 있어요."),
+        HoldRefusal::UnknownSeat(_) => unknown("이 공연에 없는 좌석이에요."),
+        HoldRefusal::UnknownSection => unknown("이 공연에 없는 구역이에요."),
+        HoldRefusal::UnknownTicketType(_) => unknown("이 공연에 없는 티켓이에요."),
+        HoldRefusal::BadQuantity(_) => invalid("수량을 확인해 주세요."),
+        HoldRefusal::UserCap { cap, left } => ApiError::new(Code::SeatLimit)
+            .message(format!("한 사람이 {cap}개까지 예매할 수 있어요. (남은 수 {left}개)"))
+            .with("max", *cap)
+            .with("left", *left),
+        HoldRefusal::SeatsTaken(seats) => {
+            let labels = plan.map(|plan| plan.labels(seats)).unwrap_or_default();
+            ApiError::new(Code::SeatUnavailable)
+                .message(format!("방금 다른 분이 선택한 좌석이에요. ({})", labels.join(", ")))
+                .with("unavailableSeats", labels)
+        }
+        HoldRefusal::NotEnoughSeats => {
+            ApiError::new(Code::SeatUnavailable).message("함께 앉을 수 있는 좌석이 부족해요.")
+        }
+        HoldRefusal::OutOfStock { ticket_type: which, left } => {
+            let name = ticket_type(*which).unwrap_or_else(|| "티켓".to_owned());
+            ApiError::new(Code::OutOfStock)
+                .message(format!("남은 수량이 부족해요. ({name} {left}장 남음)"))
+                .with("left", *left)
+        }
+    };
+    answer.cause(refusal)
+}
+
+/// An order that was not paid or cancelled. `ended` is what the view says of an order that is over;
+/// `None` where there never was such an order. It is told what to say where the view has no end.
+pub(crate) fn order(
+    error: CommandError<OrderRefusal>,
+    ended: impl FnOnce(Code) -> Option<ApiError>,
+) -> ApiError {
+    let refusal = match error {
+        CommandError::Refused(refusal) => refusal,
+        CommandError::Unavailable(unavailable) => return unavailable.into(),
+    };
+    let answer = match refusal {
+        OrderRefusal::KeyReused => ApiError::new(Code::IdempotencyConflict),
+        // Somebody else's order is not told from one that does not exist.
+        OrderRefusal::Unknown(_) | OrderRefusal::NotYours(_) => unknown_order(),
+        // It was over a moment ago, and the view was waited for: without an end it is none of ours.
+        OrderRefusal::Ended(_) => ended(Code::Unavailable).unwrap_or_else(unknown_order),
+        // Also said of a paid order whose hold would be over by now; its sweep may be to come.
+        OrderRefusal::Expired(_) => ended(Code::HoldExpired).unwrap_or_else(unknown_order),
+        OrderRefusal::AlreadyPaid(_) => ApiError::new(Code::AlreadyPaid),
+        OrderRefusal::BeingPaid(_) => {
+            ApiError::new(Code::Conflict).message("결제가 진행 중이에요. 잠시 후 확인해 주세요.")
+        }
+        OrderRefusal::NoSuchAttempt(_) => ApiError::new(Code::NotPayable),
+        OrderRefusal::Busy(_) => ApiError::new(Code::Unavailable),
+    };
+    answer.cause(refusal)
+}
+
+/// What somebody is told who wants to pay or cancel an order that is over; `unended` where the view
+/// has no end of it.
+pub(crate) fn ended_order(order: &Order, unended: Code) -> ApiError {
+    match order.state {
+        OrderState::Ended { reason: EndReason::Expired, .. } => ApiError::new(Code::HoldExpired),
+        OrderState::Ended { reason: EndReason::EventCancelled, .. } => {
+            ApiError::new(Code::AlreadyCancelled).message("취소된 공연이에요.")
+        }
+        OrderState::Ended {
+            reason: EndReason::CancelledByUser | EndReason::CancelledByAdmin,
+            ..
+        } => ApiError::new(Code::AlreadyCancelled),
+        OrderState::Paid => ApiError::new(Code::AlreadyPaid),
+        OrderState::Held | OrderState::Paying => ApiError::new(unended),
+    }
+}
+
+/// A layout or event that was not made or changed.
+pub(crate) fn catalog(error: CommandError<CatalogRefusal>) -> ApiError {
+    let refusal = match error {
+        CommandError::Refused(refusal) => refusal,
+        CommandError::Unavailable(unavailable) => return unavailable.into(),
+    };
+    let answer = match &refusal {
+        CatalogRefusal::LayoutNameTaken => {
+            ApiError::new(Code::Conflict).message("같은 이름의 좌석 배치가 있어요.")
+        }
+        CatalogRefusal::UnknownLayout(_) => unknown("없는 좌석 배치예요."),
+        CatalogRefusal::UnknownEvent(_) | CatalogRefusal::AlreadyCancelled(_) => {
+            ApiError::new(Code::NotFound)
+        }
+        CatalogRefusal::Full => ApiError::new(Code::Conflict).message("더 만들 수 없어요."),
+    };
+    answer.cause(refusal)
+}
+
+/// Seats that were not blocked or unblocked.
+pub(crate) fn block(error: CommandError<BlockRefusal>, plan: &EventPlan) -> ApiError {
+    let refusal = match error {
+        CommandError::Refused(refusal) => refusal,
+        CommandError::Unavailable(unavailable) => return unavailable.into(),
+    };
+    let answer = match &refusal {
+        BlockRefusal::UnknownEvent(_) => ApiError::new(Code::NotFound),
+        BlockRefusal::UnknownSeat(_) => unknown("이 공연에 없는 좌석이에요."),
+        BlockRefusal::BadCount { max } => invalid("좌석 수를 확인해 주세요.").with("max", *max),
+        BlockRefusal::SeatsTaken(seats) => ApiError::new(Code::SeatUnavailable)
+            .message("이미 잡혀 있는 좌석이 있어요.")
+            .with("unavailableSeats", plan.labels(seats)),
+        BlockRefusal::NotBlocked(seats) => ApiError::new(Code::Conflict)
+            .message("막혀 있지 않은 좌석이 있어요.")
+            .with("notBlockedSeats", plan.labels(seats)),
+    };
+    answer.cause(refusal)
+}
+
+/// An account that was not changed.
+pub(crate) fn account(error: CommandError<AccountRefusal>) -> ApiError {
+    let refusal = match error {
+        CommandError::Refused(refusal) => refusal,
+        CommandError::Unavailable(unavailable) => return unavailable.into(),
+    };
+    let answer = match refusal {
+        AccountRefusal::EmailTaken => ApiError::new(Code::EmailTaken),
+        AccountRefusal::Full => ApiError::new(Code::Unavailable),
+        AccountRefusal::Unknown(_) => ApiError::new(Code::NotFound),
+    };
+    answer.cause(refusal)
+}
+
+/// A field that breaks its rule.
+pub(crate) fn field(error: InvalidField) -> ApiError {
+    invalid("입력값을 확인해 주세요.").with("field", error.field).cause(error)
+}
+
+/// 400 with another text.
+pub(crate) fn invalid(message: &'static str) -> ApiError {
+    ApiError::new(Code::Validation).message(message)
+}
+
+/// 400 for something named in a body that does not exist.
+pub(crate) fn unknown(message: &'static str) -> ApiError {
+    ApiError::new(Code::NotFoundInBody).message(message)
+}
+
+/// 400 for an order that does not exist, or is another's.
+pub(crate) fn unknown_order() -> ApiError {
+    unknown("예매를 찾을 수 없어요.")
+}
+
+#[cfg(test)]
+mod tests {
+    use tiketi_engine::error::JournalUnavailable;
+    use tiketi_engine::ids::{OrderNumber, TicketTypeIndex};
+
+    use super::*;
+
+    #[test]
+    fn codes_and_statuses() {
+        let one = OrderNumber(1);
+        for (refusal, code, status) in [
+            (OrderRefusal::KeyReused, "IDEMPOTENCY_CONFLICT", 422),
+            (OrderRefusal::Unknown(one), "NOT_FOUND", 400),
+            (OrderRefusal::NotYours(one), "NOT_FOUND", 400),
+            (OrderRefusal::Ended(one), "NOT_FOUND", 400),
+            (OrderRefusal::AlreadyPaid(one), "ALREADY_PAID", 400),
+            (OrderRefusal::BeingPaid(one), "CONFLICT", 400),
+            (OrderRefusal::Busy(one), "UNAVAILABLE", 503),
+        ] {
+            let error = order(refusal.into(), |_| None);
+            assert_eq!((error.code().wire(), error.status().as_u16()), (code, status), "{refusal}");
+        }
+        let error = order(JournalUnavailable::QueueFull.into(), |_| None);
+        assert_eq!(error.status().as_u16(), 503);
+        assert!(error.retry_after_s().is_some());
+        let refused = HoldRefusal::OutOfStock { ticket_type: TicketTypeIndex(0), left: 3 };
+        let error = hold(refused.into(), None, |_| Some("VIP석".to_owned()));
+        assert_eq!(error.code().wire(), "OUT_OF_STOCK");
+        let body = String::from_utf8(error.body()).expect("UTF-8");
+        assert!(body.contains("VIP석 3장"), "{body}");
+    }
+}

@@ -1,0 +1,113 @@
+//! Searching events (contract/domain.md 6): in memory, over the view.
+//!
+//! A term matches by substring, whatever the case; `%` and `_` are plain characters. The terms are
+//! the query and every partner of each keyword mapping with a side that contains the query: one
+//! hop, no ranking.
+
+use tiketi_engine::record::{EventDetails, KeywordMapping};
+
+/// A query with the words that mean the same.
+pub(crate) struct Search {
+    /// Lower case.
+    terms: Vec<String>,
+}
+
+impl Search {
+    /// `None` for a blank query: everything matches.
+    pub(crate) fn new(query: &str, keywords: &[KeywordMapping]) -> Option<Search> {
+        let query = query.trim().to_lowercase();
+        if query.is_empty() {
+            return None;
+        }
+        let mut terms = vec![query];
+        for mapping in keywords {
+            let (korean, english) = (mapping.korean.to_lowercase(), mapping.english.to_lowercase());
+            let (in_korean, in_english) =
+                (korean.contains(terms[0].as_str()), english.contains(terms[0].as_str()));
+            for (is_partner, word) in [(in_korean, english), (in_english, korean)] {
+                if is_partner && !terms.contains(&word) {
+                    terms.push(word);
+                }
+            }
+        }
+        Some(Search { terms })
+    }
+
+    /// Whether title, artist, venue or address match; the description is not searched.
+    pub(crate) fn matches(&self, details: &EventDetails) -> bool {
+        let haystack = [
+            details.title.as_str(),
+            details.artist_name.as_deref().unwrap_or_default(),
+            details.venue.as_str(),
+            details.address.as_deref().unwrap_or_default(),
+        ]
+        .join(" ")
+        .to_lowercase();
+        self.terms.iter().any(|term| haystack.contains(term.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tiketi_engine::ids::UnixMillis;
+    use tiketi_engine::record::EventRules;
+
+    use super::*;
+    use crate::sample_data;
+
+    fn hits(query: &str) -> Vec<String> {
+        let keywords = sample_data::keywords();
+        let rules =
+            EventRules { seats_per_reservation: 4, hold_ttl_ms: 300_000, seats_per_user: None };
+        let events = sample_data::events(rules, UnixMillis(1_795_196_714_996));
+        let search = Search::new(query, &keywords);
+        events
+            .into_iter()
+            .map(|event| event.details)
+            .filter(|details| search.as_ref().is_none_or(|search| search.matches(details)))
+            .map(|details| details.title)
+            .collect()
+    }
+
+    #[test]
+    fn the_contracts_vectors() {
+        for (queries, count) in [
+            (&["방탄", "bts", "psy", "싸이", "아이유", "지드래곤", "sol", "태양"][..], 1),
+            (&["아이브", "ive", "TXT", "투바투", "스트레이 키즈", "뮤지컬", "musical", "YES24"], 1),
+            (&["콘서트", "concert"], 2),
+            (&["잠실", "Jamsil"], 6),
+            (&["고척", "  고척 "], 7),
+            (&["2024"], 8),
+            (&["돔", "dome"], 10),
+            (&["tour", "투어"], 14),
+            (&["seoul", "", "   "], 25),
+            (&["gd", "공연", "xyz"], 0),
+        ] {
+            for query in queries {
+                assert_eq!(hits(query).len(), count, "{query}: {:?}", hits(query));
+            }
+        }
+        for (query, title) in [
+            ("방탄", "BTS WORLD TOUR 2024"),
+            ("bts", "BTS WORLD TOUR 2024"),
+            ("psy", "싸이 흠뻑쇼 2024"),
+            ("지드래곤", "G-DRAGON ACT III: MOTTE"),
+            ("sol", "태양 WHITE NIGHT TOUR"),
+            ("ive", "IVE THE PROM QUEENS TOUR"),
+            ("투바투", "TXT ACT: SWEET MIRAGE"),
+            ("스트레이 키즈", "Stray Kids 5-STAR TOUR"),
+            ("musical", "뮤지컬 오페라의 유령"),
+            ("YES24", "ZICO KING OF THE ZUNGLE"),
+        ] {
+            assert_eq!(hits(query), [title], "{query}");
+        }
+    }
+
+    #[test]
+    fn wildcards_of_other_languages_are_plain_characters() {
+        for query in ["%", "_", "%2024%", "20_4", ".*", "\\", "'"] {
+            assert_eq!(hits(query), [""; 0], "{query}");
+        }
+        assert_eq!(hits("-"), hits(" - "));
+    }
+}

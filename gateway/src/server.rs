@@ -1,0 +1,291 @@
+//! Accepts connections and takes each request through the same steps: route, caller, rate, body,
+//! handler, answer.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use hyper::header::HeaderValue;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, StatusCode};
+use hyper_util::rt::TokioTimer;
+use socket2::{Domain, Protocol, Socket, Type};
+use tiketi_engine::ids::UnixMillis;
+use tokio::net::{TcpListener, TcpStream};
+use tracing::{error, info, warn};
+
+use crate::app::App;
+use crate::auth;
+use crate::compression::Encoding;
+use crate::connections::{Connections, Place};
+use crate::cors;
+use crate::error::{ApiError, Code};
+use crate::http::{Request, Response, X_REQUEST_ID, body};
+use crate::rate_limit::RateClass;
+use crate::routes::{HandlerFuture, Match, ROUTES, Verb};
+use crate::stream::Stream;
+
+/// Connections that wait in the kernel until they are accepted.
+const BACKLOG: i32 = 4096;
+/// Also how long a connection may be silent before, between and after requests.
+const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(5);
+const HEADERS_MAX: usize = 64;
+const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// After a failed accept, most often for want of file descriptors.
+const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
+
+/// Listens on `address`.
+///
+/// # Errors
+/// What the system says, such as that the address is in use.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Accepts connections until `stop` is done; those that are open go on.
+pub(crate) async fn accept(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    let mut stop = pin!(stop);
+    loop {
+        let next = async {
+            let room = app.connections.room().await?;
+            Some((listener.accept().await, room))
+        };
+        let next = tokio::select! {
+            biased;
+            () = &mut stop => return,
+            next = next => next,
+        };
+        // The room is never closed.
+        let Some((accepted, room)) = next else { return };
+        match accepted {
+            Ok((socket, peer)) => {
+                if let Some(place) = app.connections.place(peer.ip().to_canonical(), room) {
+                    open(&app, socket, place);
+                }
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                warn!(%error, "no connection could be accepted");
+                tokio::time::sleep(ACCEPT_BACK_OFF).await;
+            }
+        }
+    }
+}
+
+/// Errors of the connection that would have been accepted, not of the listener.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+fn open(app: &Arc<App>, socket: TcpStream, place: Place) {
+    // A socket that refuses is closed by its first read.
+    let _ = socket.set_nodelay(true);
+    let connections: Arc<Connections> = Arc::clone(&app.connections);
+    let id = place.id();
+    let task = tokio::spawn(connection(Arc::clone(app), socket, place));
+    connections.set_abort(id, task.abort_handle());
+}
+
+/// Serves one connection until it is closed, or drained.
+async fn connection(app: Arc<App>, socket: TcpStream, place: Place) {
+    let lingers = Arc::new(AtomicBool::new(false));
+    let address = place.address;
+    let service = {
+        let lingers = Arc::clone(&lingers);
+        service_fn(move |request| {
+            let (app, lingers) = (Arc::clone(&app), Arc::clone(&lingers));
+            async move { Ok::<_, Infallible>(answer(&app, request, address, &lingers).await) }
+        })
+    };
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_READ_TIMEOUT)
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(HEADER_BYTES_MAX)
+            .serve_connection(Stream::new(socket, lingers), service)
+    );
+    let mut is_watched = false;
+    let mut is_told = false;
+    // How it ended says only what the peer did; a refusal is counted where it is made.
+    let _ = poll_fn(|cx| {
+        let is_draining = match is_watched {
+            true => place.is_draining(),
+            false => place.wake_when_draining(cx.waker()),
+        };
+        is_watched = true;
+        if is_draining && !is_told {
+            connection.as_mut().graceful_shutdown();
+            is_told = true;
+        }
+        connection.as_mut().poll(cx)
+    })
+    .await;
+}
+
+/// One request, whatever happens.
+async fn answer(
+    app: &Arc<App>,
+    request: hyper::Request<Incoming>,
+    address: IpAddr,
+    lingers: &AtomicBool,
+) -> hyper::Response<Full<Bytes>> {
+    let started = Instant::now();
+    app.metrics.requests_active.inc();
+    // Given back also where the caller hangs up and this future is dropped.
+    let _active = Active(app);
+    let method = request.method().clone();
+    let preferred = Encoding::preferred(request.headers());
+    let found = app.router.find(&method, request.uri().path());
+    let position = match found {
+        Match::Found(position, _) => Some(position),
+        Match::OtherMethod(_) | Match::Unknown => None,
+    };
+    let response =
+        match carry_out(app, request, found, app.clock.at(started), address, lingers).await {
+            Ok(response) => response,
+            Err(error) => refuse(app, error, position),
+        };
+    let response = response.finish(preferred, &app.compressor).await;
+    app.metrics.answered(position, &method, response.status().as_u16(), started.elapsed());
+    response
+}
+
+struct Active<'a>(&'a App);
+
+impl Drop for Active<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.requests_active.dec();
+    }
+}
+
+/// The steps, cheapest first. What is refused before its body is read leaves the body to `lingers`.
+async fn carry_out(
+    app: &Arc<App>,
+    request: hyper::Request<Incoming>,
+    found: Match,
+    now: UnixMillis,
+    address: IpAddr,
+    lingers: &AtomicBool,
+) -> Result<Response, ApiError> {
+    let (parts, incoming) = request.into_parts();
+    if parts.method == Method::OPTIONS {
+        return Ok(cors::preflight(&parts.headers));
+    }
+    let has_body = !incoming.is_end_stream();
+    let unread = |error| {
+        lingers.store(has_body, Ordering::Relaxed);
+        error
+    };
+    let (position, params) = match found {
+        Match::Found(position, params) => (position, params),
+        Match::OtherMethod(methods) => {
+            app.limits.check(RateClass::Other, None, address).map_err(unread)?;
+            return Err(unread(ApiError::new(Code::MethodNotAllowed).allow(methods)));
+        }
+        Match::Unknown => {
+            app.limits.check(RateClass::Other, None, address).map_err(unread)?;
+            return Err(unread(ApiError::new(Code::NotFound)));
+        }
+    };
+    let route = &ROUTES[position];
+    let caller = auth::identify(app, &parts.headers, now);
+    let user = caller.as_ref().ok().map(|caller| caller.user.index);
+    app.limits.check(route.rate, user, address).map_err(unread)?;
+    let caller = auth::admit(route.access, caller).map_err(unread)?;
+    let bytes = body::read(&parts.headers, incoming, route.body_bytes_max).await.map_err(unread)?;
+    let mut request = Request::new(route, params, parts, now).with_body(bytes);
+    request.caller = caller;
+    let work = async {
+        if route.verb == Verb::Get && route.rate != RateClass::Unlimited {
+            app.catch_up(request.min_lsn()?).await?;
+        }
+        guarded((route.handler)(app, &request)).await
+    };
+    match tokio::time::timeout(app.config.request_timeout, work).await {
+        Ok(result) => result,
+        Err(_) => Err(ApiError::new(Code::Timeout)),
+    }
+}
+
+/// A panic becomes an error: one broken request must not close a connection that others share
+/// (a proxy's). A panic past an append ends the process elsewhere (I9).
+async fn guarded(mut handler: HandlerFuture<'_>) -> Result<Response, ApiError> {
+    poll_fn(move |cx| {
+        match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
+            Ok(poll) => poll,
+            // The panic hook has written what and where.
+            Err(_) => Poll::Ready(Err(ApiError::new(Code::Internal).cause("the handler panicked"))),
+        }
+    })
+    .await
+}
+
+/// The answer to a refused request, with an id to find it in the log by.
+fn refuse(app: &App, error: ApiError, position: Option<usize>) -> Response {
+    let id = app.request_ids.next();
+    let route =
+        position.and_then(|position| ROUTES.get(position)).map_or("-", |route| route.template);
+    let status = error.status();
+    match status {
+        StatusCode::INTERNAL_SERVER_ERROR => error!(%id, route, cause = %error, "request failed"),
+        _ if status.is_server_error() => warn!(%id, route, cause = %error, "request not served"),
+        // Callers' mistakes are not news, except for whoever looks for one.
+        _ if error.private_cause().is_some() => {
+            tracing::debug!(%id, route, cause = %error, "request refused");
+        }
+        _ => {}
+    }
+    let response = Response::from(error);
+    match HeaderValue::from_str(&id) {
+        Ok(id) => response.header(X_REQUEST_ID, id),
+        Err(_) => response,
+    }
+}
+
+/// Closes the open connections: those in flight may finish within `grace`.
+pub(crate) async fn drain(connections: &Connections, grace: Duration) {
+    connections.drain();
+    let open = connections.count();
+    if tokio::time::timeout(grace, connections.all_closed()).await.is_err() {
+        let left = connections.abort_all();
+        warn!(left, "connections ended by force after the grace period");
+    } else {
+        info!(open, "connections closed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_becomes_an_answer() {
+        let error = guarded(Box::pin(async { panic!("on purpose") })).await.err();
+        assert_eq!(error.map(|error| error.code()), Some(Code::Internal));
+        let response = guarded(Box::pin(async { Ok(Response::empty(StatusCode::OK)) })).await;
+        assert!(response.is_ok_and(|response| response.status == StatusCode::OK));
+    }
+}

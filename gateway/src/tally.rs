@@ -1,0 +1,188 @@
+//! The business numbers of `/metrics` that no single request knows (contract/domain.md 9).
+//!
+//! Gauges are counted again every minute from the view, one event at a time so that the log's
+//! followers never wait long; expiries are counted from the commit stream as they happen.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use tiketi_engine::ids::{EventIndex, UnixMillis, UserIndex};
+use tiketi_engine::record::{EndReason, PaymentMethod, Record};
+use tiketi_engine::state::{Event, OrderState};
+use tiketi_persistence::WhenFull;
+use tiketi_persistence::batch::BatchDefect;
+
+use crate::api::Id;
+use crate::app::App;
+use crate::metrics::{EVENTS_LABELLED_MAX, method_name};
+
+const HOUR_MS: u64 = 60 * 60 * 1000;
+const DAY_MS: u64 = 24 * HOUR_MS;
+/// Korea Standard Time; no summer time since 1988.
+const SEOUL_AHEAD_MS: u64 = 9 * HOUR_MS;
+const METHODS: [PaymentMethod; 3] =
+    [PaymentMethod::NaverPay, PaymentMethod::KakaoPay, PaymentMethod::BankTransfer];
+/// Batches that may wait for the expiry counter before it is cut off.
+const BATCHES_WAITING_MAX: usize = 4096;
+const RESUBSCRIBE_PAUSE: Duration = Duration::from_secs(1);
+
+/// The last 24 hours of all events.
+#[derive(Default)]
+struct Totals {
+    created: u64,
+    completed: u64,
+    buyers: HashSet<UserIndex>,
+    payers: HashSet<UserIndex>,
+    by_method: [u64; METHODS.len()],
+    paid_today: u64,
+    won_today: u64,
+}
+
+/// The last 24 hours of one event, and its seats now.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct EventTally {
+    completed: u64,
+    won: u64,
+    seats_reserved: u64,
+    seats_available: u64,
+}
+
+/// Counts everything again. Takes milliseconds: call it off the threads that serve.
+pub(crate) fn recount(app: &App) {
+    let now = app.clock.now();
+    let mut totals = Totals::default();
+    let gauges = &app.metrics.daily;
+    let events = app.view.read(|state| state.events().len());
+    let mut shown = Vec::new();
+    for index in (0..events).filter_map(|index| u32::try_from(index).ok()).map(EventIndex) {
+        let counted = app.view.read(|state| {
+            let event = state.event(index)?;
+            let tally = count(event, now, &mut totals);
+            Some((tally, event.details.title.clone(), event.cancelled))
+        });
+        let Some((tally, title, is_cancelled)) = counted else { continue };
+        if index.position() >= EVENTS_LABELLED_MAX {
+            continue;
+        }
+        let metrics = app.metrics.event(index);
+        metrics.seats_reserved.set(tally.seats_reserved.cast_signed());
+        metrics.seats_available.set(tally.seats_available.cast_signed());
+        if !is_cancelled {
+            shown.push((Id::from(index).to_string(), title, tally));
+        }
+    }
+    // Together at the end, so that a scrape hardly ever sees them empty.
+    gauges.event_reservations_24h.reset();
+    gauges.event_revenue_24h.reset();
+    gauges.event_avg_price.reset();
+    for (id, title, tally) in &shown {
+        let labels = [id.as_str(), title.as_str()];
+        gauges.event_reservations_24h.with_label_values(&labels).set(tally.completed as f64);
+        gauges.event_revenue_24h.with_label_values(&labels).set(tally.won as f64);
+        let mean = tally.won as f64 / tally.completed.max(1) as f64;
+        gauges.event_avg_price.with_label_values(&labels).set(mean);
+    }
+    gauges.payments_today.set(totals.paid_today as f64);
+    gauges.revenue_today.set(totals.won_today as f64);
+    gauges.conversion_rate.set(percent(totals.completed, totals.created));
+    for (method, count) in METHODS.into_iter().zip(totals.by_method) {
+        let gauge = gauges.payment_method_count_24h.with_label_values(&[method_name(method)]);
+        gauge.set(count as f64);
+    }
+    let (buyers, payers) = (totals.buyers.len() as u64, totals.payers.len() as u64);
+    gauges.funnel_rate.with_label_values(&["reservation"]).set(percent(buyers, buyers));
+    gauges.funnel_rate.with_label_values(&["payment"]).set(percent(payers, buyers));
+}
+
+/// Walks back from the newest order to those older than a day.
+fn count(event: &Event, now: UnixMillis, totals: &mut Totals) -> EventTally {
+    let since = UnixMillis(now.0.saturating_sub(DAY_MS));
+    let midnight = midnight_in_seoul(now);
+    let mut tally = EventTally::default();
+    for section in event.counts() {
+        tally.seats_reserved += u64::from(section.held) + u64::from(section.sold);
+        tally.seats_available += u64::from(section.available);
+    }
+    for (_, order) in event.orders().rev().take_while(|(_, order)| order.held_at >= since) {
+        totals.created += 1;
+        totals.buyers.insert(order.user);
+        let (OrderState::Paid, Some(payment)) = (order.state, order.payment) else { continue };
+        let won = event.amount(&order.claim);
+        totals.completed += 1;
+        totals.payers.insert(order.user);
+        for (method, count) in METHODS.into_iter().zip(&mut totals.by_method) {
+            *count += u64::from(method == payment.method);
+        }
+        if payment.paid_at.is_some_and(|at| at >= midnight) {
+            totals.paid_today += 1;
+            totals.won_today += won;
+        }
+        tally.completed += 1;
+        tally.won += won;
+    }
+    tally
+}
+
+fn midnight_in_seoul(now: UnixMillis) -> UnixMillis {
+    let local = now.0 + SEOUL_AHEAD_MS;
+    UnixMillis((local - local % DAY_MS).saturating_sub(SEOUL_AHEAD_MS))
+}
+
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { 100.0 * part as f64 / whole as f64 }
+}
+
+/// Counts expiries on a thread of its own, until the log closes.
+///
+/// # Errors
+/// Where the system starts no thread.
+pub(crate) fn count_expiries(app: &Arc<App>) -> std::io::Result<()> {
+    let app = Arc::downgrade(app);
+    thread::Builder::new().name("tally".into()).spawn(move || follow(&app)).map(drop)
+}
+
+fn follow(app: &Weak<App>) {
+    // Ends with the app. A follower that was cut off for being slow begins anew after a pause; what it
+    // missed is missing from a counter, and commits never waited for it.
+    while let Some(subscription) =
+        app.upgrade().map(|app| app.commits.subscribe(BATCHES_WAITING_MAX, WhenFull::Disconnect))
+    {
+        for batch in &subscription.batches {
+            let Some(app) = app.upgrade() else { return };
+            // A defect here is damaged memory; the view meets it, too, and ends the process.
+            let _ = batch.records(|_, record| {
+                if let Record::OrderEnded { order, reason: EndReason::Expired, .. } = record {
+                    app.metrics.event(order.event).reservations_expired.inc();
+                }
+                Ok::<(), BatchDefect>(())
+            });
+        }
+        thread::sleep(RESUBSCRIBE_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_begin_at_midnight_in_seoul() {
+        // 2026-11-20T15:00Z is midnight of the 21st in Seoul.
+        let midnight = 1_795_186_800_000;
+        for (now, expected) in [
+            (midnight, midnight),
+            (midnight + DAY_MS - 1, midnight),
+            (midnight - 1, midnight - DAY_MS),
+            (0, 0),
+        ] {
+            assert_eq!(midnight_in_seoul(UnixMillis(now)), UnixMillis(expected));
+        }
+    }
+
+    #[test]
+    fn shares_of_nothing_are_nothing() {
+        assert_eq!((percent(0, 0), percent(1, 4)), (0.0, 25.0));
+    }
+}

@@ -1,0 +1,22 @@
+//! The gateway over real sockets, one binary for the crate.
+
+mod admin;
+mod auth;
+mod best;
+mod catalog;
+mod connections;
+mod drain;
+mod idempotency;
+mod journeys;
+mod operations;
+mod numbers;
+mod payments;
+mod protocol;
+mod races;
+mod reservations;
+mod sample;
+mod seats;
+mod settings;
+mod shop;
+mod support;
+mod surface;

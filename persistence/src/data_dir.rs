@@ -1,0 +1,294 @@
+//! The data directory: what is where, whose it is, and the first things checked in it.
+//!
+//! ```text
+//! data/lock        held while a process uses the directory
+//! data/version     which format, which store; written last when a directory is made
+//! data/mark        how far the log was durable
+//! data/ballast     space that is given back when the disk is full at the start
+//! data/log/        generations of the log
+//! data/snapshot/   folds of the log
+//! ```
+
+use std::fmt;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use crate::disk::{Disk, TEMPORARY_SUFFIX};
+use crate::error::OpenError;
+use crate::mark;
+use crate::storage::{Entry, Generation, LogStore};
+
+/// The version of the directory's layout and of every format in it.
+pub const DATA_VERSION: u32 = 1;
+
+/// What keeps the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreKind {
+    /// sled, one database per generation.
+    #[default]
+    Sled,
+    /// Plain append-only files.
+    Segments,
+}
+
+impl StoreKind {
+    /// Its name in settings and in the version file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            StoreKind::Sled => "sled",
+            StoreKind::Segments => "segments",
+        }
+    }
+}
+
+impl fmt::Display for StoreKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for StoreKind {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        [StoreKind::Sled, StoreKind::Segments]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| format!("no log store is called {name:?}; there are sled and segments"))
+    }
+}
+
+/// Where everything is.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    dir: PathBuf,
+}
+
+const LOCK: &str = "lock";
+const VERSION: &str = "version";
+const MARK: &str = "mark";
+const BALLAST: &str = "ballast";
+const LOG: &str = "log";
+const SNAPSHOTS: &str = "snapshot";
+
+impl Layout {
+    /// The layout under `dir`.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Layout { dir: dir.into() }
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The lock file.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.dir.join(LOCK)
+    }
+
+    /// The version file.
+    #[must_use]
+    pub fn version(&self) -> PathBuf {
+        self.dir.join(VERSION)
+    }
+
+    /// The mark.
+    #[must_use]
+    pub fn mark(&self) -> PathBuf {
+        self.dir.join(MARK)
+    }
+
+    /// The ballast.
+    #[must_use]
+    pub fn ballast(&self) -> PathBuf {
+        self.dir.join(BALLAST)
+    }
+
+    /// The directory of the generations.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.dir.join(LOG)
+    }
+
+    /// The directory of the snapshots.
+    #[must_use]
+    pub fn snapshots(&self) -> PathBuf {
+        self.dir.join(SNAPSHOTS)
+    }
+}
+
+/// Keeps other processes out while it lives.
+#[derive(Debug)]
+pub struct DirLock {
+    _file: File,
+}
+
+impl DirLock {
+    /// Takes the lock of an existing directory.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`], and whatever the system reports.
+    pub fn take(layout: &Layout) -> Result<DirLock, OpenError> {
+        let path = layout.lock();
+        let locking = || OpenError::io(format!("lock {}", path.display()));
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(locking())?;
+        match file.try_lock() {
+            Ok(()) => Ok(DirLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: layout.dir.clone() }),
+            Err(TryLockError::Error(error)) => Err(locking()(error)),
+        }
+    }
+}
+
+/// Refuses a directory of somebody else's before anything is written into it.
+///
+/// # Errors
+/// [`OpenError::Foreign`], and whatever the system reports.
+pub fn refuse_foreign(disk: &dyn Disk, layout: &Layout) -> Result<(), OpenError> {
+    let listing = OpenError::io(format!("list {}", layout.dir.display()));
+    let names = disk.list(&layout.dir).map_err(listing)?;
+    if names.iter().any(|name| name == VERSION) {
+        return Ok(());
+    }
+    // What an interrupted creation leaves, and what a file system puts into its root.
+    let ours = |name: &str| {
+        let name = name.strip_suffix(TEMPORARY_SUFFIX).unwrap_or(name);
+        [LOCK, VERSION, MARK, BALLAST, LOG, SNAPSHOTS, "lost+found"].contains(&name)
+    };
+    match names.into_iter().find(|name| !ours(name)) {
+        Some(found) => Err(OpenError::Foreign { path: layout.dir.clone(), found }),
+        None => Ok(()),
+    }
+}
+
+/// What the version file says; `None` where there is none.
+///
+/// # Errors
+/// [`OpenError::WrongVersion`], and whatever the system reports.
+pub fn read_version(disk: &dyn Disk, layout: &Layout) -> Result<Option<StoreKind>, OpenError> {
+    let path = layout.version();
+    let reading = OpenError::io(format!("read {}", path.display()));
+    let Some(bytes) = disk.read_file(&path).map_err(reading)? else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    for kind in [StoreKind::Sled, StoreKind::Segments] {
+        if text == version_text(kind) {
+            return Ok(Some(kind));
+        }
+    }
+    let found = text.lines().next().unwrap_or("").chars().take(60).collect();
+    Err(OpenError::WrongVersion { path, found, expected: DATA_VERSION })
+}
+
+fn version_text(kind: StoreKind) -> String {
+    format!("tiketi data {DATA_VERSION}\nstore {kind}\n")
+}
+
+/// Makes the directory ours, or finds that it is.
+///
+/// The version file comes last: no record is logged before it exists, so a directory without it
+/// that holds records has lost it.
+///
+/// # Errors
+/// [`OpenError::WrongVersion`], [`OpenError::OtherStore`], [`OpenError::VersionMissing`], and
+/// whatever the disk reports.
+pub fn prepare(
+    disk: &dyn Disk,
+    layout: &Layout,
+    kind: StoreKind,
+    store: &dyn LogStore,
+) -> Result<(), OpenError> {
+    match read_version(disk, layout)? {
+        Some(found) if found == kind => return Ok(()),
+        Some(found) => {
+            return Err(OpenError::OtherStore { path: layout.dir.clone(), found, asked: kind });
+        }
+        None => {}
+    }
+    let making = || OpenError::io(format!("make {}", layout.dir.display()));
+    disk.create_dir_all(&layout.log()).map_err(making())?;
+    disk.create_dir_all(&layout.snapshots()).map_err(making())?;
+    let blank = matches!(
+        mark::read(disk, &layout.mark()).map_err(making())?,
+        mark::MarkRead::Missing | mark::MarkRead::Blank
+    );
+    let snapshots = disk.list(&layout.snapshots()).map_err(making())?;
+    if !blank || !snapshots.is_empty() || holds_records(disk, layout, store)? {
+        return Err(OpenError::VersionMissing { path: layout.dir.clone() });
+    }
+    for generation in store.generations()? {
+        store.remove(generation)?;
+    }
+    mark::create(disk, &layout.mark()).map_err(making())?;
+    drop(store.create(Generation::FIRST)?);
+    disk.sync_dir(&layout.dir).map_err(making())?;
+    disk.write_file_durably(&layout.version(), version_text(kind).as_bytes()).map_err(making())
+}
+
+fn holds_records(
+    disk: &dyn Disk,
+    layout: &Layout,
+    store: &dyn LogStore,
+) -> Result<bool, OpenError> {
+    let generations = store.generations()?;
+    let listing = OpenError::io(format!("list {}", layout.log().display()));
+    if disk.list(&layout.log()).map_err(listing)?.len() != generations.len() {
+        // Something of another store, or of nobody.
+        return Ok(true);
+    }
+    for generation in generations {
+        let first: Option<Entry> = store.read(generation)?.next().transpose()?;
+        if first.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Sets `bytes` of disk aside, to be given back when a full disk would keep the log from opening.
+/// Does nothing where they are set aside already, or where that would leave less than `free_min`.
+///
+/// # Errors
+/// Whatever the system reports.
+pub fn fill_ballast(layout: &Layout, bytes: u64, free_min: u64) -> std::io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+
+    let path = layout.ballast();
+    if bytes == 0 || fs::metadata(&path).is_ok_and(|found| found.len() == bytes) {
+        return Ok(());
+    }
+    if crate::disk::RealDisk.free_bytes(&layout.dir)? < free_min.saturating_add(2 * bytes) {
+        return Ok(());
+    }
+    let file = File::create(&path)?;
+    let filled = fallocate(&file, FallocateFlags::empty(), 0, bytes);
+    if let Err(error) = filled {
+        drop(file);
+        fs::remove_file(&path)?;
+        return Err(error.into());
+    }
+    file.sync_all()
+}
+
+/// Gives the ballast back; `true` where there was any.
+///
+/// # Errors
+/// Whatever the system reports.
+pub fn drop_ballast(layout: &Layout) -> std::io::Result<bool> {
+    match fs::remove_file(layout.ballast()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,138 @@
+//! The start of the journal: directory, recovery, threads, and the first record of the new epoch.
+
+use std::sync::Arc;
+
+use tiketi_engine::ids::UnixMillis;
+use tiketi_engine::journal::{Journal, Permit};
+use tiketi_engine::record::Record;
+use tiketi_engine::state::State;
+
+use crate::commit_stream::CommitStream;
+use crate::data_dir::{self, DirLock, Layout, StoreKind};
+use crate::disk::{Disk, RealDisk};
+use crate::error::{Fatal, OpenError};
+use crate::group_commit::{GroupCommit, Start};
+use crate::mark::MarkFile;
+use crate::options::Options;
+use crate::recovery::{RecoveryReport, recover};
+use crate::segment_store::SegmentStore;
+use crate::sled_store::SledStore;
+use crate::storage::{Generation, LogStore};
+
+/// A journal that runs, and the state its log stands for.
+#[derive(Debug)]
+pub struct Opened {
+    /// The fold of everything recovered and of this epoch's [`Record::EpochStarted`].
+    pub state: State,
+    /// Where commands put their records.
+    pub journal: Arc<GroupCommit>,
+    /// What has become durable, from the record after `state` on.
+    pub commits: CommitStream,
+    /// What the start found and did.
+    pub report: RecoveryReport,
+}
+
+/// Opens the data directory, recovers the state and begins a new epoch at `now`, or at the last
+/// logged instant where that is later.
+///
+/// # Errors
+/// [`OpenError`]: in use, foreign, of another version, damaged (with what and where), or not
+/// readable or writable. Nothing was lost or overwritten.
+///
+/// # Durability
+/// The new epoch's first record is durable on return.
+pub fn open(options: &Options, now: UnixMillis) -> Result<Opened, OpenError> {
+    let layout = Layout::new(&options.dir);
+    data_dir::refuse_foreign(&RealDisk, &layout)?;
+    RealDisk
+        .create_dir_durably(layout.dir())
+        .map_err(OpenError::io(format!("make {}", layout.dir().display())))?;
+    let lock = DirLock::take(&layout)?;
+    let attempt = || {
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let store = real_store(options.store, &layout);
+        open_on(disk, store, options, now)
+    };
+    let opened = match attempt() {
+        Err(error) if error.is_storage_full() => {
+            let dropping = OpenError::io(format!("remove {}", layout.ballast().display()));
+            if !data_dir::drop_ballast(&layout).map_err(dropping)? {
+                return Err(error);
+            }
+            let mut opened = attempt()?;
+            opened.report.ballast_dropped = true;
+            opened
+        }
+        other => other?,
+    };
+    if let Err(error) =
+        data_dir::fill_ballast(&layout, options.ballast_bytes, options.free_bytes_min)
+    {
+        tracing::warn!(%error, "the ballast cannot be made");
+    }
+    opened.journal.keep(lock);
+    Ok(opened)
+}
+
+/// The store of that kind in a real directory.
+pub(crate) fn real_store(kind: StoreKind, layout: &Layout) -> Arc<dyn LogStore> {
+    match kind {
+        StoreKind::Sled => Arc::new(SledStore::new(layout.log())),
+        StoreKind::Segments => Arc::new(SegmentStore::new(Arc::new(RealDisk), layout.log())),
+    }
+}
+
+/// As [`open`], on any disk and store and without the directory's lock. For simulations.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_on(
+    disk: Arc<dyn Disk>,
+    store: Arc<dyn LogStore>,
+    options: &Options,
+    now: UnixMillis,
+) -> Result<Opened, OpenError> {
+    let layout = Layout::new(&options.dir);
+    data_dir::prepare(&*disk, &layout, options.store, &*store)?;
+    let recovered = recover(&*disk, &layout, &*store)?;
+    let (generation, generation_bytes) = match recovered.tail {
+        Some(tail) => tail,
+        // Nothing in the log, so whatever generations there are, are empty.
+        None => (store.generations()?.first().copied().unwrap_or(Generation::FIRST), 0),
+    };
+    let current = if store.generations()?.contains(&generation) {
+        store.open(generation)?
+    } else {
+        store.create(generation)?
+    };
+    let mark = MarkFile::open(&*disk, &layout.mark())
+        .map_err(OpenError::io(format!("open {}", layout.mark().display())))?;
+    let mut state = recovered.state;
+    let report = recovered.report;
+    let start = Start {
+        epoch: report.epoch,
+        last_lsn: state.lsn(),
+        chain: recovered.chain,
+        generation,
+        generation_bytes,
+        current,
+        mark,
+        disk,
+        layout,
+        store,
+    };
+    let journal = GroupCommit::start(start, options);
+    let record = Record::EpochStarted { epoch: report.epoch, at: now.max(state.last_at()) };
+    let lsn = journal.append(Permit::granted(), &record);
+    if journal.durable().wait_blocking(lsn).is_err() {
+        let error = journal.close().err();
+        let message = "the journal closed".to_owned();
+        let fatal = error.unwrap_or(Fatal::Panicked { thread: "tiketi-journal", message });
+        return Err(OpenError::Fatal(fatal));
+    }
+    if let Err(error) = state.apply(lsn, &record) {
+        return Err(OpenError::Fatal(error.into()));
+    }
+    let commits = journal.commits().clone();
+    Ok(Opened { state, journal, commits, report })
+}

@@ -1,0 +1,403 @@
+//! The decision table of the start: every combination of facts, and each fact made on a disk.
+
+use std::path::{Path, PathBuf};
+
+use tiketi_engine::ids::{Epoch, Lsn, UnixMillis};
+use tiketi_engine::journal::{Journal, Purpose};
+use tiketi_persistence::batch::{self, BatchHash, HEADER_BYTES, Header};
+use tiketi_persistence::codec::with_frame;
+use tiketi_persistence::mark::Mark;
+use tiketi_persistence::recovery::{
+    BaseFact, DefectKind, Facts, LogFact, MarkFact, Reason, StateFact, Verdict, decide,
+};
+use tiketi_persistence::sim_store::{self, SIM_DIR, SimDisk};
+use tiketi_persistence::{OpenError, Opened, Refusal};
+
+use crate::common::record;
+
+const BASES: [(&str, BaseFact); 4] = [
+    ("beginning", BaseFact::Beginning),
+    ("newest", BaseFact::Newest),
+    ("older", BaseFact::Older),
+    ("nothing", BaseFact::Nothing),
+];
+const LOGS: [(&str, LogFact); 4] = [
+    ("whole", LogFact::Whole),
+    ("torn", LogFact::Torn),
+    ("broken", LogFact::Broken),
+    ("behind snapshot", LogFact::BehindSnapshot),
+];
+const MARKS: [(&str, MarkFact); 6] = [
+    ("missing", MarkFact::Missing),
+    ("damaged", MarkFact::Damaged),
+    ("before", MarkFact::Before),
+    ("reached", MarkFact::Reached),
+    ("different", MarkFact::Different),
+    ("ahead", MarkFact::Ahead),
+];
+const STATES: [(&str, StateFact); 2] =
+    [("sound", StateFact::Sound), ("unsound", StateFact::Unsound)];
+const REASONS: [(&str, Reason); 8] = [
+    ("nothing to fold from", Reason::NothingToFoldFrom),
+    ("the log is broken", Reason::LogBroken),
+    ("the log ends before its snapshot", Reason::LogBehindSnapshot),
+    ("the mark is missing", Reason::MarkMissing),
+    ("the mark is damaged", Reason::MarkDamaged),
+    ("acknowledged records are missing at the end", Reason::TailLost),
+    ("this is not the log that was acknowledged", Reason::AnotherLog),
+    ("the state contradicts itself", Reason::StateUnsound),
+];
+
+/// The rows of the table as the documentation of `decide` prints them.
+fn printed_rows() -> Vec<Vec<String>> {
+    let source = include_str!("../../src/recovery.rs");
+    let table = source.lines().filter_map(|line| line.strip_prefix("/// |"));
+    table
+        .map(|row| row.trim_end_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect())
+        .skip(2)
+        .collect()
+}
+
+#[test]
+fn every_combination_is_decided_as_printed() {
+    let rows = printed_rows();
+    assert_eq!(rows.len(), 10);
+    let fits = |cell: &str, name: &str| cell == "*" || cell.split(", ").any(|one| one == name);
+    let mut seen = vec![0; rows.len()];
+    for (base_name, base) in BASES {
+        for (log_name, log) in LOGS {
+            for (mark_name, mark) in MARKS {
+                for (state_name, state) in STATES {
+                    let names = [base_name, log_name, mark_name, state_name];
+                    let row = rows
+                        .iter()
+                        .position(|row| row.iter().zip(names).all(|(cell, name)| fits(cell, name)))
+                        .unwrap_or_else(|| panic!("no row for {names:?}"));
+                    seen[row] += 1;
+                    let facts = Facts { base, log, mark, state };
+                    assert_eq!(verdict_name(decide(facts)), verdict_of(&rows[row][4]), "{names:?}");
+                }
+            }
+        }
+    }
+    assert!(seen.iter().all(|&times| times > 0), "a row that never decides: {seen:?}");
+    assert_eq!(seen.iter().sum::<i32>(), 4 * 4 * 6 * 2);
+}
+
+fn verdict_name(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Serve => "serve".into(),
+        Verdict::CutThenServe => "cut the tail".into(),
+        Verdict::Refuse(reason) => {
+            REASONS.iter().find(|(_, known)| *known == reason).unwrap().0.into()
+        }
+    }
+}
+
+/// The verdict at the start of a printed cell.
+fn verdict_of(cell: &str) -> String {
+    let cell = cell.strip_prefix("refuse: ").unwrap_or(cell);
+    cell.split([',', ';']).next().unwrap().to_owned()
+}
+
+/// A log on a simulated disk: three generations at least, two snapshots.
+fn lived() -> SimDisk {
+    let disk = SimDisk::new();
+    let opened = open(&disk).unwrap();
+    work(&opened, 0, 150);
+    opened.journal.close().unwrap();
+    disk
+}
+
+fn open(disk: &SimDisk) -> Result<Opened, OpenError> {
+    sim_store::open(disk, &sim_store::options(), UnixMillis(1))
+}
+
+fn work(opened: &Opened, from: u64, to: u64) {
+    for number in from..to {
+        let permit = opened.journal.reserve(Purpose::Completion).unwrap();
+        let lsn = opened.journal.append(permit, &record(number));
+        opened.journal.durable().wait_blocking(lsn).unwrap();
+    }
+}
+
+fn in_dir(disk: &SimDisk, dir: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let dir = Path::new(SIM_DIR).join(dir);
+    disk.files().into_iter().filter(|(path, _)| path.starts_with(&dir)).collect()
+}
+
+fn change(disk: &SimDisk, path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let (_, mut bytes) = disk.files().into_iter().find(|(found, _)| found == path).unwrap();
+    change(&mut bytes);
+    disk.overwrite(path, &bytes);
+}
+
+fn mark_path() -> PathBuf {
+    Path::new(SIM_DIR).join("mark")
+}
+
+/// The last generation that holds anything.
+fn last_generation(disk: &SimDisk) -> (PathBuf, Vec<u8>) {
+    in_dir(disk, "log").into_iter().rfind(|(_, bytes)| !bytes.is_empty()).unwrap()
+}
+
+/// Offsets of the batches in a generation, and its end.
+fn offsets(bytes: &[u8]) -> Vec<usize> {
+    let mut offsets = vec![0];
+    while let Ok(header) = Header::parse(&bytes[*offsets.last().unwrap()..]) {
+        offsets.push(offsets.last().unwrap() + header.batch_bytes());
+    }
+    offsets
+}
+
+fn refused(disk: &SimDisk) -> Refusal {
+    let before = disk.files();
+    let refusal = match open(disk) {
+        Err(OpenError::Refused { refusal, .. }) => *refusal,
+        Err(error) => panic!("another error: {error}"),
+        Ok(opened) => panic!("served: {:?}", opened.report),
+    };
+    assert_eq!(disk.files(), before, "a refused start changed something");
+    refusal
+}
+
+#[test]
+fn a_whole_log_is_served_from_its_newest_snapshot() {
+    let disk = lived();
+    let opened = open(&disk).unwrap();
+    assert_eq!(opened.state.epoch(), Epoch(2));
+    assert_eq!(opened.report.recovered_lsn, Lsn(151));
+    assert!(opened.report.snapshot.is_some());
+    assert!(opened.report.records < 100, "{:?}", opened.report);
+    assert_eq!(in_dir(&disk, "snapshot").len(), 2, "two snapshots are kept");
+    let removed = in_dir(&disk, "log").iter().all(|(path, _)| !path.ends_with("0000000001.segment"));
+    assert!(removed, "the first generation is covered by both");
+}
+
+#[test]
+fn a_damaged_newest_snapshot_is_replaced_by_the_older_and_reported() {
+    let disk = lived();
+    let expected = open(&disk.kill()).unwrap().state;
+    let newest = in_dir(&disk, "snapshot").pop().unwrap().0;
+    change(&disk, &newest, |bytes| bytes[70] ^= 4);
+    let opened = open(&disk).unwrap();
+    assert_eq!(opened.state, expected);
+    assert_eq!(opened.report.damaged_snapshots.len(), 1);
+}
+
+#[test]
+fn without_a_snapshot_or_a_beginning_nothing_is_served() {
+    let disk = lived();
+    for (path, _) in in_dir(&disk, "snapshot") {
+        change(&disk, &path, |bytes| bytes.truncate(10));
+    }
+    let Refusal::NothingToFoldFrom { log_begins, damaged } = refused(&disk) else { panic!() };
+    assert!(log_begins > Lsn(1));
+    assert_eq!(damaged.len(), 2);
+    for (path, _) in in_dir(&disk, "snapshot") {
+        disk.delete(&path);
+    }
+    assert!(matches!(refused(&disk), Refusal::NothingToFoldFrom { damaged, .. } if damaged.is_empty()));
+}
+
+#[test]
+fn damaged_snapshots_are_no_matter_while_the_whole_log_is_there() {
+    let disk = SimDisk::new();
+    let opened = open(&disk).unwrap();
+    work(&opened, 0, 40);
+    opened.journal.close().unwrap();
+    let snapshots = in_dir(&disk, "snapshot");
+    assert_eq!(snapshots.len(), 1);
+    change(&disk, &snapshots[0].0, |bytes| bytes[0] = 0);
+    let opened = open(&disk).unwrap();
+    assert_eq!(opened.report.recovered_lsn, Lsn(41));
+    assert_eq!(opened.report.records, 41);
+    assert_eq!(opened.report.damaged_snapshots.len(), 1);
+}
+
+#[test]
+fn a_torn_tail_behind_the_mark_is_cut_and_reported() {
+    let disk = lived();
+    let (path, bytes) = last_generation(&disk);
+    let offsets = offsets(&bytes);
+    // Any part of one more batch, and zeros: what a crash leaves of a write.
+    let next = after(&bytes[offsets[offsets.len() - 2]..], 1);
+    for tail in [&next[..1], &next[..HEADER_BYTES], &next[..next.len() - 1], &[0; 900]] {
+        let disk = disk.kill();
+        change(&disk, &path, |bytes| bytes.extend_from_slice(tail));
+        let opened = open(&disk).unwrap();
+        let torn = opened.report.torn_tail.as_ref().unwrap();
+        assert_eq!((torn.position, torn.bytes), (bytes.len() as u64, tail.len() as u64));
+        assert_eq!(torn.last_lsn, Lsn(151));
+        assert_eq!(opened.report.recovered_lsn, Lsn(151));
+        work(&opened, 150, 155);
+        opened.journal.close().unwrap();
+        assert_eq!(open(&disk).unwrap().report.torn_tail, None);
+    }
+}
+
+/// A batch of one record that follows from another.
+fn after(last: &[u8], epoch: u64) -> Vec<u8> {
+    let last = batch::Batch::parse(last).unwrap();
+    let first_lsn = last.header().last_lsn().next();
+    let mut bytes = vec![0; HEADER_BYTES];
+    with_frame(&record(150), |frame| bytes.extend_from_slice(frame));
+    batch::seal(&mut bytes, Epoch(epoch), first_lsn, 1, last.header().last_lsn(), last.hash());
+    bytes
+}
+
+#[test]
+fn a_whole_batch_behind_the_mark_is_kept() {
+    let disk = lived();
+    let (path, bytes) = last_generation(&disk);
+    let offsets = offsets(&bytes);
+    let next = after(&bytes[offsets[offsets.len() - 2]..], 1);
+    change(&disk, &path, |bytes| bytes.extend_from_slice(&next));
+    assert_eq!(open(&disk).unwrap().report.recovered_lsn, Lsn(152));
+}
+
+#[test]
+fn a_good_batch_that_does_not_follow_is_no_torn_tail() {
+    let disk = lived();
+    let (path, bytes) = last_generation(&disk);
+    let offsets = offsets(&bytes);
+    let last = &bytes[offsets[offsets.len() - 2]..];
+    let reseal = |epoch, lsn, previous: BatchHash| {
+        let mut next = after(last, 1);
+        batch::seal(&mut next, Epoch(epoch), Lsn(lsn), 1, Lsn(lsn - 1), previous);
+        next
+    };
+    let chain = batch::Batch::parse(last).unwrap().hash();
+    for (next, why) in [
+        (reseal(1, 153, chain), "begins with record 153"),
+        (reseal(1, 151, chain), "begins with record 151"),
+        (reseal(0, 152, chain), "epoch 0 after epoch 1"),
+        (reseal(2, 152, chain), "of epoch 2, its records of 1"),
+        (reseal(1, 152, BatchHash([1; 16])), "it follows a batch with hash"),
+    ] {
+        let disk = disk.kill();
+        change(&disk, &path, |bytes| bytes.extend_from_slice(&next));
+        let refusal = refused(&disk);
+        let Refusal::LogBroken(defect) = &refusal else { panic!("{refusal}") };
+        assert!(matches!(&defect.kind, DefectKind::Misplaced(_)), "{refusal}");
+        assert!(refusal.to_string().contains(why), "{refusal}");
+        assert_eq!(defect.position, bytes.len() as u64);
+    }
+}
+
+#[test]
+fn a_bad_batch_with_good_ones_after_it_is_named() {
+    let disk = lived();
+    let (path, bytes) = last_generation(&disk);
+    let offsets = offsets(&bytes);
+    assert!(offsets.len() > 4);
+    let middle = offsets[1];
+    for at in [middle, middle + 20, middle + HEADER_BYTES + 3] {
+        let disk = disk.kill();
+        change(&disk, &path, |bytes| bytes[at] ^= 0x10);
+        let refusal = refused(&disk);
+        let Refusal::LogBroken(defect) = &refusal else { panic!("{refusal}") };
+        assert_eq!(defect.position, middle as u64);
+        let first = Header::parse(&bytes).unwrap();
+        assert_eq!(defect.last_lsn, first.last_lsn());
+        assert!(matches!(defect.kind, DefectKind::Damaged(_)), "{refusal}");
+    }
+}
+
+#[test]
+fn a_log_that_ends_before_its_mark_is_refused() {
+    let disk = lived();
+    let (path, bytes) = last_generation(&disk);
+    let offsets = offsets(&bytes);
+    let last = offsets[offsets.len() - 2];
+    for end in [last, last + 1, bytes.len() - 1] {
+        let disk = disk.kill();
+        change(&disk, &path, |bytes| bytes.truncate(end));
+        let refusal = refused(&disk);
+        let Refusal::TailLost { last_lsn, mark_lsn, .. } = refusal else { panic!("{refusal}") };
+        assert_eq!((last_lsn, mark_lsn), (Lsn(150), Lsn(151)));
+    }
+}
+
+#[test]
+fn a_log_shorter_than_its_snapshot_is_refused() {
+    let disk = lived();
+    let logs = in_dir(&disk, "log");
+    for (path, _) in &logs[logs.len() - 2..] {
+        change(&disk, path, Vec::clear);
+    }
+    let refusal = refused(&disk);
+    assert!(matches!(refusal, Refusal::LogBehindSnapshot { .. }), "{refusal}");
+}
+
+#[test]
+fn a_missing_generation_is_a_gap() {
+    let disk = SimDisk::new();
+    let opened = open(&disk).unwrap();
+    work(&opened, 0, 40);
+    opened.journal.close().unwrap();
+    // The snapshot goes too, so that the first generation is needed.
+    for (path, _) in in_dir(&disk, "snapshot").iter().chain(&in_dir(&disk, "log")[..1]) {
+        disk.delete(path);
+    }
+    let refusal = refused(&disk);
+    assert!(matches!(refusal, Refusal::NothingToFoldFrom { .. }), "{refusal}");
+}
+
+#[test]
+fn the_mark_has_its_own_rows() {
+    let disk = lived();
+    let gone = disk.kill();
+    gone.delete(&mark_path());
+    assert_eq!(refused(&gone), Refusal::MarkMissing);
+
+    let short = disk.kill();
+    change(&short, &mark_path(), |bytes| bytes.truncate(100));
+    assert_eq!(refused(&short), Refusal::MarkDamaged);
+
+    // Nothing is missing from the log, so a mark that is behind does no harm.
+    let blank = disk.kill();
+    change(&blank, &mark_path(), |bytes| bytes.fill(0));
+    assert_eq!(open(&blank).unwrap().report.recovered_lsn, Lsn(151));
+
+    let rewrite = |mark: Mark| {
+        let disk = disk.kill();
+        change(&disk, &mark_path(), |bytes| {
+            bytes.fill(0);
+            bytes[..32].copy_from_slice(&mark.encode());
+        });
+        disk
+    };
+    let (_, bytes) = last_generation(&disk);
+    let offsets = offsets(&bytes);
+    let last = batch::Batch::parse(&bytes[offsets[offsets.len() - 2]..]).unwrap();
+    let reached = rewrite(Mark::new(Epoch(1), Lsn(151), last.hash()));
+    assert_eq!(open(&reached).unwrap().report.recovered_lsn, Lsn(151));
+    for other in [
+        Mark::new(Epoch(1), Lsn(151), BatchHash([3; 16])),
+        Mark::new(Epoch(2), Lsn(151), last.hash()),
+    ] {
+        assert_eq!(refused(&rewrite(other)), Refusal::AnotherLog { mark_lsn: Lsn(151) });
+    }
+    let ahead = rewrite(Mark::new(Epoch(1), Lsn(152), last.hash()));
+    assert!(matches!(refused(&ahead), Refusal::TailLost { mark_lsn: Lsn(152), .. }));
+    let old = rewrite(Mark::new(Epoch(1), Lsn(2), BatchHash([3; 16])));
+    assert_eq!(open(&old).unwrap().report.recovered_lsn, Lsn(151));
+}
+
+#[test]
+fn a_record_that_does_not_follow_from_the_state_is_named() {
+    let disk = lived();
+    let (path, bytes) = last_generation(&disk);
+    let offsets = offsets(&bytes);
+    let last = &bytes[offsets[offsets.len() - 2]..];
+    let mut next = after(last, 1);
+    next.truncate(HEADER_BYTES);
+    // The same user a second time.
+    with_frame(&record(0), |frame| next.extend_from_slice(frame));
+    let chain = batch::Batch::parse(last).unwrap().hash();
+    batch::seal(&mut next, Epoch(1), Lsn(152), 1, Lsn(151), chain);
+    change(&disk, &path, |bytes| bytes.extend_from_slice(&next));
+    let Refusal::LogBroken(defect) = refused(&disk) else { panic!() };
+    assert!(matches!(defect.kind, DefectKind::Fold(error) if error.lsn == Lsn(152)));
+}
