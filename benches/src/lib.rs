@@ -23,11 +23,8 @@ pub fn stock<J: Journal>(
     rows: u32,
     users: u32,
 ) -> anyhow::Result<Vec<UserIndex>> {
-    let layout = NewLayout {
-        name: format!("{rows} rows"),
-        description: None,
-        sections: sections(rows),
-    };
+    let layout =
+        NewLayout { name: format!("{rows} rows"), description: None, sections: sections(rows) };
     let layout = undurable(engine.create_layout(layout.check()?, NOW)?);
     for number in 0..events {
         let new = NewEvent {

@@ -42,7 +42,6 @@ use crate::routes::{ROUTES, Router};
 use crate::sample_data;
 use crate::seat_maps::SeatMaps;
 use crate::server;
-use crate::statistics;
 use crate::tally;
 
 /// Holds end within 100 ms of their deadline.
@@ -183,9 +182,6 @@ impl App {
         workers.spawn(keep_house(Arc::clone(&self)));
         workers.spawn(recount(Arc::clone(&self)));
         tally::count_expiries(&self).map_err(StartError::Thread)?;
-        workers.spawn(statistics::keep(Arc::clone(&self)));
-        statistics::count_expired(&self.commits, Arc::downgrade(&self))
-            .map_err(StartError::Thread)?;
         let stopped = stop.clone().cancelled_owned();
         let accepting = tokio::spawn(server::accept(Arc::clone(&self), listener, stopped));
         Ok(Running { app: self, address, stop, accepting, workers })

@@ -31,7 +31,6 @@ mod search;
 mod seat_maps;
 mod server;
 pub mod shutdown;
-mod statistics;
 mod stream;
 mod tally;
 

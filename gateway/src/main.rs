@@ -1,6 +1,6 @@
 //! Starts the gateway, prints what to try, and stops it in order.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use tiketi_gateway::app::{App, Running};
@@ -68,6 +68,8 @@ fn start_logging(config: &Config) {
     let filter = EnvFilter::new(&config.log);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Colours are for eyes, not for files.
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Text => builder.init(),

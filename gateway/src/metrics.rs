@@ -177,11 +177,6 @@ impl Metrics {
         }
     }
 
-    /// The counters of an event, or `None` where it shares them with others.
-    pub(crate) fn labelled_event(&self, event: EventIndex) -> Option<&EventMetrics> {
-        (event.position() < EVENTS_LABELLED_MAX).then(|| self.event(event))
-    }
-
     /// Counts a look at an event's page.
     pub(crate) fn event_viewed(&self, event: EventIndex, title: &str) {
         let metrics = self.event(event);

@@ -1,5 +1,7 @@
 //! What paying and cancelling have in common: orders that are busy, and orders that are over.
 
+use std::time::Duration;
+
 use tiketi_engine::error::{CommandError, OrderRefusal};
 use tiketi_engine::ids::{ReservationId, UserIndex};
 
@@ -9,17 +11,23 @@ use crate::order_view::OrderView;
 use crate::refusals;
 
 /// How often a command is tried on an order that somebody else is at work on. Their work is one
-/// append long.
-const BUSY_TRIES: usize = 100;
+/// append long, but the system may have taken their processor away in the middle of it.
+const BUSY_TRIES: u32 = 300;
+/// Tries before the first pause.
+const EAGER_TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Runs a command until the order is not busy. Nothing is awaited after it has done something, so
 /// that what it did cannot be dropped unseen.
 pub(crate) async fn unless_busy<T>(
     command: impl Fn() -> Result<T, CommandError<OrderRefusal>>,
 ) -> Result<T, CommandError<OrderRefusal>> {
-    for _ in 1..BUSY_TRIES {
+    for tries in 1..BUSY_TRIES {
         match command() {
-            Err(CommandError::Refused(OrderRefusal::Busy(_))) => tokio::task::yield_now().await,
+            Err(CommandError::Refused(OrderRefusal::Busy(_))) if tries <= EAGER_TRIES => {
+                tokio::task::yield_now().await;
+            }
+            Err(CommandError::Refused(OrderRefusal::Busy(_))) => tokio::time::sleep(PAUSE).await,
             done => return done,
         }
     }

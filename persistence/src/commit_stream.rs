@@ -147,6 +147,11 @@ impl CommitStream {
         subscribers.list.is_empty()
     }
 
+    /// The last record handed out or skipped.
+    pub(crate) fn published(&self) -> Lsn {
+        self.shared.subscribers.lock().published
+    }
+
     /// Hands out a batch. One thread at a time calls this.
     pub(crate) fn publish(&self, batch: &Arc<CommittedBatch>) {
         let mut waiting = Vec::new();

@@ -324,6 +324,7 @@ impl GroupCommit {
         for thread in threads.housekeeping.drain(..) {
             let _ = thread.join();
         }
+        *self.shared.next.lock() = None;
         self.shared.durable.poison();
         self.shared.commits.close();
         *self.lock.lock() = None;
@@ -524,6 +525,15 @@ struct Writer {
     snapshotter: Sender<SealedGeneration>,
 }
 
+impl Drop for Writer {
+    /// The mark's thread ends with the writer, also where the writer panics.
+    fn drop(&mut self) {
+        // ORDERING: Release pairs with the Acquire in `mark_behind_the_writer`.
+        self.shared.closed.store(true, Ordering::Release);
+        self.marker.unpark();
+    }
+}
+
 /// What the writer found in the queue.
 struct Drained {
     chunk: Chunk,
@@ -533,11 +543,7 @@ struct Drained {
 
 impl Writer {
     fn run(mut self) -> Result<(), Fatal> {
-        let result = self.commit_until_closed();
-        // ORDERING: Release pairs with the Acquire in `mark_behind_the_writer`.
-        self.shared.closed.store(true, Ordering::Release);
-        self.marker.unpark();
-        result
+        self.commit_until_closed()
     }
 
     fn commit_until_closed(&mut self) -> Result<(), Fatal> {

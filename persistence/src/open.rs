@@ -134,5 +134,9 @@ pub fn open_on(
         return Err(OpenError::Fatal(error.into()));
     }
     let commits = journal.commits().clone();
+    // Published a moment after it is acknowledged; nobody shall get it beside `state`.
+    while commits.published() < lsn {
+        std::thread::yield_now();
+    }
     Ok(Opened { state, journal, commits, report })
 }

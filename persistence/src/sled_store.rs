@@ -15,6 +15,8 @@ use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use tiketi_engine::ids::Lsn;
 
@@ -27,6 +29,11 @@ const SEGMENT_BYTES: usize = 8 << 20;
 
 /// The log is written once and read at start: nothing in it is worth caching.
 const CACHE_BYTES: u64 = 4 << 20;
+
+/// A database that was closed stays locked until sled's own threads have let go of it. Ours is the
+/// only process here, so it is always worth waiting: two seconds at most.
+const UNLOCK_TRIES: u32 = 1_000;
+const UNLOCK_WAIT: Duration = Duration::from_millis(2);
 
 /// Trees that hold batches are called this and the first LSN in them, in twenty digits.
 const TREE_PREFIX: &str = "log-";
@@ -134,6 +141,13 @@ fn guarded<T>(
     }
 }
 
+/// sled has no error of its own for a database that is open elsewhere.
+fn is_locked(error: &StorageError) -> bool {
+    matches!(error, StorageError::Io { source, .. }
+        if source.kind() == io::ErrorKind::Other
+            && source.to_string().starts_with("could not acquire lock"))
+}
+
 fn describe(generation: Generation, error: sled::Error) -> StorageError {
     match error {
         sled::Error::Io(source) => {
@@ -157,14 +171,24 @@ impl Database {
                 RealDisk.remove_file(&path.join(name)).map_err(opening())?;
             }
         }
-        let db = guarded(generation, || {
+        let open = || {
             sled::Config::default()
                 .path(path)
                 .segment_size(SEGMENT_BYTES)
                 .cache_capacity(CACHE_BYTES)
                 .flush_every_ms(None)
                 .open()
-        })?;
+        };
+        let mut tries_left = UNLOCK_TRIES;
+        let db = loop {
+            match guarded(generation, open) {
+                Err(error) if tries_left > 0 && is_locked(&error) => {
+                    tries_left -= 1;
+                    thread::sleep(UNLOCK_WAIT);
+                }
+                opened => break opened?,
+            }
+        };
         if !RealDisk.list(&path.join("blobs")).map_err(opening())?.is_empty() {
             return Err(StorageError::Damaged {
                 generation,

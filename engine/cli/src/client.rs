@@ -23,7 +23,13 @@ use crate::exit::{Exit, Failure};
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
     /// Where the gateway listens
-    #[arg(long, global = true, env = "TIKETI_URL", default_value = "http://127.0.0.1:3001")]
+    #[arg(
+        long,
+        global = true,
+        env = "TIKETI_URL",
+        default_value = "http://127.0.0.1:3001",
+        hide_env_values = true
+    )]
     url: String,
     /// The administrator's address
     #[arg(

@@ -6,8 +6,9 @@ use clap::Subcommand;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tiketi_gateway::api::Id;
-use tiketi_gateway::api::admin::{BlockAnswer, BlockRequest, Stats};
+use tiketi_gateway::api::admin::{BlockAnswer, BlockRequest};
 use tiketi_gateway::api::seats::{LayoutConfig, SeatMapEvent};
+use tiketi_gateway::api::stats::Stats;
 
 use crate::client::Client;
 use crate::event::find;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::json;
-use tiketi_gateway::api::admin::{EventStats, OrderCounts, Stats};
+use tiketi_gateway::api::stats::{EventStats, OrderCounts, Stats};
 
 use crate::client::Client;
 use crate::event::{find, status_paint};

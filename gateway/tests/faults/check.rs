@@ -91,8 +91,11 @@ fn compare_with(
     let asked_at = now_ms();
     let mut rows = rows(client, shop)?;
     let answered_at = now_ms();
-    let live: Vec<(String, Row)> =
-        rows.iter().filter(|(_, row)| row.is_live()).map(|(id, row)| (id.clone(), row.clone())).collect();
+    let live: Vec<(String, Row)> = rows
+        .iter()
+        .filter(|(_, row)| row.is_live())
+        .map(|(id, row)| (id.clone(), row.clone()))
+        .collect();
     let mut ledger = shop.ledger.lock().unwrap();
     let mut expires = false;
     for (id, order) in &ledger.orders {
@@ -239,7 +242,10 @@ fn owners(
     let path = format!("/api/tickets/availability/{}", shop.ticket_type);
     let left = client.expect(200, &Ask::get(path, ""))?;
     if left["available_quantity"].as_u64() != Some(shop.tickets - claimed) {
-        problems.push(format!("{claimed} of {} tickets are claimed, and left are {left}", shop.tickets));
+        problems.push(format!(
+            "{claimed} of {} tickets are claimed, and left are {left}",
+            shop.tickets
+        ));
     }
     Ok(())
 }
@@ -252,9 +258,7 @@ fn ask_hold_again(client: &mut Client, shop: &Shop, hold: &UnknownHold) -> Resul
     let token = &shop.buyers[hold.user];
     let ask = hold_request(shop, token, &hold.wanted).key(&hold.key);
     let (first, second) = twice(client, &ask)?;
-    let told = |what: &str| {
-        Err(format!("{what}: {hold:?} asked again: {first:?} and {second:?}"))
-    };
+    let told = |what: &str| Err(format!("{what}: {hold:?} asked again: {first:?} and {second:?}"));
     let id = |answer: &Answer| answer.body["reservation"]["id"].as_str().map(str::to_owned);
     match (first.status, second.status) {
         (201, 201) if id(&first) != id(&second) => told("one key, two orders"),
@@ -301,12 +305,7 @@ fn ask_payment_again(
     Ok(())
 }
 
-fn ask_cancel_again(
-    client: &mut Client,
-    shop: &Shop,
-    id: &str,
-    user: usize,
-) -> Result<(), String> {
+fn ask_cancel_again(client: &mut Client, shop: &Shop, id: &str, user: usize) -> Result<(), String> {
     let token = &shop.buyers[user];
     let before = standing(client, token, id)?;
     let (first, second) = twice(client, &cancel_request(token, id))?;

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::sync::Arc;
 
 use crate::check::compare;
@@ -13,6 +14,12 @@ use crate::random::Random;
 use crate::shop::{Plan, Positions, Shop};
 
 const PAGE: usize = 4096;
+
+/// `tiketi log verify` looks at every so many-th image.
+const TOOL_LOOKS: usize = 5;
+
+/// Its exit code for damaged data.
+const TOOL_DAMAGED: i32 = 4;
 
 /// A directory with a history: three stages, each ended by a snapshot but the last.
 struct History {
@@ -46,6 +53,8 @@ impl History {
                 machine::rotate(&whole, store);
             }
         }
+        let generations = fs::read_dir(whole.join("log")).expect("list").count();
+        assert!(generations >= 2, "one generation only");
         let records = positions.lock().unwrap().len();
         assert!(records > 1_500, "only {records} acknowledgements");
         machine::audit(&whole);
@@ -187,7 +196,13 @@ fn images(test: &str, store: &str, count: usize) {
         let image = dir.path().join("data");
         copy(&history.whole, &image);
         let how = damage(&image, &history, &mut random);
-        match Launch::new(&image).store(store).start() {
+        // The tool looks first, at a copy of its own.
+        let looked = (index % TOOL_LOOKS == 0).then(|| {
+            let copied = dir.path().join("copy");
+            copy(&image, &copied);
+            machine::tiketi_on(&copied, &["log", "verify"])
+        });
+        let serves = match Launch::new(&image).store(store).start() {
             Ok(server) => {
                 for shop in &history.shops {
                     if let Err(problems) = compare(&server, shop) {
@@ -197,20 +212,27 @@ fn images(test: &str, store: &str, count: usize) {
                     }
                 }
                 full += 1;
+                true
             }
             Err(ended) => {
                 if let Some(why) = unclear(&ended.stderr, ended.status.code()) {
                     wrong.push(format!("image {index}, {how}: {why}: {ended}"));
                 }
                 refused += 1;
+                if std::env::var_os("TIKETI_FAULTS_TALK").is_some() {
+                    eprintln!("{how}: {}", ended.stderr.trim_end());
+                }
+                false
             }
-        }
-        // The tools see the same.
-        if index % 10 == 0 {
-            let dir = tempfile::tempdir().expect("directory");
-            let image = dir.path().join("data");
-            copy(&history.whole, &image);
-            machine::audit(&image);
+        };
+        // It may find damage that the start does not need to look at, and never the other way round.
+        let disagrees = |output: &Output| match output.status.code() {
+            Some(0) => !serves,
+            Some(TOOL_DAMAGED) => false,
+            _ => serves,
+        };
+        if let Some(output) = looked.filter(disagrees) {
+            wrong.push(format!("image {index}, {how}: served: {serves}; the tool says {output:?}"));
         }
     }
     eprintln!("{test}: {count} images: {full} served everything, {refused} were refused");

@@ -110,10 +110,17 @@ impl Driver {
             (400, "SEAT_UNAVAILABLE" | "OUT_OF_STOCK") => {}
             // Promises that nothing was done, and is held to it.
             (503, _) => std::thread::sleep(std::time::Duration::from_millis(5)),
-            _ => return self.unexpected(&ask, &answer, || {
-                let hold = UnknownHold { user: self.user, key: key.clone(), wanted: wanted.clone(), became: None };
-                shop.ledger.lock().unwrap().unknown_holds.push(hold);
-            }),
+            _ => {
+                return self.unexpected(&ask, &answer, || {
+                    let hold = UnknownHold {
+                        user: self.user,
+                        key: key.clone(),
+                        wanted: wanted.clone(),
+                        became: None,
+                    };
+                    shop.ledger.lock().unwrap().unknown_holds.push(hold);
+                });
+            }
         }
         true
     }

@@ -75,7 +75,10 @@ fn a_failing_call_ends_the_process_and_loses_nothing_acknowledged() {
                         not_reached += 1;
                         let ended = server.stop();
                         let code = ended.status.code();
-                        assert!(matches!(code, Some(0 | 1 | FATAL)), "{what}, at the stop: {ended}");
+                        assert!(
+                            matches!(code, Some(0 | 1 | FATAL)),
+                            "{what}, at the stop: {ended}"
+                        );
                     }
                 }
             }
@@ -110,7 +113,8 @@ fn a_directory_half_made_can_be_made() {
     let mut refused = 0;
     let mut tried = 0;
     for store in ["sled", "segments"] {
-        for call in ["fsync", "fdatasync", "pwrite64", "rename,renameat,renameat2", "mkdir,mkdirat"] {
+        for call in ["fsync", "fdatasync", "pwrite64", "rename,renameat,renameat2", "mkdir,mkdirat"]
+        {
             for nth in 1..=6 {
                 let dir = tempfile::tempdir().expect("directory");
                 let launch = Launch::new(dir.path().join("data")).store(store);

@@ -34,14 +34,25 @@ fn fill(disk: &Path, filler: &Path, leave: u64) {
 
 #[test]
 fn a_full_disk_refuses_holds_and_loses_nothing() {
+    // sled has room inside its file for what the clients do here.
+    full_disk("sled", false);
+}
+
+#[test]
+fn a_full_disk_refuses_holds_and_loses_nothing_in_segments() {
+    full_disk("segments", true);
+}
+
+/// `ends`: every write needs a new block, so that the process must end.
+fn full_disk(store: &str, ends: bool) {
     let _turn = machine::turn();
     let disk = match LoopDisk::make(1 << 30) {
         Ok(disk) => disk,
         Err(why) => return machine::skipped("a full disk", &why),
     };
-    let mut random = Random::seeded("full disk");
+    let mut random = Random::seeded(&format!("full disk, {store}"));
     let (data, filler) = (disk.data(), disk.mount_point().join("filler"));
-    let launch = Launch::new(&data);
+    let launch = Launch::new(&data).store(store);
     let server = launch.must_start();
     let shop = Shop::open(&server, Plan::default(), &Positions::default()).expect("shop");
     let shop = Arc::new(shop);
@@ -77,7 +88,10 @@ fn a_full_disk_refuses_holds_and_loses_nothing() {
     shop.ledger.lock().unwrap().orders.get_mut(&id).expect("order").paid = Known::Yes;
     let id = unpaid();
     client
-        .expect(200, &Ask::post(format!("/api/reservations/{id}/cancel"), &shop.buyers[0], json!({})))
+        .expect(
+            200,
+            &Ask::post(format!("/api/reservations/{id}/cancel"), &shop.buyers[0], json!({})),
+        )
         .expect("cancelled");
     shop.ledger.lock().unwrap().orders.get_mut(&id).expect("order").cancelled = Known::Yes;
     must_hold(&server, std::slice::from_ref(&shop), "with little space");
@@ -100,12 +114,15 @@ fn a_full_disk_refuses_holds_and_loses_nothing() {
         server.kill();
     }
     drivers.join();
-    eprintln!("full disk: the process ended by itself: {by_itself}");
+    eprintln!("full disk, {store}: the process ended by itself: {by_itself}");
+    assert!(by_itself || !ends, "it went on with a full disk");
 
     // On the full disk: it starts, everything is there, and still no new hold is taken.
     fill(&disk.mount_point(), &filler, 0);
     let server = launch.must_start();
     must_hold(&server, std::slice::from_ref(&shop), "started on a full disk");
+    let is_given_back = !data.join("ballast").exists();
+    eprintln!("full disk, {store}: the ballast was given back: {is_given_back}");
     let mut client = server.client();
     let answer = client.must(&hold("full")).expect("answer");
     assert_eq!((answer.status, answer.code()), (503, "UNAVAILABLE"), "{answer:?}");

@@ -114,10 +114,7 @@ fn connect(address: SocketAddr) -> Option<BufReader<TcpStream>> {
 }
 
 /// The answer, and whether the connection goes on.
-fn exchange(
-    connection: &mut BufReader<TcpStream>,
-    ask: &Ask,
-) -> Result<(Answer, bool), Silence> {
+fn exchange(connection: &mut BufReader<TcpStream>, ask: &Ask) -> Result<(Answer, bool), Silence> {
     let body = ask.body.as_ref().map(Value::to_string).unwrap_or_default();
     let mut request = format!("{} {} HTTP/1.1\r\nhost: localhost\r\n", ask.method, ask.path);
     if !ask.token.is_empty() {

@@ -1,4 +1,5 @@
-//! `kill -9` at any moment: under load, during the start, after a pause of the whole process.
+//! `kill -9` at any moment: under load, during the start, in a snapshot,
+//! after a pause of the whole process.
 
 use std::sync::Arc;
 use std::thread::sleep;
@@ -33,6 +34,11 @@ fn kills(test: &str, store: &str, cycles: usize) {
         if cycle % 9 == 8 {
             machine::rotate(&data, store);
         }
+        if cycle % 9 == 4 {
+            let tool = machine::begin_snapshot(&data);
+            sleep(Duration::from_millis(random.below(60) as u64));
+            drop(tool);
+        }
         let server = launch.must_start();
         let when = format!("{test}, cycle {cycle}");
         if cycle % 10 == 0 {
@@ -58,7 +64,9 @@ fn kills(test: &str, store: &str, cycles: usize) {
     server.must_stop();
     machine::audit(&data);
     let records = positions.lock().unwrap().len();
-    eprintln!("{test}: {cycles} kills under load, {during_start} during the start, {records} acknowledgements");
+    eprintln!(
+        "{test}: {cycles} kills under load, {during_start} during the start, {records} acknowledgements"
+    );
     assert!(records > 10 * cycles, "too little was acknowledged to prove anything: {records}");
 }
 

@@ -100,11 +100,6 @@ impl Shop {
     pub(crate) fn violated(&self, what: String) {
         self.ledger.lock().unwrap().violations.push(what);
     }
-
-    /// How many orders were acknowledged.
-    pub(crate) fn orders(&self) -> usize {
-        self.ledger.lock().unwrap().orders.len()
-    }
 }
 
 /// The administrator's token.

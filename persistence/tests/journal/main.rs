@@ -4,6 +4,8 @@
 mod common;
 mod crash;
 mod directory;
+mod fixtures;
+mod group;
 mod images;
 mod recovery_table;
 mod smoke;

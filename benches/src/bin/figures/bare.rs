@@ -41,25 +41,17 @@ pub(crate) fn serve() -> anyhow::Result<()> {
 }
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let body = request
-        .into_body()
-        .collect()
-        .await
-        .map(|body| body.to_bytes());
+    let body = request.into_body().collect().await.map(|body| body.to_bytes());
     std::hint::black_box(body.is_ok());
     let mut response = Response::new(Full::new(Bytes::from_static(ANSWER)));
     let json = hyper::header::HeaderValue::from_static("application/json; charset=utf-8");
-    response
-        .headers_mut()
-        .insert(hyper::header::CONTENT_TYPE, json);
+    response.headers_mut().insert(hyper::header::CONTENT_TYPE, json);
     Ok(response)
 }
 
 /// As the gateway's: one worker for each processor.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
 /// Tells the parent where to connect.

@@ -36,9 +36,7 @@ pub(crate) fn load(
     duration: Duration,
     next: impl FnMut(usize, &mut Vec<u8>) + 'static,
 ) -> anyhow::Result<Load> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let next = Rc::new(RefCell::new(next));
     let local = LocalSet::new();
     local.block_on(&runtime, async {
@@ -125,7 +123,5 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Resul
 }
 
 fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
-    bytes
-        .windows(pattern.len())
-        .position(|window| window == pattern)
+    bytes.windows(pattern.len()).position(|window| window == pattern)
 }

@@ -44,11 +44,7 @@ impl Durable {
         let users = stock(&engine, events, rows, USERS)?;
         let appended = engine.journal().appended_lsn();
         engine.journal().durable().wait_blocking(appended)?;
-        Ok(Durable {
-            engine,
-            users,
-            _dir: dir,
-        })
+        Ok(Durable { engine, users, _dir: dir })
     }
 }
 
@@ -113,11 +109,7 @@ fn hold_until(
     });
     for (event, seat) in seats {
         let user = durable.users[held as usize % durable.users.len()];
-        let asked = Asked {
-            by: user,
-            at: NOW,
-            key: None,
-        };
+        let asked = Asked { by: user, at: NOW, key: None };
         let wanted = WantedSeats::new(&[seat])?;
         let timed_from = (held % SAMPLE == 0).then(Instant::now);
         last = loop {
@@ -171,10 +163,7 @@ pub(crate) fn two_threads(setup: &Setup, table: &mut Table) -> anyhow::Result<()
     let done = run(&durable, setup.seconds, events)?;
     let bare = bare_batches_per_second(&setup.dir)?;
     table.row(
-        format!(
-            "durable holds in one process, two threads, sled, synced, {} s",
-            setup.seconds
-        ),
+        format!("durable holds in one process, two threads, sled, synced, {} s", setup.seconds),
         format!(
             "{}/s, ack p50 {:.1} ms, p99 {:.1} ms",
             count(done.holds_per_second),
@@ -199,9 +188,7 @@ fn bare_batches_per_second(dir: &Path) -> anyhow::Result<f64> {
 fn bare_appends(dir: &Path, bytes: usize, appends: usize) -> anyhow::Result<Vec<f64>> {
     let mut file = tempfile::tempfile_in(dir)?;
     let block = vec![0x5a; bytes];
-    (0..appends)
-        .map(|_| bare_append(&mut file, &block))
-        .collect()
+    (0..appends).map(|_| bare_append(&mut file, &block)).collect()
 }
 
 fn bare_append(file: &mut File, block: &[u8]) -> anyhow::Result<f64> {
@@ -214,11 +201,7 @@ fn bare_append(file: &mut File, block: &[u8]) -> anyhow::Result<f64> {
 pub(crate) fn lone_hold(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
     const HOLDS: u32 = 2_000;
     let durable = Durable::new(setup, StoreKind::Sled, 1, ROWS)?;
-    let asked = Asked {
-        by: durable.users[0],
-        at: NOW,
-        key: None,
-    };
+    let asked = Asked { by: durable.users[0], at: NOW, key: None };
     let mut file = tempfile::tempfile_in(&setup.dir)?;
     let block = vec![0x5a; 4096];
     let (mut holds, mut bares) = (Vec::new(), Vec::new());

@@ -30,18 +30,8 @@ impl House {
         let engine = Engine::from_state(&State::default(), MemoryJournal::default())
             .map_err(anyhow::Error::msg)?;
         let users = stock(&engine, events, rows, 1)?;
-        let asked = Asked {
-            by: users[0],
-            at: NOW,
-            key: None,
-        };
-        Ok(House {
-            engine,
-            asked,
-            events,
-            seats: rows * SEATS_PER_ROW,
-            random: 42,
-        })
+        let asked = Asked { by: users[0], at: NOW, key: None };
+        Ok(House { engine, asked, events, seats: rows * SEATS_PER_ROW, random: 42 })
     }
 
     fn next(&mut self) -> (EventIndex, SeatIndex) {
@@ -60,15 +50,10 @@ impl House {
         for pair in 0..pairs {
             let (event, seat) = self.next();
             // The clock moves on, so that deadlines come due and are swept as in life.
-            let asked = Asked {
-                at: NOW.plus(pair / 4_000),
-                ..self.asked
-            };
+            let asked = Asked { at: NOW.plus(pair / 4_000), ..self.asked };
             let wanted = WantedSeats::new(&[seat])?;
             let (hold, _) = made(self.engine.hold_seats(event, &wanted, asked))?;
-            let given = self
-                .engine
-                .cancel_order(hold.reservation, Some(asked.by), asked.at)?;
+            let given = self.engine.cancel_order(hold.reservation, Some(asked.by), asked.at)?;
             black_box(undurable(given));
             if pair % 256 == 0 {
                 self.engine.journal().forget();

@@ -54,16 +54,8 @@ impl Gateway {
         let login = json!({"email": "admin@tiketi.gg", "password": "admin123"});
         let answer = post(server.address, "/api/auth/login", None, &login)?;
         let token = answer["token"].as_str().context("no token")?.to_owned();
-        let layout = post(
-            server.address,
-            "/api/admin/seat-layouts",
-            Some(&token),
-            layout,
-        )?;
-        let layout = layout["layout"]["id"]
-            .as_str()
-            .context("no layout")?
-            .to_owned();
+        let layout = post(server.address, "/api/admin/seat-layouts", Some(&token), layout)?;
+        let layout = layout["layout"]["id"].as_str().context("no layout")?.to_owned();
         for number in 0..events {
             let event = json!({
                 "title": format!("Concert {number}"), "venue": "Hall",
@@ -72,11 +64,7 @@ impl Gateway {
             });
             post(server.address, "/api/admin/events", Some(&token), &event)?;
         }
-        Ok(Gateway {
-            server,
-            token,
-            _data: data,
-        })
+        Ok(Gateway { server, token, _data: data })
     }
 }
 
@@ -89,9 +77,7 @@ fn post(
 ) -> anyhow::Result<Value> {
     use std::io::{Read, Write};
     let body = body.to_string();
-    let token = token.map_or(String::new(), |token| {
-        format!("authorization: Bearer {token}\r\n")
-    });
+    let token = token.map_or(String::new(), |token| format!("authorization: Bearer {token}\r\n"));
     let mut stream = std::net::TcpStream::connect(address)?;
     write!(
         stream,
@@ -107,6 +93,9 @@ fn post(
     Ok(serde_json::from_str(body)?)
 }
 
+/// Two UUIDs and what is around them.
+const BODY_BYTES: usize = r#"{"eventId":"","seatIds":[""]}"#.len() + 2 * 36;
+
 /// Requests for one distinct seat each.
 struct Requests {
     head: Vec<u8>,
@@ -117,12 +106,10 @@ impl Requests {
     fn new(token: &str) -> Requests {
         let head = format!(
             "POST /api/seats/reserve HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n\
-             authorization: Bearer {token}\r\ncontent-length: 110\r\n\r\n"
+             authorization: Bearer {token}\r\ncontent-length: {}\r\n\r\n",
+            BODY_BYTES,
         );
-        Requests {
-            head: head.into_bytes(),
-            next_seat: 0,
-        }
+        Requests { head: head.into_bytes(), next_seat: 0 }
     }
 
     fn write(&mut self, request: &mut Vec<u8>) {
@@ -179,11 +166,7 @@ pub(crate) fn reserve(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
             let durable = load(gateway.server.address, connections, each, move |_, out| {
                 requests.borrow_mut().write(out);
             })?;
-            anyhow::ensure!(
-                durable.refused == 0,
-                "{} holds were refused",
-                durable.refused
-            );
+            anyhow::ensure!(durable.refused == 0, "{} holds were refused", durable.refused);
             anyhow::ensure!(durable.seconds >= each.as_secs_f64() * 0.9, "out of seats");
             ratios.push(durable.per_second() / plain.per_second());
             ours.push(durable.per_second());
@@ -193,11 +176,7 @@ pub(crate) fn reserve(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
             format!(
                 "`POST /api/seats/reserve`, durable, distinct seats, {connections} connections"
             ),
-            format!(
-                "{:.2} × bare hyper ({}/s)",
-                median(&mut ratios),
-                count(median(&mut ours))
-            ),
+            format!("{:.2} × bare hyper ({}/s)", median(&mut ratios), count(median(&mut ours))),
             format!("bare hyper: {}/s", count(median(&mut bares))),
             reach,
         );

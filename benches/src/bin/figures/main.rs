@@ -43,10 +43,7 @@ const ROWS: &[Row] = &[
 ];
 
 fn main() -> anyhow::Result<()> {
-    let mut setup = Setup {
-        dir: PathBuf::from("target/figures"),
-        seconds: 10,
-    };
+    let mut setup = Setup { dir: PathBuf::from("target/figures"), seconds: 10 };
     let mut rows = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {

@@ -64,15 +64,8 @@ fn close(engine: Engine<Arc<GroupCommit>>) -> anyhow::Result<()> {
 
 fn resident_bytes() -> anyhow::Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .context("no VmRSS")?;
-    let kilobytes: f64 = line
-        .split_whitespace()
-        .nth(1)
-        .context("no figure")?
-        .parse()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
+    let kilobytes: f64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
     Ok(kilobytes * 1024.0)
 }
 
@@ -96,11 +89,7 @@ pub(crate) fn ten_million_records(setup: &Setup, table: &mut Table) -> anyhow::R
     for hold in 0..RECORDS {
         let event = EventIndex(hold / 500_000);
         let wanted = WantedSeats::new(&[SeatIndex(hold % 500_000)])?;
-        let asked = Asked {
-            by: users[hold as usize % users.len()],
-            at: NOW,
-            key: None,
-        };
+        let asked = Asked { by: users[hold as usize % users.len()], at: NOW, key: None };
         loop {
             match engine.hold_seats(event, &wanted, asked) {
                 Err(CommandError::Unavailable(JournalUnavailable::QueueFull)) => {

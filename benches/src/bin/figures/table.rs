@@ -15,8 +15,7 @@ impl Table {
         beside: impl Into<String>,
         reach: impl Into<String>,
     ) {
-        self.rows
-            .push([what.into(), figure.into(), beside.into(), reach.into()]);
+        self.rows.push([what.into(), figure.into(), beside.into(), reach.into()]);
     }
 
     /// Prints Markdown, so that it can go into the README as it is.

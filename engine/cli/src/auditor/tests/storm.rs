@@ -64,7 +64,7 @@ impl Storm<'_> {
         let position = self.random(self.mine.len() as u64) as usize;
         let reservation = self.mine[position];
         let asked = self.asked();
-        if self.random(3) == 0 {
+        if self.random(2) == 0 {
             let by = [None, Some(UserIndex(0)), Some(UserIndex(1))][self.random(3) as usize];
             let _ = self.engine.cancel_order(reservation, by, asked.at);
             return;
@@ -87,7 +87,7 @@ impl Storm<'_> {
             1 => drop(self.engine.unblock_seats(EventIndex(0), &seats, at)),
             _ => {
                 // The sale closes and opens again while others book.
-                let opens_at = [0, 9 * DAY][self.random(2) as usize];
+                let opens_at = [0, 0, 0, 9 * DAY][self.random(4) as usize];
                 let details = details(opens_at, opens_at + DAY);
                 let edit = EditEvent { event: EventIndex(0), details };
                 drop(self.engine.edit_event(edit.check().unwrap(), at));
@@ -151,7 +151,7 @@ fn what_the_engine_logs_under_threads_has_no_findings() {
         let report = audit(&records);
         assert!(report.ok, "seed {seed}: {:#?}", report.findings);
         let orders = &report.summary.orders;
-        assert!(orders.made > 100, "seed {seed} made {} orders", orders.made);
+        assert!(orders.made > 40, "seed {seed} made {} orders", orders.made);
         assert!(orders.ended.event_cancelled + orders.ended.expired > 0, "{orders:?}");
         let mut state = State::default();
         for (lsn, record) in (1..).zip(&records) {

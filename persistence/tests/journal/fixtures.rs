@@ -1,0 +1,250 @@
+//! The bytes on disk, held fast: what version 1 wrote stays readable for ever.
+//!
+//! The files in `fixtures/` are compared with what this code writes and decoded to what they stand
+//! for. A change of format keeps them and adds others. `TIKETI_WRITE_FIXTURES=1` writes the missing
+//! ones; it never overwrites.
+
+use std::fs;
+use std::path::PathBuf;
+
+use tiketi_engine::ids::{
+    Attempt, Epoch, EventIndex, HoldSlot, LayoutIndex, Lsn, OrderNumber, SeatIndex,
+    TicketTypeIndex, UnixMillis, UserId, UserIndex,
+};
+use tiketi_engine::record::{
+    Claim, EndReason, EventCreated, EventDetails, EventRules, Held, IdempotencyKey, KeywordKind,
+    KeywordMapping, LayoutCreated, NewTicketType, OrderRef, PaymentMethod, PaymentStarted, Record,
+    Role, SeatList, Section, TicketLine, UserRegistered,
+};
+use tiketi_persistence::batch::{Batch, BatchDefect, BatchHash, HEADER_BYTES, seal};
+use tiketi_persistence::codec::{take_frame, with_frame};
+use tiketi_persistence::mark::Mark;
+use tiketi_persistence::snapshot;
+
+use crate::fold;
+
+/// Compares bytes with a fixture, and returns the fixture.
+fn held_fast(name: &str, written: &[u8]) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/journal/fixtures").join(name);
+    if !path.exists() && std::env::var_os("TIKETI_WRITE_FIXTURES").is_some() {
+        fs::write(&path, written).unwrap();
+    }
+    let fixture = fs::read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(written, fixture, "{name} is written differently now");
+    fixture
+}
+
+/// One of every kind, and every optional field both ways.
+fn samples() -> Vec<(&'static str, Record)> {
+    let at = UnixMillis(1_700_000_000_000);
+    let order = OrderRef { event: EventIndex(3), number: OrderNumber(300) };
+    let key = IdempotencyKey { key: 0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10, content: 77 };
+    let details = EventDetails {
+        title: "봄 콘서트".into(),
+        description: Some("two acts".into()),
+        venue: "올림픽홀".into(),
+        address: Some("서울".into()),
+        artist_name: Some("A".into()),
+        poster_image_url: Some("https://tiketi.gg/p.png".into()),
+        event_at: UnixMillis(1_800_000_000_000),
+        sale_starts_at: UnixMillis(1_700_000_000_000),
+        sale_ends_at: UnixMillis(1_790_000_000_000),
+    };
+    let held = Held {
+        order,
+        slot: HoldSlot(5),
+        user: UserIndex(1_000_000),
+        claim: Claim::Seats(SeatList::from_slice(&[SeatIndex(7), SeatIndex(8)]).unwrap()),
+        at,
+        expires_at: Some(at.plus(300_000)),
+        key: Some(Box::new(key)),
+    };
+    let line = TicketLine { ticket_type: TicketTypeIndex(2), quantity: 3, unit_price: 150_000 };
+    let started = PaymentStarted {
+        order,
+        attempt: Attempt(2),
+        method: PaymentMethod::KakaoPay,
+        at,
+        key: Some(Box::new(key)),
+    };
+    vec![
+        ("epoch_started", Record::EpochStarted { epoch: Epoch(9), at }),
+        (
+            "held_tickets",
+            Record::Held(Held {
+                claim: Claim::Tickets(vec![line].into()),
+                expires_at: None,
+                key: None,
+                ..held.clone()
+            }),
+        ),
+        ("held_seats", Record::Held(held)),
+        (
+            "payment_started_bare",
+            Record::PaymentStarted(PaymentStarted {
+                method: PaymentMethod::BankTransfer,
+                key: None,
+                ..started.clone()
+            }),
+        ),
+        ("payment_started", Record::PaymentStarted(started)),
+        ("payment_failed", Record::PaymentFailed { order, attempt: Attempt(2), at }),
+        ("paid", Record::Paid { order, attempt: Attempt(3), at }),
+        (
+            "order_ended",
+            Record::OrderEnded { order, reason: EndReason::EventCancelled, at },
+        ),
+        (
+            "seats_blocked",
+            Record::SeatsBlocked {
+                event: EventIndex(3),
+                seats: vec![SeatIndex(1), SeatIndex(200)],
+                reason: "camera".into(),
+                at,
+            },
+        ),
+        (
+            "seats_unblocked",
+            Record::SeatsUnblocked { event: EventIndex(3), seats: vec![SeatIndex(200)], at },
+        ),
+        (
+            "user_registered",
+            Record::UserRegistered(Box::new(UserRegistered {
+                user: UserId { index: UserIndex(4), tag: u64::MAX },
+                email: "a@tiketi.gg".into(),
+                password_hash: "$2b$10$abcdefghijklmnopqrstuv".into(),
+                name: "김".into(),
+                phone: Some("010-0000-0000".into()),
+                role: Role::Admin,
+                at,
+            })),
+        ),
+        (
+            "user_role_changed",
+            Record::UserRoleChanged { user: UserIndex(4), role: Role::User, at },
+        ),
+        (
+            "layout_created",
+            Record::LayoutCreated(Box::new(LayoutCreated {
+                layout: LayoutIndex(2),
+                name: "hall".into(),
+                description: Some("round".into()),
+                sections: vec![Section {
+                    name: "VIP".into(),
+                    rows: 10,
+                    seats_per_row: 20,
+                    price: 150_000,
+                    start_row: 1,
+                }],
+                at,
+            })),
+        ),
+        (
+            "keyword_mapped",
+            Record::KeywordMapped(Box::new(KeywordMapping {
+                korean: "봄".into(),
+                english: "spring".into(),
+                kind: KeywordKind::General,
+            })),
+        ),
+        (
+            "event_created",
+            Record::EventCreated(Box::new(EventCreated {
+                event: EventIndex(3),
+                details: details.clone(),
+                layout: Some(LayoutIndex(2)),
+                ticket_types: vec![NewTicketType {
+                    name: "standing".into(),
+                    price: 99_000,
+                    total_quantity: 500,
+                    sold_elsewhere: 20,
+                    description: None,
+                }],
+                rules: EventRules {
+                    seats_per_reservation: 4,
+                    hold_ttl_ms: 300_000,
+                    seats_per_user: Some(8),
+                },
+                created_by: Some(UserIndex(1)),
+                at,
+            })),
+        ),
+        (
+            "event_edited",
+            Record::EventEdited { event: EventIndex(3), details: Box::new(details), at },
+        ),
+        ("event_cancelled", Record::EventCancelled { event: EventIndex(3), at }),
+    ]
+}
+
+#[test]
+fn frames_of_every_record() {
+    let mut kinds = std::collections::BTreeSet::new();
+    for (name, record) in samples() {
+        let written = with_frame(&record, <[u8]>::to_vec);
+        let fixture = held_fast(&format!("frame_{name}.bin"), &written);
+        assert_eq!(take_frame(&fixture), Ok((record, &[][..])), "{name}");
+        // The first byte after the length is the number of the variant.
+        kinds.insert(fixture[fixture.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1]);
+    }
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..15).collect::<Vec<_>>(), "a kind is missing");
+}
+
+#[test]
+fn a_batch() {
+    let records = samples();
+    let mut written = vec![0; HEADER_BYTES];
+    for (_, record) in &records {
+        with_frame(record, |frame| written.extend_from_slice(frame));
+    }
+    let count = records.len() as u32;
+    let hash =
+        seal(&mut written, Epoch(9), Lsn(1_001), count, Lsn(1_000), BatchHash([0xab; 16]));
+    let fixture = held_fast("batch.bin", &written);
+    let batch = Batch::parse(&fixture).unwrap();
+    assert_eq!(batch.hash(), hash);
+    held_fast("batch_hash.bin", &hash.0);
+    let header = batch.header();
+    assert_eq!((header.epoch, header.first_lsn, header.count), (Epoch(9), Lsn(1_001), count));
+    assert_eq!((header.durable_lsn, header.previous), (Lsn(1_000), BatchHash([0xab; 16])));
+    let mut decoded = Vec::new();
+    batch
+        .records::<BatchDefect>(|_, record| {
+            decoded.push(record);
+            Ok(())
+        })
+        .unwrap();
+    assert!(decoded.iter().eq(records.iter().map(|(_, record)| record)));
+}
+
+#[test]
+fn a_mark_slot() {
+    let mark = Mark::new(Epoch(9), Lsn(1_017), BatchHash(*b"0123456789abcdef"));
+    let fixture = held_fast("mark_slot.bin", &mark.encode());
+    assert_eq!(Mark::decode(fixture.first_chunk().unwrap()), Some(mark));
+}
+
+#[test]
+fn a_snapshot() {
+    let log: Vec<_> = (0..12).map(crate::common::record).collect();
+    let started = Record::EpochStarted { epoch: Epoch(1), at: UnixMillis(5) };
+    let state = fold(&[&[started], &log[..]].concat());
+    let written = snapshot::encode(&state, BatchHash([0xcd; 16]));
+    let (header, decoded) = snapshot::decode(&written).unwrap();
+    assert_eq!(decoded, state);
+    assert_eq!((header.epoch, header.snapshot_lsn), (Epoch(1), Lsn(13)));
+    assert_eq!(header.chain, BatchHash([0xcd; 16]));
+    // The header alone is held fast here; the content is the engine's state, whose encoding is held
+    // by the hash at the end.
+    held_fast("snapshot_header.bin", &written[..snapshot::HEADER_BYTES]);
+    let fixture = held_fast("snapshot.bin", &written);
+    assert_eq!(snapshot::decode(&fixture).unwrap().1, state);
+    for cut in [0, 10, 60, fixture.len() - 1] {
+        assert!(snapshot::decode(&fixture[..cut]).is_err());
+    }
+    for bit in (0..fixture.len() * 8).step_by(7) {
+        let mut flipped = fixture.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(snapshot::decode(&flipped).is_err(), "bit {bit}");
+    }
+}
