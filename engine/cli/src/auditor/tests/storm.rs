@@ -119,19 +119,21 @@ fn storm(seed: u64) -> Vec<Record> {
     let engine = Engine::from_state(&state, MemoryJournal::after(state.lsn())).unwrap();
     let clock = AtomicU64::new(at(0).0);
     thread::scope(|scope| {
-        for thread in 1..=3 {
-            let seed = seed * 7 + thread;
-            let mut storm = Storm { engine: &engine, clock: &clock, seed, mine: Vec::new() };
-            scope.spawn(move || storm.rage(1_500));
-        }
+        let storms: Vec<_> = (1..=3)
+            .map(|thread| {
+                let seed = seed * 7 + thread;
+                let mut storm = Storm { engine: &engine, clock: &clock, seed, mine: Vec::new() };
+                scope.spawn(move || storm.rage(1_500))
+            })
+            .collect();
         let (engine, clock) = (&engine, &clock);
         scope.spawn(move || {
-            // Called off somewhere in the middle of it.
-            while engine.journal().durable_lsn().0 < 1_000 + seed % 500 {
+            // Called off somewhere in the middle of it, or after it.
+            let middle = at(300_000 + seed * 20_000).0;
+            while clock.load(Ordering::Relaxed) < middle
+                && !storms.iter().all(|one| one.is_finished())
+            {
                 thread::yield_now();
-                if clock.load(Ordering::Relaxed) > at(800_000).0 {
-                    break;
-                }
             }
             let now = UnixMillis(clock.load(Ordering::Relaxed));
             drop(engine.cancel_event(EventIndex(0), now));
