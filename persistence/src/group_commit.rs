@@ -547,7 +547,10 @@ impl Writer {
     }
 
     fn commit_until_closed(&mut self) -> Result<(), Fatal> {
-        while let Some(drained) = self.drain()? {
+        let gather: u64 = std::env::var("TIKETI_GATHER_US").ok().and_then(|v| v.parse().ok()).unwrap_or(0);
+        let mut last_count = 0;
+        while let Some(drained) = { if gather > 0 && last_count >= 8 { let q = self.shared.queue.lock(); let few = q.full.is_empty() && q.open.count < last_count; drop(q); if few { thread::sleep(Duration::from_micros(gather)); } } self.drain()? } {
+            last_count = drained.chunk.count;
             if self.shared.has_failed() {
                 return Ok(());
             }

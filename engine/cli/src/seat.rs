@@ -189,18 +189,18 @@ fn known_taken(client: &Client, id: Id, map: &SeatMap) -> HashMap<String, Glyph>
     known.collect()
 }
 
+/// Seats of a section: by row, by number.
+type Rows = BTreeMap<u32, BTreeMap<u32, Glyph>>;
+
 fn sections(map: &SeatMap, glyph: impl Fn(&Seat) -> Glyph) -> Vec<Section> {
-    let mut rows: HashMap<&str, BTreeMap<u32, Vec<(u32, Glyph)>>> = HashMap::new();
+    let mut rows: HashMap<&str, Rows> = HashMap::new();
     for seat in &map.seats {
         let section = rows.entry(&seat.section).or_default();
-        section.entry(seat.row_number).or_default().push((seat.seat_number, glyph(seat)));
+        section.entry(seat.row_number).or_default().insert(seat.seat_number, glyph(seat));
     }
     let in_order = map.layout.sections.iter().map(|config| {
         let rows = rows.remove(config.name.as_str()).unwrap_or_default();
-        let rows = rows.into_iter().map(|(row, mut seats)| {
-            seats.sort_unstable_by_key(|&(number, _)| number);
-            (row, seats.into_iter().map(|(_, glyph)| glyph).collect())
-        });
+        let rows = rows.into_iter().map(|(row, seats)| (row, seats.into_values().collect()));
         Section { name: config.name.clone(), price: config.price.into(), rows: rows.collect() }
     });
     in_order.collect()

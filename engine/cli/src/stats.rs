@@ -1,7 +1,7 @@
 //! `tiketi stats` and `tiketi watch`: the counters of a running gateway.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
@@ -60,13 +60,12 @@ pub(crate) fn watch(args: &WatchArgs, client: &Client, output: &Output) -> Resul
     let path = path(&args.stats, client)?;
     let stop = interrupts()?;
     let pause = Duration::from_secs_f64(args.interval);
-    let mut before: Option<(Stats, Instant)> = None;
+    let mut before: Option<Stats> = None;
     let mut lines = 0;
     let mut looks = 0;
     loop {
         let stats: Stats = client.admin_get(&path)?;
-        let now = Instant::now();
-        let rates = before.as_ref().map(|(old, then)| Rates::new(old, &stats, now - *then));
+        let rates = before.as_ref().map(|old| Rates::new(old, &stats));
         match output.is_json() {
             true => {
                 output.json_line(&json!({ "stats": stats, "rates": rates.map(Rates::json) }))?
@@ -78,7 +77,7 @@ pub(crate) fn watch(args: &WatchArgs, client: &Client, output: &Output) -> Resul
             }
         }
         looks += 1;
-        before = Some((stats, now));
+        before = Some(stats);
         if args.count.is_some_and(|count| looks >= count) {
             return Ok(Exit::Ok);
         }
@@ -128,7 +127,7 @@ fn interrupts() -> Result<Receiver<()>, Failure> {
     }
 }
 
-/// By second, from the difference of two looks.
+/// By second, from the difference of two answers.
 #[derive(Clone, Copy)]
 struct Rates {
     records: f64,
@@ -137,8 +136,9 @@ struct Rates {
 }
 
 impl Rates {
-    fn new(old: &Stats, new: &Stats, passed: Duration) -> Rates {
-        let seconds = passed.as_secs_f64().max(0.001);
+    fn new(old: &Stats, new: &Stats) -> Rates {
+        // The gateway's own time: how long an answer is on its way does not count.
+        let seconds = (new.uptime - old.uptime).max(0.001);
         // A gateway that was started again counts from 0.
         let rate = |old: u64, new: u64| new.saturating_sub(old) as f64 / seconds;
         Rates {
@@ -271,12 +271,13 @@ mod tests {
 
     #[test]
     fn rates_come_from_differences_and_never_fall_below_zero() {
-        let stats = |records, total, paid| Stats {
+        let stats = |uptime, records, total, paid| Stats {
+            uptime,
             records,
             orders: OrderCounts { total, paid, ..OrderCounts::default() },
             ..Stats::default()
         };
-        let rates = Rates::new(&stats(10, 5, 9), &stats(30, 6, 1), Duration::from_secs(2));
+        let rates = Rates::new(&stats(7.0, 10, 5, 9), &stats(9.0, 30, 6, 1));
         assert_eq!((rates.records, rates.orders, rates.paid), (10.0, 0.5, 0.0));
     }
 

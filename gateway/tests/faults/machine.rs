@@ -1,5 +1,6 @@
 //! What the tests need from the machine: a turn, tools, disks that can lose their power.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, Once};
@@ -28,15 +29,11 @@ pub(crate) fn scaled(cycles: usize) -> usize {
 /// Says loudly that a proof did not take place.
 pub(crate) fn skipped(proof: &str, why: &str) {
     let line = "!".repeat(78);
-    // Past the capture of the test harness, which hides what a passing test says.
     let text = format!(
         "\n{line}\n!!! SKIPPED: {proof}\n!!! {why}\n!!! It proves nothing in this run.\n{line}\n"
     );
-    let told = std::fs::OpenOptions::new().append(true).open("/proc/self/fd/2");
-    match told {
-        Ok(mut stderr) => drop(std::io::Write::write_all(&mut stderr, text.as_bytes())),
-        Err(_) => eprintln!("{text}"),
-    }
+    // The macros' output is hidden by the test harness where a test passes; this is not.
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// Whether `strace` can trace here.

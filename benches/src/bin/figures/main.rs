@@ -15,6 +15,10 @@ use anyhow::Context;
 
 use crate::table::Table;
 
+/// The gateway's allocator, for everything that is measured beside it, too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const USAGE: &str = "\
 figures [ROW...] [--dir DIR] [--seconds N]
 

@@ -31,7 +31,7 @@ impl Storm<'_> {
 
     /// Now, a little later each time.
     fn asked(&mut self) -> Asked {
-        let step = self.random(400);
+        let step = self.random(5);
         let now = self.clock.fetch_add(step, Ordering::Relaxed);
         Asked { by: UserIndex(self.random(2) as u32), at: UnixMillis(now), key: None }
     }
@@ -112,6 +112,11 @@ impl Storm<'_> {
 
 fn storm(seed: u64) -> Vec<Record> {
     let mut records = beginning();
+    for record in &mut records {
+        if let Record::EventCreated(event) = record {
+            event.rules.hold_ttl_ms = 1_000;
+        }
+    }
     let mut state = State::default();
     for (lsn, record) in (1..).zip(&records) {
         state.apply(Lsn(lsn), record).unwrap();
@@ -129,7 +134,7 @@ fn storm(seed: u64) -> Vec<Record> {
         let (engine, clock) = (&engine, &clock);
         scope.spawn(move || {
             // Called off somewhere in the middle of it, or after it.
-            let middle = at(300_000 + seed * 20_000).0;
+            let middle = at(3_000 + seed * 300).0;
             while clock.load(Ordering::Relaxed) < middle
                 && !storms.iter().all(|one| one.is_finished())
             {
