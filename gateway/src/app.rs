@@ -19,8 +19,7 @@ use tiketi_engine::journal::Pending;
 use tiketi_engine::record::{EventRules, Role};
 use tiketi_engine::state::State;
 use tiketi_persistence::{
-    CommitStream, FatalHook, GroupCommit, OpenError, Opened, Options, RecoveryReport, StoreKind,
-    View,
+    FatalHook, GroupCommit, OpenError, Opened, Options, RecoveryReport, StoreKind, View,
 };
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -59,7 +58,6 @@ pub struct App {
     pub(crate) clock: Clock,
     pub(crate) engine: Engine<Arc<GroupCommit>>,
     pub(crate) view: View,
-    pub(crate) commits: CommitStream,
     pub(crate) tokens: Tokens,
     pub(crate) passwords: Passwords,
     pub(crate) limits: RateLimits,
@@ -145,7 +143,6 @@ impl App {
             clock,
             engine,
             view,
-            commits,
             tokens: Tokens::new(secret.expose()),
             passwords: Passwords::start().map_err(StartError::Thread)?,
             limits: RateLimits::new(config.rate_limit),
@@ -181,7 +178,6 @@ impl App {
         workers.spawn(expire_holds(Arc::clone(&self)));
         workers.spawn(keep_house(Arc::clone(&self)));
         workers.spawn(recount(Arc::clone(&self)));
-        tally::count_expiries(&self).map_err(StartError::Thread)?;
         let stopped = stop.clone().cancelled_owned();
         let accepting = tokio::spawn(server::accept(Arc::clone(&self), listener, stopped));
         Ok(Running { app: self, address, stop, accepting, workers })
@@ -383,8 +379,15 @@ async fn expire_holds(app: Arc<App>) {
         let now = app.clock.now();
         loop {
             match app.engine.expire(now, EXPIRED_AT_ONCE_MAX) {
-                Ok(ended) if ended >= EXPIRED_AT_ONCE_MAX => tokio::task::yield_now().await,
-                Ok(_) => break,
+                Ok(ended) => {
+                    for hold in &ended {
+                        app.metrics.event(hold.event).reservations_expired.inc();
+                    }
+                    if ended.len() < EXPIRED_AT_ONCE_MAX {
+                        break;
+                    }
+                    tokio::task::yield_now().await;
+                }
                 // The next tick ends them.
                 Err(JournalUnavailable::QueueFull | JournalUnavailable::DiskLow) => break,
                 Err(JournalUnavailable::Poisoned) => return,

@@ -19,13 +19,8 @@ impl Clock {
     #[must_use]
     pub fn start() -> Self {
         // A wall clock before 1970 reads as 1970; the log's last instant then carries the clock.
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Clock {
-            anchor: Instant::now(),
-            anchor_at: UnixMillis(millis(wall)),
-        }
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Clock { anchor: Instant::now(), anchor_at: UnixMillis(millis(wall)) }
     }
 
     /// The same clock, moved forward where it is before `at`: what the log already says has
@@ -33,10 +28,7 @@ impl Clock {
     #[must_use]
     pub fn not_before(self, at: UnixMillis) -> Self {
         let behind = at.0.saturating_sub(self.now().0);
-        Clock {
-            anchor: self.anchor,
-            anchor_at: self.anchor_at.plus(behind),
-        }
+        Clock { anchor: self.anchor, anchor_at: self.anchor_at.plus(behind) }
     }
 
     /// The instant.
@@ -48,8 +40,7 @@ impl Clock {
     /// The instant of a reading of the monotonic clock.
     #[must_use]
     pub fn at(&self, reading: Instant) -> UnixMillis {
-        self.anchor_at
-            .plus(millis(reading.saturating_duration_since(self.anchor)))
+        self.anchor_at.plus(millis(reading.saturating_duration_since(self.anchor)))
     }
 
     /// How long this clock has run.

@@ -104,9 +104,7 @@ fn quality(parameters: &str) -> u16 {
     if parameters.is_empty() {
         return 1000;
     }
-    let value = parameters
-        .strip_prefix("q=")
-        .or_else(|| parameters.strip_prefix("Q="));
+    let value = parameters.strip_prefix("q=").or_else(|| parameters.strip_prefix("Q="));
     match value.map(str::parse::<f32>) {
         Some(Ok(weight)) if (0.0..=1.0).contains(&weight) => (weight * 1000.0) as u16,
         _ => 0,
@@ -126,12 +124,7 @@ impl CachedBody {
     /// share it.
     pub(crate) fn new(identity: impl Into<Bytes>, etag: HeaderValue) -> Arc<Self> {
         let identity = identity.into();
-        Arc::new(CachedBody {
-            identity,
-            gzip: OnceLock::new(),
-            brotli: OnceLock::new(),
-            etag,
-        })
+        Arc::new(CachedBody { identity, gzip: OnceLock::new(), brotli: OnceLock::new(), etag })
     }
 
     pub(crate) fn etag(&self) -> &HeaderValue {
@@ -159,19 +152,13 @@ pub(crate) struct Compressor {
 
 impl Compressor {
     pub(crate) fn new() -> Self {
-        Compressor {
-            large: Arc::new(Semaphore::new(1)),
-        }
+        Compressor { large: Arc::new(Semaphore::new(1)) }
     }
 
     /// `body` in `encoding`, or as it is where compressing has to wait or does not help.
     pub(crate) async fn encode(&self, encoding: Encoding, body: Bytes) -> (Encoding, Bytes) {
         let input = body.clone();
-        match self
-            .run(body.len(), move || encoding.apply(&input))
-            .await
-            .flatten()
-        {
+        match self.run(body.len(), move || encoding.apply(&input)).await.flatten() {
             Some(encoded) if encoded.len() < body.len() => (encoding, encoded),
             _ => (Encoding::Identity, body),
         }
@@ -287,18 +274,10 @@ mod tests {
     #[tokio::test]
     async fn large_bodies_go_out_as_they_are_while_the_thread_is_taken() {
         let compressor = Compressor::new();
-        let turn = Arc::clone(&compressor.large)
-            .try_acquire_owned()
-            .expect("free");
+        let turn = Arc::clone(&compressor.large).try_acquire_owned().expect("free");
         let body = Bytes::from(vec![b' '; INLINE_BYTES_MAX + 1]);
-        assert_eq!(
-            compressor.encode(Encoding::Gzip, body.clone()).await.0,
-            Encoding::Identity
-        );
+        assert_eq!(compressor.encode(Encoding::Gzip, body.clone()).await.0, Encoding::Identity);
         drop(turn);
-        assert_eq!(
-            compressor.encode(Encoding::Gzip, body).await.0,
-            Encoding::Gzip
-        );
+        assert_eq!(compressor.encode(Encoding::Gzip, body).await.0, Encoding::Gzip);
     }
 }

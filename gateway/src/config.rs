@@ -33,12 +33,7 @@ struct Flags {
     #[arg(long, env = "TIKETI_LISTEN", value_name = "ADDRESS:PORT", value_parser = parse::address)]
     listen: Option<SocketAddr>,
     /// Directory of the log, the snapshots and the development secret
-    #[arg(
-        long,
-        env = "TIKETI_DATA",
-        value_name = "DIRECTORY",
-        default_value = "./data"
-    )]
+    #[arg(long, env = "TIKETI_DATA", value_name = "DIRECTORY", default_value = "./data")]
     data: PathBuf,
     /// How the log is stored: sled or segments
     #[arg(long, env = "TIKETI_LOG_STORE", value_name = "STORE", default_value = "sled",
@@ -56,23 +51,13 @@ struct Flags {
     #[arg(long, action = ArgAction::SetTrue)]
     no_sample_data: bool,
     /// Signs login tokens; at least 32 bytes in production [development: kept in the data directory]
-    #[arg(
-        long,
-        env = "JWT_SECRET",
-        value_name = "SECRET",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "JWT_SECRET", value_name = "SECRET", hide_env_values = true)]
     jwt_secret: Option<String>,
     /// The administrator's login, made at start where nobody has this address
     #[arg(long, env = "ADMIN_EMAIL", value_name = "EMAIL", default_value = DEFAULT_ADMIN_EMAIL)]
     admin_email: String,
     /// The administrator's first password [development: admin123]
-    #[arg(
-        long,
-        env = "ADMIN_PASSWORD",
-        value_name = "PASSWORD",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "ADMIN_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
     admin_password: Option<String>,
     /// How long seats stay held for a buyer who has not paid
     #[arg(long, env = "TIKETI_HOLD_TTL", value_name = "DURATION", default_value = "5m",
@@ -304,51 +289,26 @@ mod tests {
     use super::*;
 
     fn load(args: &[&str], port: Option<&str>) -> Result<Config, String> {
-        let args = std::iter::once("tiketi-gateway")
-            .chain(args.iter().copied())
-            .map(OsString::from);
+        let args =
+            std::iter::once("tiketi-gateway").chain(args.iter().copied()).map(OsString::from);
         Config::from_args(args, port).map_err(|error| error.to_string())
     }
 
     #[test]
     fn wrong_values_are_one_line_that_names_the_setting() {
         for (args, named) in [
-            (
-                &["--listen", "nowhere"][..],
-                "--listen (TIKETI_LISTEN): expected an address",
-            ),
-            (
-                &["--hold-ttl", "5 minutes"],
-                "--hold-ttl (TIKETI_HOLD_TTL): expected a duration",
-            ),
-            (
-                &["--hold-ttl", "1ms"],
-                "--hold-ttl (TIKETI_HOLD_TTL): expected 1s to 24h",
-            ),
+            (&["--listen", "nowhere"][..], "--listen (TIKETI_LISTEN): expected an address"),
+            (&["--hold-ttl", "5 minutes"], "--hold-ttl (TIKETI_HOLD_TTL): expected a duration"),
+            (&["--hold-ttl", "1ms"], "--hold-ttl (TIKETI_HOLD_TTL): expected 1s to 24h"),
             (
                 &["--max-seats", "9"],
                 "--max-seats (TIKETI_MAX_SEATS): expected a number from 1 to 8",
             ),
-            (
-                &["--rate-limit", "booking=0"],
-                "--rate-limit (TIKETI_RATE_LIMIT): ",
-            ),
-            (
-                &["--env", "prod"],
-                "--env (TIKETI_ENV): expected development or production",
-            ),
-            (
-                &["--sample-data=maybe"],
-                "--sample-data (TIKETI_SAMPLE_DATA): expected on or off",
-            ),
-            (
-                &["--log", "info,=x="],
-                "--log (TIKETI_LOG): expected a level",
-            ),
-            (
-                &["--admin-email", "nobody"],
-                "--admin-email (ADMIN_EMAIL): expected an e-mail",
-            ),
+            (&["--rate-limit", "booking=0"], "--rate-limit (TIKETI_RATE_LIMIT): "),
+            (&["--env", "prod"], "--env (TIKETI_ENV): expected development or production"),
+            (&["--sample-data=maybe"], "--sample-data (TIKETI_SAMPLE_DATA): expected on or off"),
+            (&["--log", "info,=x="], "--log (TIKETI_LOG): expected a level"),
+            (&["--admin-email", "nobody"], "--admin-email (ADMIN_EMAIL): expected an e-mail"),
             (&["--jwt-secret", ""], "--jwt-secret (JWT_SECRET): "),
             (&["--nonsense"], "unexpected argument '--nonsense'"),
         ] {
@@ -366,11 +326,7 @@ mod tests {
         }
         let secret = "0123456789abcdef0123456789abcdef";
         let mut args = vec!["--env", "production", "--jwt-secret", secret];
-        args.extend([
-            "--admin-password",
-            "correct horse",
-            "--allow-sandbox-payments",
-        ]);
+        args.extend(["--admin-password", "correct horse", "--allow-sandbox-payments"]);
         let config = load(&args, None).expect("safe");
         assert!(!config.sample_data);
         assert!(!format!("{config:?}").contains(secret));
@@ -388,10 +344,6 @@ mod tests {
         ] {
             assert_eq!(load(args, port).expect("valid").listen.to_string(), listen);
         }
-        assert!(
-            load(&[], Some("x"))
-                .expect_err("port")
-                .starts_with("PORT: ")
-        );
+        assert!(load(&[], Some("x")).expect_err("port").starts_with("PORT: "));
     }
 }

@@ -74,12 +74,7 @@ impl Connections {
         let id = open.next_id;
         open.next_id += 1;
         open.tasks.insert(id, Task::default());
-        Some(Place {
-            connections: Arc::clone(self),
-            id,
-            address,
-            _room: room,
-        })
+        Some(Place { connections: Arc::clone(self), id, address, _room: room })
     }
 
     /// How many are open.
@@ -181,21 +176,13 @@ mod tests {
         let first = connections.place(here, connections.room().await.expect("room"));
         let second = connections.place(here, connections.room().await.expect("room"));
         assert!(first.is_some() && second.is_some());
-        assert!(
-            connections
-                .place(here, connections.room().await.expect("room"))
-                .is_none()
-        );
+        assert!(connections.place(here, connections.room().await.expect("room")).is_none());
         let third = connections.place(there, connections.room().await.expect("room"));
         assert_eq!((third.is_some(), connections.count()), (true, 3));
         let more = tokio::time::timeout(std::time::Duration::ZERO, connections.room()).await;
         assert!(more.is_err(), "full");
         drop(first);
-        assert!(
-            connections
-                .place(here, connections.room().await.expect("room"))
-                .is_some()
-        );
+        assert!(connections.place(here, connections.room().await.expect("room")).is_some());
         drop((second, third));
         connections.all_closed().await;
         assert!(connections.open.lock().by_address.is_empty());

@@ -22,16 +22,10 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
 /// The answer to `OPTIONS`: whatever headers the browser asks for are allowed.
 pub(crate) fn preflight(request: &HeaderMap) -> Response {
-    let headers = request
-        .get(ACCESS_CONTROL_REQUEST_HEADERS)
-        .cloned()
-        .unwrap_or(USUAL_HEADERS);
+    let headers = request.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned().unwrap_or(USUAL_HEADERS);
     Response::empty(StatusCode::NO_CONTENT)
         .header(ACCESS_CONTROL_ALLOW_METHODS, METHODS)
         .header(ACCESS_CONTROL_ALLOW_HEADERS, headers)
         .header(ACCESS_CONTROL_MAX_AGE, MAX_AGE)
-        .header(
-            VARY,
-            HeaderValue::from_static("Access-Control-Request-Headers"),
-        )
+        .header(VARY, HeaderValue::from_static("Access-Control-Request-Headers"))
 }

@@ -157,9 +157,7 @@ impl ApiError {
     /// An extra key of the body.
     #[must_use]
     pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.extra
-            .get_or_insert_default()
-            .insert(key.to_owned(), value.into());
+        self.extra.get_or_insert_default().insert(key.to_owned(), value.into());
         self
     }
 

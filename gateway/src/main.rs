@@ -30,10 +30,7 @@ fn main() -> ExitCode {
     match run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(
-                &mut std::io::stderr(),
-                &format!("tiketi-gateway: {error:#}"),
-            );
+            say(&mut std::io::stderr(), &format!("tiketi-gateway: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -90,10 +87,7 @@ struct Greeting {
 impl Greeting {
     fn of(config: &Config) -> Self {
         let is_development = config.environment == Environment::Development;
-        let login = (
-            config.admin_email.clone(),
-            config.admin_password.expose().to_owned(),
-        );
+        let login = (config.admin_email.clone(), config.admin_password.expose().to_owned());
         let is_default = login.1 == Config::development("").admin_password.expose();
         Greeting {
             // Only what everybody knows is printed, never a password that somebody chose.
@@ -104,20 +98,12 @@ impl Greeting {
 
     fn print(&self, running: &Running) {
         let base = format!("http://{}", running.address());
-        let mut lines = vec![format!(
-            "tiketi-gateway {} on {base}",
-            env!("CARGO_PKG_VERSION")
-        )];
+        let mut lines = vec![format!("tiketi-gateway {} on {base}", env!("CARGO_PKG_VERSION"))];
         if let Some((email, password)) = &self.login {
-            let sample = if self.sample_data {
-                "on (filled once, when the log is empty)"
-            } else {
-                "off"
-            };
+            let sample =
+                if self.sample_data { "on (filled once, when the log is empty)" } else { "off" };
             lines.push(format!("  sample data   {sample}"));
-            lines.push(format!(
-                "  administrator {email} / {password} (development only)"
-            ));
+            lines.push(format!("  administrator {email} / {password} (development only)"));
             lines.push("  try".to_owned());
             lines.push(format!("    curl {base}/health"));
             lines.push(format!("    curl {base}/api/events"));

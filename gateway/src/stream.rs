@@ -81,18 +81,14 @@ impl Stream {
             self.stalled = None;
             return result;
         }
-        let stalled = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(sleep(WRITE_STALL_MAX)));
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(WRITE_STALL_MAX)));
         ready!(stalled.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Reads and forgets until the peer closes, or long or much enough.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (until, bytes) = self
-            .linger
-            .get_or_insert_with(|| (Box::pin(sleep(LINGER)), 0));
+        let (until, bytes) = self.linger.get_or_insert_with(|| (Box::pin(sleep(LINGER)), 0));
         let mut scratch = [0_u8; 4096];
         while *bytes < LINGER_BYTES_MAX && until.as_mut().poll(cx).is_pending() {
             let mut buffer = ReadBuf::new(&mut scratch);
@@ -199,10 +195,7 @@ mod tests {
             b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\ndate: x\r\n\r\n";
         let ours = in_place_of(of_hyper).expect("replaced");
         let text = std::str::from_utf8(&ours).expect("text");
-        assert!(
-            text.contains("HEADERS_TOO_LARGE") && text.starts_with("HTTP/1.1 431 "),
-            "{text}"
-        );
+        assert!(text.contains("HEADERS_TOO_LARGE") && text.starts_with("HTTP/1.1 431 "), "{text}");
         for kept in [
             &b"HTTP/1.1 400 Bad Request\r\ncontent-length: 20\r\n\r\n{}"[..],
             b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n",

@@ -1,18 +1,13 @@
 //! The business numbers of `/metrics` that no single request knows (contract/domain.md 9).
 //!
-//! Gauges are counted again every minute from the view, one event at a time so that the log's
-//! followers never wait long; expiries are counted from the commit stream as they happen.
+//! Counted again every minute from the view, one event at a time so that the log's followers never
+//! wait long.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Weak};
-use std::thread;
-use std::time::Duration;
 
 use tiketi_engine::ids::{EventIndex, UnixMillis, UserIndex};
-use tiketi_engine::record::{EndReason, PaymentMethod, Record};
+use tiketi_engine::record::PaymentMethod;
 use tiketi_engine::state::{Event, OrderState};
-use tiketi_persistence::WhenFull;
-use tiketi_persistence::batch::BatchDefect;
 
 use crate::api::Id;
 use crate::app::App;
@@ -24,9 +19,6 @@ const DAY_MS: u64 = 24 * HOUR_MS;
 const SEOUL_AHEAD_MS: u64 = 9 * HOUR_MS;
 const METHODS: [PaymentMethod; 3] =
     [PaymentMethod::NaverPay, PaymentMethod::KakaoPay, PaymentMethod::BankTransfer];
-/// Batches that may wait for the expiry counter before it is cut off.
-const BATCHES_WAITING_MAX: usize = 4096;
-const RESUBSCRIBE_PAUSE: Duration = Duration::from_secs(1);
 
 /// The last 24 hours of all events.
 #[derive(Default)]
@@ -132,35 +124,6 @@ fn midnight_in_seoul(now: UnixMillis) -> UnixMillis {
 
 fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { 100.0 * part as f64 / whole as f64 }
-}
-
-/// Counts expiries on a thread of its own, until the log closes.
-///
-/// # Errors
-/// Where the system starts no thread.
-pub(crate) fn count_expiries(app: &Arc<App>) -> std::io::Result<()> {
-    let app = Arc::downgrade(app);
-    thread::Builder::new().name("tally".into()).spawn(move || follow(&app)).map(drop)
-}
-
-fn follow(app: &Weak<App>) {
-    // Ends with the app. A follower that was cut off for being slow begins anew after a pause; what it
-    // missed is missing from a counter, and commits never waited for it.
-    while let Some(subscription) =
-        app.upgrade().map(|app| app.commits.subscribe(BATCHES_WAITING_MAX, WhenFull::Disconnect))
-    {
-        for batch in &subscription.batches {
-            let Some(app) = app.upgrade() else { return };
-            // A defect here is damaged memory; the view meets it, too, and ends the process.
-            let _ = batch.records(|_, record| {
-                if let Record::OrderEnded { order, reason: EndReason::Expired, .. } = record {
-                    app.metrics.event(order.event).reservations_expired.inc();
-                }
-                Ok::<(), BatchDefect>(())
-            });
-        }
-        thread::sleep(RESUBSCRIBE_PAUSE);
-    }
 }
 
 #[cfg(test)]

@@ -92,8 +92,7 @@ fn lone(journal: &Arc<GroupCommit>) {
 
 /// Tasks that each wait for their record before the next, on a runtime of two threads.
 fn closed_loop(journal: &Arc<GroupCommit>, waiters: usize) {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     let cpu = cpu_time();
     let begun = Instant::now();
     let batches = journal.batches();
@@ -232,7 +231,10 @@ fn recover(options: &Options) {
     let begun = Instant::now();
     let opened = open(options, UnixMillis(1)).unwrap();
     let elapsed = begun.elapsed();
-    println!("recovery of {} records in {elapsed:.2?}: {:?}", opened.report.recovered_lsn, opened.report);
+    println!(
+        "recovery of {} records in {elapsed:.2?}: {:?}",
+        opened.report.recovered_lsn, opened.report
+    );
     opened.journal.close().unwrap();
     let begun = Instant::now();
     let verified = LogReader::open(&options.dir).unwrap().verify().unwrap();

@@ -101,8 +101,7 @@ impl Header {
     /// # Errors
     /// [`BatchDefect`], every kind but those of the body.
     pub fn parse(bytes: &[u8]) -> Result<Header, BatchDefect> {
-        let (bytes, _) =
-            bytes.split_first_chunk::<HEADER_BYTES>().ok_or(BatchDefect::CutOff)?;
+        let (bytes, _) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or(BatchDefect::CutOff)?;
         let u32_at = |at: usize| {
             u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
         };

@@ -43,6 +43,10 @@ const SPARE_CHUNKS: usize = 40;
 /// Below this, a committed batch is copied for its subscribers, and its buffer used again.
 const COPY_BYTES: usize = 16 * 1024;
 
+/// See [`Writer::gather`]; measured with 64 and 256 connections that hold seats.
+const GATHER: Duration = Duration::from_micros(100);
+const GATHER_COUNTS: std::ops::RangeInclusive<u32> = 8..=128;
+
 /// How often free space and the writer's pulse are looked at.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -198,6 +202,7 @@ impl GroupCommit {
                 written_bytes: start.generation_bytes,
                 generation_bytes_max: options.generation_bytes,
                 chain: start.chain,
+                last_count: 0,
                 asked_for_next: false,
                 keeper,
                 snapshotter,
@@ -447,13 +452,13 @@ impl Shared {
     /// later batches first.
     fn acknowledge(&self, _order: MutexGuard<'_, MarkFile>, sealed: VecDeque<Sealed>) {
         let Some(newest) = sealed.back() else { return };
-        self.durable.advance(newest.last_lsn);
         let bytes: usize = sealed.iter().map(|sealed| sealed.bytes.len() - HEADER_BYTES).sum();
         // ORDERING: Relaxed; only written here, under the mark's lock, and see `queued_bytes`.
         let durable = self.durable_bytes.load(Ordering::Relaxed) + bytes as u64;
         self.durable_bytes.store(durable, Ordering::Relaxed);
         let batches = self.batches.load(Ordering::Relaxed) + sealed.len() as u64;
         self.batches.store(batches, Ordering::Relaxed);
+        self.durable.advance(newest.last_lsn);
         for sealed in sealed {
             if let Some(buffer) = self.publish(sealed) {
                 self.queue.lock().put_back(buffer);
@@ -467,11 +472,8 @@ impl Shared {
         if !self.commits.has_subscribers() && self.commits.skip(last_lsn) {
             return Some(bytes);
         }
-        let (shared_bytes, free) = if bytes.len() < COPY_BYTES {
-            (bytes.clone(), Some(bytes))
-        } else {
-            (bytes, None)
-        };
+        let (shared_bytes, free) =
+            if bytes.len() < COPY_BYTES { (bytes.clone(), Some(bytes)) } else { (bytes, None) };
         let batch = CommittedBatch::new(self.epoch, first_lsn, last_lsn, shared_bytes);
         self.commits.publish(&Arc::new(batch));
         free
@@ -520,6 +522,8 @@ struct Writer {
     written_bytes: u64,
     generation_bytes_max: u64,
     chain: BatchHash,
+    /// Records of the last batch.
+    last_count: u32,
     asked_for_next: bool,
     keeper: Sender<Generation>,
     snapshotter: Sender<SealedGeneration>,
@@ -547,13 +551,11 @@ impl Writer {
     }
 
     fn commit_until_closed(&mut self) -> Result<(), Fatal> {
-        let gather: u64 = std::env::var("TIKETI_GATHER_US").ok().and_then(|v| v.parse().ok()).unwrap_or(0);
-        let mut last_count = 0;
-        while let Some(drained) = { if gather > 0 && last_count >= 8 { let q = self.shared.queue.lock(); let few = q.full.is_empty() && q.open.count < last_count; drop(q); if few { thread::sleep(Duration::from_micros(gather)); } } self.drain()? } {
-            last_count = drained.chunk.count;
+        while let Some(drained) = self.drain()? {
             if self.shared.has_failed() {
                 return Ok(());
             }
+            self.last_count = drained.chunk.count;
             let sealed = self.write(drained.chunk).map_err(|error| Fatal::Log(Arc::new(error)))?;
             self.shared.unmarked.lock().push_back(sealed);
             if drained.more {
@@ -569,8 +571,25 @@ impl Writer {
         self.shared.settle()
     }
 
+    /// Lets a little time pass where many callers at once wait for small batches: on a machine that
+    /// is busy serving them, half as many batches leave more time to do so. A lone caller never
+    /// waits, and neither does a writer that is behind.
+    fn gather(&self) {
+        if !GATHER_COUNTS.contains(&self.last_count) {
+            return;
+        }
+        let smaller = {
+            let queue = self.shared.queue.lock();
+            queue.full.is_empty() && queue.open.count < self.last_count && !queue.closing
+        };
+        if smaller {
+            thread::sleep(GATHER);
+        }
+    }
+
     /// Waits for records. `None` once the journal closes and nothing is left.
     fn drain(&mut self) -> Result<Option<Drained>, Fatal> {
+        self.gather();
         loop {
             {
                 let mut queue = self.shared.queue.lock();
@@ -597,8 +616,7 @@ impl Writer {
         let Chunk { mut bytes, first_lsn, count } = chunk;
         let shared = &*self.shared;
         let durable_lsn = shared.durable.get();
-        let hash =
-            batch::seal(&mut bytes, shared.epoch, first_lsn, count, durable_lsn, self.chain);
+        let hash = batch::seal(&mut bytes, shared.epoch, first_lsn, count, durable_lsn, self.chain);
         let now_ms = shared.started.elapsed().as_millis() as u64;
         // ORDERING: Relaxed; the keeper compares it with the clock, nothing is read behind it.
         shared.waiting_since_ms.store(now_ms.max(1), Ordering::Relaxed);

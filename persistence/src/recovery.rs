@@ -387,7 +387,8 @@ pub(crate) fn fold_log(
         walk.chain = (walk.last_lsn == base_lsn).then_some(base_chain);
     }
     for &generation in &generations[start..] {
-        if let Err(stop) = fold_generation(store, generation, &mut fold, &mut walk, base_chain, mark)
+        if let Err(stop) =
+            fold_generation(store, generation, &mut fold, &mut walk, base_chain, mark)
         {
             let kind = match stop {
                 Stop::Io(error) => return Err(error),
@@ -395,8 +396,9 @@ pub(crate) fn fold_log(
             };
             // A defect whose place is known already keeps it.
             let place = fold.defect.take();
-            let (generation, position, bytes) = place
-                .map_or((generation, 0, 0), |place| (place.generation, place.position, place.bytes));
+            let (generation, position, bytes) = place.map_or((generation, 0, 0), |place| {
+                (place.generation, place.position, place.bytes)
+            });
             let last_lsn = walk.last_lsn;
             fold.defect = Some(Defect { generation, position, last_lsn, bytes, kind });
             break;
@@ -429,7 +431,13 @@ fn find_start(
             }
             Err(StorageError::Damaged { generation, why }) => {
                 let kind = DefectKind::Store(why);
-                return Ok(Err(Defect { generation, position: 0, last_lsn: base_lsn, bytes: 0, kind }));
+                return Ok(Err(Defect {
+                    generation,
+                    position: 0,
+                    last_lsn: base_lsn,
+                    bytes: 0,
+                    kind,
+                }));
             }
             Err(error) => return Err(error),
         }

@@ -34,6 +34,11 @@ impl SegmentStore {
         self.disk.open(path, mode).map_err(StorageError::io(format!("open {}", path.display())))
     }
 
+    fn names(&self) -> Result<Vec<String>, StorageError> {
+        let listing = StorageError::io(format!("list {}", self.dir.display()));
+        self.disk.list(&self.dir).map_err(listing)
+    }
+
     fn sync_dir(&self) -> Result<(), StorageError> {
         self.disk
             .sync_dir(&self.dir)
@@ -43,19 +48,19 @@ impl SegmentStore {
 
 impl LogStore for SegmentStore {
     fn generations(&self) -> Result<Vec<Generation>, StorageError> {
-        let listing = || StorageError::io(format!("list {}", self.dir.display()));
-        let mut generations = Vec::new();
-        for name in self.disk.list(&self.dir).map_err(listing())? {
-            if name.ends_with(TEMPORARY_SUFFIX) {
-                self.disk.remove_file(&self.dir.join(name)).map_err(listing())?;
-            } else if let Some(generation) =
-                name.strip_suffix(SUFFIX).and_then(Generation::parse)
-            {
-                generations.push(generation);
-            }
-        }
+        let numbered = |name: &String| name.strip_suffix(SUFFIX).and_then(Generation::parse);
+        let mut generations: Vec<_> = self.names()?.iter().filter_map(numbered).collect();
         generations.sort_unstable();
         Ok(generations)
+    }
+
+    fn remove_leftovers(&self) -> Result<(), StorageError> {
+        for name in self.names()?.iter().filter(|name| name.ends_with(TEMPORARY_SUFFIX)) {
+            let path = self.dir.join(name);
+            let removing = StorageError::io(format!("remove {}", path.display()));
+            self.disk.remove_file(&path).map_err(removing)?;
+        }
+        Ok(())
     }
 
     fn create(&self, generation: Generation) -> Result<Box<dyn GenerationWriter>, StorageError> {
@@ -111,12 +116,10 @@ struct SegmentWriter {
 
 impl GenerationWriter for SegmentWriter {
     fn append(&mut self, _: Lsn, batch: &[u8]) -> Result<(), StorageError> {
-        self.file
-            .write_at(batch, self.end)
-            .map_err(|source| StorageError::Io {
-                what: format!("write {} at {}", self.path.display(), self.end),
-                source,
-            })?;
+        self.file.write_at(batch, self.end).map_err(|source| StorageError::Io {
+            what: format!("write {} at {}", self.path.display(), self.end),
+            source,
+        })?;
         self.end += batch.len() as u64;
         Ok(())
     }
@@ -185,7 +188,8 @@ impl SegmentEntries {
 
     /// Where the next whole batch begins at or after `from`, else the end of the file.
     fn next_batch(&self, from: u64) -> Result<u64, StorageError> {
-        let mut rest = vec![0; usize::try_from(self.end - from.min(self.end)).unwrap_or(usize::MAX)];
+        let mut rest =
+            vec![0; usize::try_from(self.end - from.min(self.end)).unwrap_or(usize::MAX)];
         let read = self.read(&mut rest, from)?;
         let rest = &rest[..read];
         let starts = rest.windows(MAGIC.len()).enumerate().filter(|(_, bytes)| *bytes == MAGIC);

@@ -199,9 +199,9 @@ impl SimDisk {
         // A name is reachable only through the directories above it.
         let all = names.clone();
         names.retain(|path, _| {
-            path.ancestors().skip(1).all(|above| {
-                above.parent().is_none() || all.get(above) == Some(&Node::Dir)
-            })
+            path.ancestors()
+                .skip(1)
+                .all(|above| above.parent().is_none() || all.get(above) == Some(&Node::Dir))
         });
         let files = sim.files.iter().map(|file| file.crash(keep, &mut choices)).collect();
         let sim = Sim { durable_names: names.clone(), names, files, ..Sim::default() };
@@ -243,11 +243,8 @@ impl SimDisk {
         let Some(&Node::File(id)) = sim.names.get(path) else {
             panic!("no file {}", path.display());
         };
-        sim.files[id] = SimFile {
-            live: content.to_vec(),
-            durable: content.to_vec(),
-            pending: Vec::new(),
-        };
+        sim.files[id] =
+            SimFile { live: content.to_vec(), durable: content.to_vec(), pending: Vec::new() };
     }
 
     /// Removes a file, durably: for damage.
@@ -340,10 +337,9 @@ impl Pending {
     /// The first `left` bytes of it.
     fn cut(&self, left: usize) -> Pending {
         match self {
-            Pending::Write { offset, bytes } => Pending::Write {
-                offset: *offset,
-                bytes: bytes[..left.min(bytes.len())].to_vec(),
-            },
+            Pending::Write { offset, bytes } => {
+                Pending::Write { offset: *offset, bytes: bytes[..left.min(bytes.len())].to_vec() }
+            }
             // Cutting a file back is one change of its metadata.
             Pending::SetLen(len) if left > 0 => Pending::SetLen(*len),
             Pending::SetLen(_) => Pending::Write { offset: 0, bytes: Vec::new() },
@@ -636,10 +632,7 @@ mod tests {
         let disk = SimDisk::new();
         let file = disk.open(Path::new("/f"), OpenMode::Create).unwrap();
         disk.fail_call(2, io::ErrorKind::StorageFull);
-        assert_eq!(
-            file.write_at(&[1; 10], 0).unwrap_err().kind(),
-            io::ErrorKind::StorageFull
-        );
+        assert_eq!(file.write_at(&[1; 10], 0).unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(file.len().unwrap(), 5);
         file.sync_data().unwrap();
         disk.power_off_at(4);

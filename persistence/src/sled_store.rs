@@ -55,21 +55,29 @@ impl SledStore {
     fn path(&self, generation: Generation) -> PathBuf {
         self.dir.join(generation.name())
     }
+
+    fn names(&self) -> Result<Vec<String>, StorageError> {
+        let listing = StorageError::io(format!("list {}", self.dir.display()));
+        RealDisk.list(&self.dir).map_err(listing)
+    }
 }
 
 impl LogStore for SledStore {
     fn generations(&self) -> Result<Vec<Generation>, StorageError> {
-        let listing = || StorageError::io(format!("list {}", self.dir.display()));
-        let mut generations = Vec::new();
-        for name in RealDisk.list(&self.dir).map_err(listing())? {
-            if name.ends_with(TEMPORARY_SUFFIX) {
-                RealDisk.remove_dir_all(&self.dir.join(name)).map_err(listing())?;
-            } else if let Some(generation) = Generation::parse(&name) {
-                generations.push(generation);
-            }
-        }
+        let names = self.names()?;
+        let mut generations: Vec<_> =
+            names.iter().filter_map(|name| Generation::parse(name)).collect();
         generations.sort_unstable();
         Ok(generations)
+    }
+
+    fn remove_leftovers(&self) -> Result<(), StorageError> {
+        for name in self.names()?.iter().filter(|name| name.ends_with(TEMPORARY_SUFFIX)) {
+            let path = self.dir.join(name);
+            let removing = StorageError::io(format!("remove {}", path.display()));
+            RealDisk.remove_dir_all(&path).map_err(removing)?;
+        }
+        Ok(())
     }
 
     fn create(&self, generation: Generation) -> Result<Box<dyn GenerationWriter>, StorageError> {

@@ -170,19 +170,21 @@ impl std::fmt::Display for SnapshotName {
     }
 }
 
-/// The snapshots of a directory, newest first. Removes what an interrupted write left behind.
+/// The snapshots of a directory, newest first.
 pub(crate) fn list(disk: &dyn Disk, layout: &Layout) -> std::io::Result<Vec<SnapshotName>> {
-    let dir = layout.snapshots();
-    let mut names = Vec::new();
-    for name in disk.list(&dir)? {
-        if name.ends_with(TEMPORARY_SUFFIX) {
-            disk.remove_file(&dir.join(name))?;
-        } else if let Some(name) = SnapshotName::parse(&name) {
-            names.push(name);
-        }
-    }
+    let names = disk.list(&layout.snapshots())?;
+    let mut names: Vec<_> = names.iter().filter_map(|name| SnapshotName::parse(name)).collect();
     names.sort_unstable_by(|a, b| b.cmp(a));
     Ok(names)
+}
+
+/// Removes what an interrupted write left behind. Only before anything else.
+pub(crate) fn remove_leftovers(disk: &dyn Disk, layout: &Layout) -> std::io::Result<()> {
+    let dir = layout.snapshots();
+    for name in disk.list(&dir)?.iter().filter(|name| name.ends_with(TEMPORARY_SUFFIX)) {
+        disk.remove_file(&dir.join(name))?;
+    }
+    Ok(())
 }
 
 pub(crate) fn path(layout: &Layout, name: SnapshotName) -> PathBuf {

@@ -125,11 +125,17 @@ pub type Entries<'a> = Box<dyn Iterator<Item = Result<Entry, StorageError>> + Se
 
 /// A place that keeps the generations of a log.
 pub trait LogStore: Send + Sync + 'static {
-    /// All generations, ascending. Removes what an interrupted creation left behind.
+    /// All generations, ascending.
     ///
     /// # Errors
     /// [`StorageError::Io`].
     fn generations(&self) -> Result<Vec<Generation>, StorageError>;
+
+    /// Removes what an interrupted creation or removal left behind. Only before anything else.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`].
+    fn remove_leftovers(&self) -> Result<(), StorageError>;
 
     /// Makes an empty generation.
     ///

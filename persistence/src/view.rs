@@ -6,6 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use parking_lot::RwLock;
 use tiketi_engine::ids::Lsn;
@@ -18,6 +19,9 @@ use crate::watermark::{Poisoned, Watermark};
 
 /// Batches that may wait for the view before commits do.
 const CAPACITY: usize = 1024;
+
+/// How long the view lets batches gather unless a reader asks for one of them.
+const REST: Duration = Duration::from_millis(1);
 
 /// The fold of the committed log, kept up to date by a thread of its own.
 #[derive(Debug)]
@@ -112,6 +116,9 @@ impl View {
     /// # Errors
     /// [`Poisoned`] where the journal has ended.
     pub async fn at(&self, lsn: Lsn) -> Result<Lsn, Poisoned> {
+        if let (Some(thread), true) = (&self.thread, self.applied_lsn() < lsn) {
+            thread.thread().unpark();
+        }
         self.shared.applied.wait(lsn).await
     }
 
@@ -140,6 +147,11 @@ impl Shared {
     fn follow(&self, subscription: &Subscription) -> Result<(), Apply> {
         for batch in &subscription.batches {
             self.apply(&batch)?;
+            for waiting in subscription.batches.try_iter() {
+                self.apply(&waiting)?;
+            }
+            // While nobody waits to read, several batches are folded at one waking.
+            thread::park_timeout(REST);
         }
         Ok(())
     }

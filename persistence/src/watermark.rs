@@ -278,10 +278,8 @@ mod tests {
     fn wakes_exactly_the_covered_ones() {
         let watermark = Watermark::new(Lsn(0));
         let order = [5, 3, 9, 3, 1, 7, 8, 20, 2, 19, 18, 17, 16, 15, 14, 13, 4];
-        let mut waits: Vec<_> = order
-            .iter()
-            .map(|&lsn| (lsn, watermark.wait(Lsn(lsn)), counted()))
-            .collect();
+        let mut waits: Vec<_> =
+            order.iter().map(|&lsn| (lsn, watermark.wait(Lsn(lsn)), counted())).collect();
         for (_, wait, (_, waker)) in &mut waits {
             assert_eq!(poll(wait, waker), Poll::Pending);
         }

@@ -249,14 +249,18 @@ impl<J: Journal> Engine<J> {
         Ok(Pending::new((), lsn))
     }
 
-    /// Ends up to `max` holds whose deadline is `now` or earlier, and answers with how many.
+    /// Ends up to `max` holds whose deadline is `now` or earlier, and answers with those it ended.
     ///
     /// # Errors
     /// The journal takes no record now; nothing is lost, the next call ends them.
-    pub fn expire(&self, now: UnixMillis, max: usize) -> Result<usize, JournalUnavailable> {
+    pub fn expire(
+        &self,
+        now: UnixMillis,
+        max: usize,
+    ) -> Result<Vec<ReservationId>, JournalUnavailable> {
         self.keys.forget_old(now);
         let due = self.expiry.take_due(now, max, |hold| self.awaits_deadline(hold));
-        let mut expired = 0;
+        let mut expired = Vec::new();
         for (position, &hold) in due.iter().enumerate() {
             let Some(inventory) = self.inventory(hold.event) else {
                 continue;
@@ -271,7 +275,7 @@ impl<J: Journal> Engine<J> {
             match begin_step(inventory, hold, |state| state.phase() == Phase::Held) {
                 Ok(step) => {
                     self.end(inventory, step, permit, EndReason::Expired, now);
-                    expired += 1;
+                    expired.push(hold);
                 }
                 Err(OrderRefusal::Busy(_)) => self.watch_again(hold),
                 // Somebody else ended it, or its payment will (I4).
@@ -452,7 +456,15 @@ impl<J: Journal> Engine<J> {
     ) -> Result<Terms, OrderRefusal> {
         let Some(order) = inventory.holds.terms(reservation.slot, reservation.order) else {
             let state = inventory.holds.peek(reservation.slot);
-            return Err(refusal(state, reservation.order));
+            return Err(match refusal(state, reservation.order) {
+                gone @ (OrderRefusal::Unknown(_) | OrderRefusal::Ended(_))
+                    if !state.is_some_and(|state| state.is_live(reservation.order)) =>
+                {
+                    gone
+                }
+                // Its step has settled since: asking again finds it.
+                _ => OrderRefusal::Busy(reservation.order),
+            });
         };
         match by.is_some_and(|user| user != order.user) {
             true => Err(OrderRefusal::NotYours(reservation.order)),

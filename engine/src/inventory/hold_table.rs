@@ -93,6 +93,11 @@ impl SlotState {
         OrderNumber((self.0 >> ORDER_SHIFT) as u32)
     }
 
+    /// Whether this is the order's state and the order has not ended.
+    pub(crate) fn is_live(self, order: OrderNumber) -> bool {
+        self.order() == order && self.phase() != Phase::Free
+    }
+
     /// The last payment attempt.
     pub(crate) fn attempt(self) -> Attempt {
         Attempt((self.0 >> ATTEMPT_SHIFT) as u8)

@@ -118,7 +118,7 @@ impl History {
                 self.now = now.plus(*ms);
                 false
             }
-            Step::Expire { max } => engine.expire(now, *max).unwrap() > 0,
+            Step::Expire { max } => !engine.expire(now, *max).unwrap().is_empty(),
             Step::Block { event, seats } => {
                 let seats = indices(seats);
                 engine
@@ -174,7 +174,7 @@ fn settle(history: &mut History) {
         history.run(&Step::Finish { order: index, captured: false });
     }
     history.now = history.now.plus(10 * crate::house::TTL_MS);
-    while history.house.engine.expire(history.now, 7).unwrap() > 0 {}
+    while !history.house.engine.expire(history.now, 7).unwrap().is_empty() {}
     while history.house.engine.close_cancelled(history.now) > 0 {}
     history.house.assert_agreement();
     assert_eq!(history.house.engine.deadlines_watched(), 0);

@@ -85,7 +85,7 @@ fn pay_cancel_and_expiry_have_one_winner() {
             });
             let expire = scope.spawn(move || {
                 start.wait();
-                house.engine.expire(deadline, 9).unwrap()
+                house.engine.expire(deadline, 9).unwrap().len()
             });
             (pay.join().unwrap(), cancel.join().unwrap(), expire.join().unwrap())
         });

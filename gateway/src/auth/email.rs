@@ -71,9 +71,7 @@ fn provider(domain: &str) -> Provider {
 /// A country's or general ending (`com`, `kr`, `co.uk`, `com.tr`), not somebody's own domain under a
 /// provider's name such as `live.example.com`.
 fn is_ending(rest: &str) -> bool {
-    let country = rest
-        .strip_prefix("co.")
-        .or_else(|| rest.strip_prefix("com."));
+    let country = rest.strip_prefix("co.").or_else(|| rest.strip_prefix("com."));
     match country {
         Some(country) => country.len() == 2,
         None => matches!(rest.len(), 2..=3) && !rest.contains('.'),
@@ -104,18 +102,14 @@ fn is_local(local: &str) -> bool {
         c => c.is_alphanumeric(),
     };
     local.len() <= LOCAL_BYTES_MAX
-        && local
-            .split('.')
-            .all(|part| !part.is_empty() && part.chars().all(allowed))
+        && local.split('.').all(|part| !part.is_empty() && part.chars().all(allowed))
 }
 
 /// At least two labels of letters, digits and inner hyphens; the last one is no number.
 fn is_domain(domain: &str) -> bool {
     let is_label = |label: &str| {
         (1..=LABEL_BYTES_MAX).contains(&label.len())
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
@@ -167,13 +161,9 @@ mod tests {
 
     #[test]
     fn runs_of_dots_stay() {
-        for (local, expected) in [
-            ("a.b", "ab"),
-            ("a..b", "a..b"),
-            (".a.", "a"),
-            ("a...b.c", "a...bc"),
-            ("", ""),
-        ] {
+        for (local, expected) in
+            [("a.b", "ab"), ("a..b", "a..b"), (".a.", "a"), ("a...b.c", "a...bc"), ("", "")]
+        {
             assert_eq!(without_single_dots(local), expected);
         }
     }

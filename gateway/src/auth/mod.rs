@@ -47,9 +47,7 @@ pub(crate) fn identify(
         TokenError::Invalid => ApiError::new(Code::TokenInvalid),
         TokenError::Expired => ApiError::new(Code::TokenExpired),
     })?;
-    let account = claim
-        .user
-        .and_then(|user| Some((user, app.account_role(user)?)));
+    let account = claim.user.and_then(|user| Some((user, app.account_role(user)?)));
     let (user, role) = account.ok_or_else(|| ApiError::new(Code::UserNotFound))?;
     let role = match (role, claim.role) {
         (Role::Admin, Role::Admin) => Role::Admin,
@@ -71,12 +69,8 @@ pub(crate) fn admit(
         Access::Public => Ok(caller.ok()),
         Access::User => caller.map(Some),
         Access::Admin => match caller? {
-            caller @ Caller {
-                role: Role::Admin, ..
-            } => Ok(Some(caller)),
-            Caller {
-                role: Role::User, ..
-            } => Err(ApiError::new(Code::AdminOnly)),
+            caller @ Caller { role: Role::Admin, .. } => Ok(Some(caller)),
+            Caller { role: Role::User, .. } => Err(ApiError::new(Code::AdminOnly)),
         },
     }
 }
@@ -113,12 +107,7 @@ mod tests {
                 AUTHORIZATION,
                 hyper::header::HeaderValue::from_bytes(value).expect("value"),
             );
-            assert_eq!(
-                bearer(&headers),
-                expected,
-                "{}",
-                String::from_utf8_lossy(value)
-            );
+            assert_eq!(bearer(&headers), expected, "{}", String::from_utf8_lossy(value));
         }
         assert_eq!(bearer(&HeaderMap::new()), None);
     }

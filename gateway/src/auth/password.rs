@@ -26,15 +26,8 @@ pub(crate) struct Passwords {
 }
 
 enum Job {
-    Hash {
-        password: String,
-        reply: oneshot::Sender<Option<String>>,
-    },
-    Verify {
-        password: String,
-        hash: Option<String>,
-        reply: oneshot::Sender<bool>,
-    },
+    Hash { password: String, reply: oneshot::Sender<Option<String>> },
+    Verify { password: String, hash: Option<String>, reply: oneshot::Sender<bool> },
 }
 
 impl Passwords {
@@ -46,9 +39,7 @@ impl Passwords {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         for _ in 0..if processors >= 4 { 2 } else { 1 } {
             let queue = Arc::clone(&queue);
-            std::thread::Builder::new()
-                .name("password".into())
-                .spawn(move || work(&queue))?;
+            std::thread::Builder::new().name("password".into()).spawn(move || work(&queue))?;
         }
         Ok(Passwords { jobs })
     }
@@ -74,14 +65,8 @@ impl Passwords {
         hash: Option<String>,
     ) -> Result<bool, ApiError> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Job::Verify {
-            password,
-            hash,
-            reply,
-        })?;
-        answer
-            .await
-            .map_err(|_| ApiError::new(Code::Internal).cause("password not verified"))
+        self.submit(Job::Verify { password, hash, reply })?;
+        answer.await.map_err(|_| ApiError::new(Code::Internal).cause("password not verified"))
     }
 
     fn submit(&self, job: Job) -> Result<(), ApiError> {
@@ -109,11 +94,7 @@ fn work(queue: &Mutex<Receiver<Job>>) {
             Ok(Job::Hash { password, reply }) => {
                 let _ = reply.send(bcrypt::hash(password, COST).ok());
             }
-            Ok(Job::Verify {
-                password,
-                hash,
-                reply,
-            }) => {
+            Ok(Job::Verify { password, hash, reply }) => {
                 let of = hash.as_deref().unwrap_or(NOBODYS_HASH);
                 // A stored hash that is no bcrypt hash matches nothing.
                 let same = bcrypt::verify(password, of).unwrap_or(false);
@@ -163,12 +144,7 @@ mod tests {
             waiting.spawn(async move { passwords.verify("x".into(), None).await });
         }
         let refused = loop {
-            match waiting
-                .join_next()
-                .await
-                .expect("some were refused")
-                .expect("no panic")
-            {
+            match waiting.join_next().await.expect("some were refused").expect("no panic") {
                 Ok(_) => {}
                 Err(error) => break error,
             }

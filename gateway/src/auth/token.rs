@@ -129,11 +129,7 @@ impl Tokens {
             None => {
                 let verified = self.verify_fully(token, now)?;
                 if token.len() <= REMEMBERED_BYTES_MAX {
-                    *slot.lock() = Some(Remembered {
-                        hash,
-                        token: token.into(),
-                        verified,
-                    });
+                    *slot.lock() = Some(Remembered { hash, token: token.into(), verified });
                 }
                 verified
             }
@@ -148,25 +144,15 @@ impl Tokens {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
             .map_err(|_| TokenError::Invalid)?
             .claims;
-        if claims
-            .nbf
-            .is_some_and(|not_before| not_before > now.0 / 1000)
-        {
+        if claims.nbf.is_some_and(|not_before| not_before > now.0 / 1000) {
             return Err(TokenError::Invalid);
         }
         let user = match ExternalId::decode(claims.user_id.0) {
             Some(ExternalId::User(user)) => Some(user),
             _ => None,
         };
-        let role = if claims.role == role_name(Role::Admin) {
-            Role::Admin
-        } else {
-            Role::User
-        };
-        Ok(Verified {
-            claim: Claim { user, role },
-            expires_s: claims.exp,
-        })
+        let role = if claims.role == role_name(Role::Admin) { Role::Admin } else { Role::User };
+        Ok(Verified { claim: Claim { user, role }, expires_s: claims.exp })
     }
 }
 
@@ -179,18 +165,11 @@ mod tests {
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
     const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
-    const USER: UserId = UserId {
-        index: UserIndex(7),
-        tag: 0x0123_4567_89ab_cdef,
-    };
+    const USER: UserId = UserId { index: UserIndex(7), tag: 0x0123_4567_89ab_cdef };
 
     fn signed(algorithm: Algorithm, secret: &str, claims: &Value) -> String {
-        encode(
-            &Header::new(algorithm),
-            claims,
-            &EncodingKey::from_secret(secret.as_bytes()),
-        )
-        .expect("token")
+        encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret.as_bytes()))
+            .expect("token")
     }
 
     fn claims(user_id: &str, exp: Value) -> Value {
@@ -200,26 +179,15 @@ mod tests {
     #[test]
     fn issued_tokens_hold_for_seven_days() {
         let tokens = Tokens::new(SECRET);
-        let token = tokens
-            .issue(USER, "a@b.kr", Role::Admin, NOW)
-            .expect("token");
-        let claim = Claim {
-            user: Some(USER),
-            role: Role::Admin,
-        };
+        let token = tokens.issue(USER, "a@b.kr", Role::Admin, NOW).expect("token");
+        let claim = Claim { user: Some(USER), role: Role::Admin };
         let last = NOW.plus(LIFETIME_S * 1000 - 1);
         for _ in 0..2 {
             assert_eq!(tokens.verify(&token, NOW), Ok(claim));
             assert_eq!(tokens.verify(&token, last), Ok(claim));
-            assert_eq!(
-                tokens.verify(&token, last.plus(1)),
-                Err(TokenError::Expired)
-            );
+            assert_eq!(tokens.verify(&token, last.plus(1)), Err(TokenError::Expired));
         }
-        assert_eq!(
-            Tokens::new("another").verify(&token, NOW),
-            Err(TokenError::Invalid)
-        );
+        assert_eq!(Tokens::new("another").verify(&token, NOW), Err(TokenError::Invalid));
     }
 
     #[test]
@@ -245,29 +213,14 @@ mod tests {
             signed(Algorithm::HS256, SECRET, &json!({"userId": id})),
             signed(Algorithm::HS256, SECRET, &claims(&id, json!("soon"))),
             signed(Algorithm::HS256, SECRET, &claims(&id, json!(-1))),
-            signed(
-                Algorithm::HS256,
-                SECRET,
-                &claims("7", json!(1_900_000_000_u64)),
-            ),
+            signed(Algorithm::HS256, SECRET, &claims("7", json!(1_900_000_000_u64))),
         ] {
-            assert_eq!(
-                tokens.verify(&token, NOW),
-                Err(TokenError::Invalid),
-                "{token}"
-            );
+            assert_eq!(tokens.verify(&token, NOW), Err(TokenError::Invalid), "{token}");
         }
         let over = signed(Algorithm::HS256, SECRET, &claims(&id, json!(1)));
         assert_eq!(tokens.verify(&over, NOW), Err(TokenError::Expired));
         let foreign = "550e8400-e29b-41d4-a716-446655440000";
-        let foreign = signed(
-            Algorithm::HS256,
-            SECRET,
-            &claims(foreign, json!(1_900_000_000_u64)),
-        );
-        assert_eq!(
-            tokens.verify(&foreign, NOW).map(|claim| claim.user),
-            Ok(None)
-        );
+        let foreign = signed(Algorithm::HS256, SECRET, &claims(foreign, json!(1_900_000_000_u64)));
+        assert_eq!(tokens.verify(&foreign, NOW).map(|claim| claim.user), Ok(None));
     }
 }

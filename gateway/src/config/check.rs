@@ -21,8 +21,7 @@ impl Flags {
             (Some(address), _) => address,
             (None, Some(port)) => SocketAddr::new(
                 DEFAULT_LISTEN.ip(),
-                port.parse()
-                    .map_err(|_| "PORT: expected a port number, 0 to 65535".to_owned())?,
+                port.parse().map_err(|_| "PORT: expected a port number, 0 to 65535".to_owned())?,
             ),
             (None, None) => DEFAULT_LISTEN,
         };
@@ -32,10 +31,7 @@ impl Flags {
             return Err("--hold-ttl (TIKETI_HOLD_TTL): expected 1s to 24h".to_owned());
         }
         for (name, value) in [
-            (
-                "--request-timeout (TIKETI_REQUEST_TIMEOUT)",
-                self.request_timeout,
-            ),
+            ("--request-timeout (TIKETI_REQUEST_TIMEOUT)", self.request_timeout),
             ("--drain-grace (TIKETI_DRAIN_GRACE)", self.drain_grace),
         ] {
             if value < Duration::from_millis(1) || value > Duration::from_secs(3600) {
@@ -47,11 +43,7 @@ impl Flags {
         }
         let admin_email = crate::auth::email::normalise(&self.admin_email)
             .ok_or("--admin-email (ADMIN_EMAIL): expected an e-mail address")?;
-        if self
-            .admin_password
-            .as_ref()
-            .is_some_and(|password| password.chars().count() < 6)
-        {
+        if self.admin_password.as_ref().is_some_and(|password| password.chars().count() < 6) {
             return Err("--admin-password (ADMIN_PASSWORD): expected at least 6 characters".into());
         }
         if self.jwt_secret.as_deref() == Some("") {
@@ -60,9 +52,7 @@ impl Flags {
         if self.env == Environment::Production {
             self.refuse_unsafe_defaults()?;
         }
-        let wanted = self
-            .sample_data
-            .unwrap_or(self.env == Environment::Development);
+        let wanted = self.sample_data.unwrap_or(self.env == Environment::Development);
         Ok(Config {
             listen,
             data: self.data,
@@ -72,8 +62,7 @@ impl Flags {
             jwt_secret: self.jwt_secret.map(Secret),
             admin_email,
             admin_password: Secret(
-                self.admin_password
-                    .unwrap_or_else(|| DEFAULT_ADMIN_PASSWORD.to_owned()),
+                self.admin_password.unwrap_or_else(|| DEFAULT_ADMIN_PASSWORD.to_owned()),
             ),
             hold_ttl: self.hold_ttl,
             max_seats: self.max_seats,
@@ -115,10 +104,7 @@ impl Flags {
         if unsafe_defaults.is_empty() {
             return Ok(());
         }
-        Err(format!(
-            "production refuses unsafe defaults: {}",
-            unsafe_defaults.join("; ")
-        ))
+        Err(format!("production refuses unsafe defaults: {}", unsafe_defaults.join("; ")))
     }
 }
 

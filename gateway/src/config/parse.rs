@@ -10,8 +10,7 @@ use crate::rate_limit::RateLimitConfig;
 
 /// An address and a port.
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_| "expected an address and a port, such as 127.0.0.1:3001".to_owned())
+    text.parse().map_err(|_| "expected an address and a port, such as 127.0.0.1:3001".to_owned())
 }
 
 /// `sled` or `segments`.
@@ -98,10 +97,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000,
         _ => return Err(wrong()),
     };
-    number
-        .checked_mul(unit_ms)
-        .map(Duration::from_millis)
-        .ok_or_else(wrong)
+    number.checked_mul(unit_ms).map(Duration::from_millis).ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -110,24 +106,12 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, ms) in [
-            ("250ms", Some(250)),
-            ("300s", Some(300_000)),
-            ("5m", Some(300_000)),
-            ("5", None),
-        ]
-        .into_iter()
-        .chain([
-            ("", None),
-            ("m", None),
-            ("1.5s", None),
-            ("-1s", None),
-            ("5 m", None),
-        ])
-        .chain([
-            ("99999999999999999999s", None),
-            ("18446744073709551615h", None),
-        ]) {
+        for (text, ms) in
+            [("250ms", Some(250)), ("300s", Some(300_000)), ("5m", Some(300_000)), ("5", None)]
+                .into_iter()
+                .chain([("", None), ("m", None), ("1.5s", None), ("-1s", None), ("5 m", None)])
+                .chain([("99999999999999999999s", None), ("18446744073709551615h", None)])
+        {
             assert_eq!(duration(text).ok(), ms.map(Duration::from_millis), "{text}");
         }
     }

@@ -36,10 +36,7 @@ pub(crate) async fn login(app: &Arc<App>, request: &Request) -> Result<Response,
 
 async fn try_register(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let body = request.json()?;
-    let mut fields = Fields {
-        body: &body,
-        errors: Vec::new(),
-    };
+    let mut fields = Fields { body: &body, errors: Vec::new() };
     let email = fields.take("email", email::normalise);
     let password = fields.take("password", |text| {
         (text.chars().count() >= PASSWORD_CHARS_MIN).then(|| text.to_owned())
@@ -51,9 +48,7 @@ async fn try_register(app: &Arc<App>, request: &Request) -> Result<Response, Api
     let phone = match body.get("phone") {
         None | Some(Value::Null) => Some(None),
         Some(_) => fields
-            .take("phone", |text| {
-                is_text(text, PHONE_CHARS_MAX).then(|| text.to_owned())
-            })
+            .take("phone", |text| is_text(text, PHONE_CHARS_MAX).then(|| text.to_owned()))
             .map(Some),
     };
     let (Some(email), Some(password), Some(name), Some(phone)) = (email, password, name, phone)
@@ -74,13 +69,8 @@ async fn try_register(app: &Arc<App>, request: &Request) -> Result<Response, Api
         role: Role::User,
         tag: rand::rng().next_u64(),
     };
-    let checked = new
-        .check()
-        .map_err(|error| ApiError::new(Code::Validation).cause(error))?;
-    let pending = app
-        .engine
-        .register_user(checked, request.now)
-        .map_err(refusal)?;
+    let checked = new.check().map_err(|error| ApiError::new(Code::Validation).cause(error))?;
+    let pending = app.engine.register_user(checked, request.now).map_err(refusal)?;
     let lsn = pending.lsn();
     let user = app.durable(pending).await?;
     let answer = answer(app, user, email, name, Role::User, request.now)?;
@@ -89,14 +79,9 @@ async fn try_register(app: &Arc<App>, request: &Request) -> Result<Response, Api
 
 async fn try_login(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let body = request.json()?;
-    let mut fields = Fields {
-        body: &body,
-        errors: Vec::new(),
-    };
+    let mut fields = Fields { body: &body, errors: Vec::new() };
     let email = fields.take("email", email::normalise);
-    let password = fields.take("password", |text| {
-        (!text.is_empty()).then(|| text.to_owned())
-    });
+    let password = fields.take("password", |text| (!text.is_empty()).then(|| text.to_owned()));
     let (Some(email), Some(password)) = (email, password) else {
         return Err(fields.into_error());
     };
@@ -104,12 +89,7 @@ async fn try_login(app: &Arc<App>, request: &Request) -> Result<Response, ApiErr
     app.catch_up(None).await?;
     let account = app.view.read(|state| {
         let user = state.user_by_email(&email)?;
-        Some((
-            user.id,
-            user.name.clone(),
-            user.role,
-            user.password_hash.clone(),
-        ))
+        Some((user.id, user.name.clone(), user.role, user.password_hash.clone()))
     });
     let (account, hash) = match account {
         Some((id, name, role, hash)) => (Some((id, name, role)), Some(hash)),
@@ -118,14 +98,7 @@ async fn try_login(app: &Arc<App>, request: &Request) -> Result<Response, ApiErr
     let is_right = app.passwords.verify(password, hash).await?;
     let account = account.filter(|_| is_right);
     let (user, name, role) = account.ok_or_else(|| ApiError::new(Code::BadCredentials))?;
-    Ok(Response::ok(&answer(
-        app,
-        user,
-        email,
-        name,
-        role,
-        request.now,
-    )?))
+    Ok(Response::ok(&answer(app, user, email, name, role, request.now)?))
 }
 
 fn answer(
@@ -141,18 +114,8 @@ fn answer(
         .issue(user, &email, role, now)
         .map_err(|error| ApiError::new(Code::Internal).cause(error))?;
     let id = user.into();
-    let user = AuthUser {
-        id,
-        user_id: id,
-        email,
-        name,
-        role: role_name(role).to_owned(),
-    };
-    Ok(AuthAnswer {
-        message: "환영해요.".to_owned(),
-        token,
-        user,
-    })
+    let user = AuthUser { id, user_id: id, email, name, role: role_name(role).to_owned() };
+    Ok(AuthAnswer { message: "환영해요.".to_owned(), token, user })
 }
 
 fn refusal(error: CommandError<AccountRefusal>) -> ApiError {

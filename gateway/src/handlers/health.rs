@@ -52,11 +52,7 @@ pub(crate) async fn all(app: &Arc<App>, request: &Request) -> Result<Response, A
         true => json!({"status": "ok", "responseTime": took}),
         false => json!({"status": "error", "message": "the log takes no records"}),
     };
-    let status = if is_ok {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let status = if is_ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({
         "status": if is_ok { "ok" } else { "degraded" },
         "checks": {
@@ -80,9 +76,7 @@ pub(crate) async fn live(app: &Arc<App>, _: &Request) -> Result<Response, ApiErr
 
 /// Requests are welcome: the log takes new bookings, and shutdown has not begun.
 pub(crate) async fn ready(app: &Arc<App>, _: &Request) -> Result<Response, ApiError> {
-    Ok(probe(
-        !app.is_poisoned() && !app.is_disk_low() && !app.is_draining(),
-    ))
+    Ok(probe(!app.is_poisoned() && !app.is_disk_low() && !app.is_draining()))
 }
 
 fn probe(is_ok: bool) -> Response {

@@ -12,9 +12,6 @@ use crate::http::{Request, Response};
 /// Prometheus text.
 pub(crate) async fn text(app: &Arc<App>, _: &Request) -> Result<Response, ApiError> {
     const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    let text = app
-        .metrics
-        .text()
-        .map_err(|error| ApiError::new(Code::Internal).cause(error))?;
+    let text = app.metrics.text().map_err(|error| ApiError::new(Code::Internal).cause(error))?;
     Ok(Response::bytes(StatusCode::OK, TEXT, text))
 }

@@ -12,6 +12,9 @@ use crate::launch::Server;
 use crate::ledger::{Known, Ledger, Order, UnknownHold, Wanted};
 use crate::shop::Shop;
 
+/// The server's instants are whole milliseconds, so what lies between two is known to one.
+pub(crate) const CLOCK_GRAIN: Duration = Duration::from_millis(1);
+
 /// An order as the server tells it.
 #[derive(Clone, Debug)]
 struct Row {

@@ -13,19 +13,10 @@ async fn a_registered_user_can_log_in_by_any_spelling_of_the_address() {
     let gateway = Gateway::start().await;
     let body = json!({"email": "First.Last+x@Gmail.com", "password": "secret1", "name": " 구매자 ",
                       "phone": "", "role": "admin"});
-    let response = gateway
-        .request("POST", "/api/auth/register")
-        .json(&body)
-        .send()
-        .await
-        .expect("sent");
-    let lsn = response
-        .headers()
-        .get("tiketi-lsn")
-        .expect("position")
-        .to_str()
-        .expect("text")
-        .to_owned();
+    let response =
+        gateway.request("POST", "/api/auth/register").json(&body).send().await.expect("sent");
+    let lsn =
+        response.headers().get("tiketi-lsn").expect("position").to_str().expect("text").to_owned();
     let (status, answer) = read(response).await;
     assert_eq!(status, 201, "{answer}");
     let (epoch, lsn) = lsn.split_once('-').expect("epoch and position");
@@ -42,11 +33,7 @@ async fn a_registered_user_can_log_in_by_any_spelling_of_the_address() {
         let body = json!({"email": email, "password": "secret1"});
         let (status, again) = gateway.post("/api/auth/login", &body).await;
         assert_eq!((status.as_u16(), &again["user"]), (200, user), "{email}");
-        assert!(
-            again["token"]
-                .as_str()
-                .is_some_and(|token| token.split('.').count() == 3)
-        );
+        assert!(again["token"].as_str().is_some_and(|token| token.split('.').count() == 3));
     }
     let taken = json!({"email": "firstlast@gmail.com", "password": "another", "name": "b"});
     let (status, answer) = gateway.post("/api/auth/register", &taken).await;
@@ -58,12 +45,7 @@ async fn a_registered_user_can_log_in_by_any_spelling_of_the_address() {
 async fn of_two_registrations_at_once_one_wins() {
     let gateway = Gateway::start().await;
     let body = json!({"email": "race@example.com", "password": "secret1", "name": "a"});
-    let calls = (0..4).map(|_| {
-        gateway
-            .request("POST", "/api/auth/register")
-            .json(&body)
-            .send()
-    });
+    let calls = (0..4).map(|_| gateway.request("POST", "/api/auth/register").json(&body).send());
     let mut statuses = Vec::new();
     for call in calls.map(tokio::spawn).collect::<Vec<_>>() {
         statuses.push(call.await.expect("task").expect("answer").status().as_u16());
@@ -87,37 +69,23 @@ async fn broken_fields_are_listed_in_order() {
         ("register", with("email", json!("nobody")), &["email"]),
         ("register", with("email", json!(7)), &["email"]),
         ("register", with("email", Value::Null), &["email"]),
-        (
-            "register",
-            with("email", json!(format!("{}@example.com", "a".repeat(250)))),
-            &["email"],
-        ),
+        ("register", with("email", json!(format!("{}@example.com", "a".repeat(250)))), &["email"]),
         ("register", with("password", json!("12345")), &["password"]),
-        (
-            "register",
-            with("password", json!(["secret1"])),
-            &["password"],
-        ),
+        ("register", with("password", json!(["secret1"])), &["password"]),
         ("register", with("name", json!("  ")), &["name"]),
         ("register", with("name", json!(long_name)), &["name"]),
         ("register", with("name", json!("a\u{0}b")), &["name"]),
         ("register", with("phone", json!("0".repeat(21))), &["phone"]),
         ("register", with("phone", json!({})), &["phone"]),
         ("login", json!({}), &["email", "password"]),
-        (
-            "login",
-            json!({"email": "a@example.com", "password": ""}),
-            &["password"],
-        ),
+        ("login", json!({"email": "a@example.com", "password": ""}), &["password"]),
     ] {
         let (status, answer) = gateway.post(&format!("/api/auth/{path}"), &body).await;
         assert_eq!(status, 400, "{body}");
         assert_error(&answer, "VALIDATION");
         let errors = answer["errors"].as_array().expect("errors");
-        let paths: Vec<_> = errors
-            .iter()
-            .map(|error| error["path"].as_str().expect("path"))
-            .collect();
+        let paths: Vec<_> =
+            errors.iter().map(|error| error["path"].as_str().expect("path")).collect();
         assert_eq!(paths, broken, "{body}");
         for error in errors {
             assert_eq!(error["type"], "field");
@@ -171,14 +139,8 @@ async fn tokens_of_the_contract() {
     assert_eq!(header.alg, Algorithm::HS256);
     // Anybody may send what they like to a public route.
     for token in ["", "nonsense", &signed(&json!({"userId": "x"}))] {
-        let health = gateway
-            .request("GET", "/health")
-            .header("authorization", token);
-        assert_eq!(
-            health.send().await.expect("answer").status(),
-            200,
-            "{token}"
-        );
+        let health = gateway.request("GET", "/health").header("authorization", token);
+        assert_eq!(health.send().await.expect("answer").status(), 200, "{token}");
     }
 }
 
@@ -198,49 +160,24 @@ async fn who_gets_in() {
         (mine, None, 401, "AUTH_REQUIRED"),
         (mine, Some("Bearer".to_owned()), 401, "AUTH_REQUIRED"),
         (mine, Some("Bearer ".to_owned()), 401, "AUTH_REQUIRED"),
-        (
-            mine,
-            Some("Bearer nonsense".to_owned()),
-            403,
-            "TOKEN_INVALID",
-        ),
+        (mine, Some("Bearer nonsense".to_owned()), 403, "TOKEN_INVALID"),
         (mine, Some(format!("Bearer {user}x")), 403, "TOKEN_INVALID"),
-        (
-            mine,
-            Some(format!("Bearer {}", with(&user, "exp", json!(1)))),
-            401,
-            "TOKEN_EXPIRED",
-        ),
+        (mine, Some(format!("Bearer {}", with(&user, "exp", json!(1)))), 401, "TOKEN_EXPIRED"),
         (
             mine,
             Some(format!("Bearer {}", with(&user, "userId", json!(gone)))),
             401,
             "USER_NOT_FOUND",
         ),
-        (
-            mine,
-            Some(format!("Bearer {}", with(&user, "userId", json!("7")))),
-            403,
-            "TOKEN_INVALID",
-        ),
+        (mine, Some(format!("Bearer {}", with(&user, "userId", json!("7")))), 403, "TOKEN_INVALID"),
         (mine, Some(format!("Bearer {user}")), 200, ""),
         // The scheme's word says nothing.
         (mine, Some(format!("Token {user}")), 200, ""),
         (stats, None, 401, "AUTH_REQUIRED"),
         (stats, Some(format!("Bearer {user}")), 403, "ADMIN_ONLY"),
         // Neither a claimed role nor an administrator's old token is enough by itself.
-        (
-            stats,
-            Some(format!("Bearer {}", with(&user, "role", json!("admin")))),
-            403,
-            "ADMIN_ONLY",
-        ),
-        (
-            stats,
-            Some(format!("Bearer {}", with(&admin, "role", json!("user")))),
-            403,
-            "ADMIN_ONLY",
-        ),
+        (stats, Some(format!("Bearer {}", with(&user, "role", json!("admin")))), 403, "ADMIN_ONLY"),
+        (stats, Some(format!("Bearer {}", with(&admin, "role", json!("user")))), 403, "ADMIN_ONLY"),
         (stats, Some(format!("Bearer {admin}")), 200, ""),
     ] {
         // Twice: the second time the token is remembered.
@@ -279,7 +216,5 @@ fn signed(claims: &Value) -> String {
 }
 
 fn decode_payload(token: &str) -> Value {
-    jsonwebtoken::dangerous::insecure_decode::<Value>(token)
-        .expect("token")
-        .claims
+    jsonwebtoken::dangerous::insecure_decode::<Value>(token).expect("token").claims
 }

@@ -9,16 +9,11 @@ async fn silent_and_half_said_connections_are_closed() {
     let gateway = Gateway::start().await;
     let mut silent = gateway.connect();
     let mut partial = gateway.connect();
-    partial
-        .write_all(b"GET /health HTTP/1.1\r\nx-")
-        .expect("write");
+    partial.write_all(b"GET /health HTTP/1.1\r\nx-").expect("write");
     let mut idle = gateway.connect();
-    idle.write_all(b"GET /livez HTTP/1.1\r\n\r\n")
-        .expect("write");
+    idle.write_all(b"GET /livez HTTP/1.1\r\n\r\n").expect("write");
     let mut preface = gateway.connect();
-    preface
-        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-        .expect("write");
+    preface.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").expect("write");
     // Each read ends: the server closes, or `PATIENCE` fails the test.
     for socket in [&mut silent, &mut partial, &mut idle, &mut preface] {
         tokio::task::block_in_place(|| {
@@ -32,13 +27,9 @@ async fn silent_and_half_said_connections_are_closed() {
 async fn a_body_that_does_not_arrive_is_answered() {
     let gateway = Gateway::start().await;
     let mut slow = gateway.connect();
-    slow.write_all(b"POST /api/auth/login HTTP/1.1\r\ncontent-length: 10\r\n\r\n{")
-        .expect("write");
+    slow.write_all(b"POST /api/auth/login HTTP/1.1\r\ncontent-length: 10\r\n\r\n{").expect("write");
     let answer = tokio::task::block_in_place(|| read_to_end(&mut slow));
-    assert!(
-        answer.starts_with("HTTP/1.1 408 ") && answer.contains("REQUEST_TIMEOUT"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("REQUEST_TIMEOUT"), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -58,10 +49,7 @@ async fn one_address_cannot_take_every_connection() {
     // The server notices the closed ones in its own time.
     let deadline = std::time::Instant::now() + PATIENCE;
     while !answered(&mut gateway.connect()) {
-        assert!(
-            std::time::Instant::now() < deadline,
-            "places are given back"
-        );
+        assert!(std::time::Instant::now() < deadline, "places are given back");
     }
 }
 

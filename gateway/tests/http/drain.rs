@@ -11,8 +11,7 @@ async fn a_request_in_flight_is_answered() {
     let gateway = Gateway::start().await;
     let address = gateway.address();
     let mut idle = gateway.connect();
-    idle.write_all(b"GET /livez HTTP/1.1\r\n\r\n")
-        .expect("write");
+    idle.write_all(b"GET /livez HTTP/1.1\r\n\r\n").expect("write");
     let mut first = [0; 12];
     tokio::task::block_in_place(|| idle.read_exact(&mut first)).expect("answer");
     let mut in_flight = gateway.connect();
@@ -30,10 +29,7 @@ async fn a_request_in_flight_is_answered() {
     assert!(!stopping.is_finished());
     in_flight.write_all(b"}").expect("write");
     let answer = tokio::task::block_in_place(|| read_to_end(&mut in_flight));
-    assert!(
-        answer.starts_with("HTTP/1.1 400 ") && answer.contains("VALIDATION"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("VALIDATION"), "{answer}");
     stopping.await.expect("stopped");
 }
 
@@ -41,9 +37,7 @@ async fn a_request_in_flight_is_answered() {
 async fn the_grace_period_is_bounded() {
     let gateway = Gateway::with(|config| config.drain_grace = Duration::from_millis(50)).await;
     let mut stuck = gateway.connect();
-    stuck
-        .write_all(b"POST /api/auth/login HTTP/1.1\r\ncontent-length: 2\r\n\r\n{")
-        .expect("write");
+    stuck.write_all(b"POST /api/auth/login HTTP/1.1\r\ncontent-length: 2\r\n\r\n{").expect("write");
     let app = std::sync::Arc::clone(gateway.running.app());
     while app.requests_in_flight() == 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;

@@ -6,15 +6,9 @@ use crate::support::{Gateway, assert_error, read};
 
 /// Status and JSON body of a bare answer.
 fn parse(answer: &str) -> (u16, Value) {
-    let status = answer
-        .get(9..12)
-        .and_then(|status| status.parse().ok())
-        .unwrap_or(0);
+    let status = answer.get(9..12).and_then(|status| status.parse().ok()).unwrap_or(0);
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    (
-        status,
-        serde_json::from_str(body).unwrap_or(Value::String(answer.to_owned())),
-    )
+    (status, serde_json::from_str(body).unwrap_or(Value::String(answer.to_owned())))
 }
 
 #[tokio::test]
@@ -60,26 +54,13 @@ async fn malformed_requests() {
 #[tokio::test]
 async fn malformed_bodies() {
     let gateway = Gateway::start().await;
-    for body in [
-        "{",
-        "[]",
-        "null",
-        "\"text\"",
-        "1",
-        "{\"email\":}",
-        "\u{feff}{}",
-        "{} x",
-    ] {
+    for body in ["{", "[]", "null", "\"text\"", "1", "{\"email\":}", "\u{feff}{}", "{} x"] {
         let request = gateway.request("POST", "/api/auth/login").body(body);
         let (status, answer) = read(request.send().await.expect("answer")).await;
         assert_eq!(status, 400, "{body}");
         assert_error(&answer, "VALIDATION");
     }
-    for body in [
-        vec![0xff, 0xfe],
-        b"{\"email\":\"\xff\"}".to_vec(),
-        vec![b'['; 50_000],
-    ] {
+    for body in [vec![0xff, 0xfe], b"{\"email\":\"\xff\"}".to_vec(), vec![b'['; 50_000]] {
         let request = gateway.request("POST", "/api/auth/login").body(body);
         let (status, answer) = read(request.send().await.expect("answer")).await;
         assert_eq!(status, 400);
@@ -88,10 +69,7 @@ async fn malformed_bodies() {
     // None at all, and no content type, reads as an empty object: fields are missing then.
     for request in [
         gateway.request("POST", "/api/auth/login"),
-        gateway
-            .request("POST", "/api/auth/login")
-            .header("content-type", "text/plain")
-            .body("{}"),
+        gateway.request("POST", "/api/auth/login").header("content-type", "text/plain").body("{}"),
     ] {
         let (status, answer) = read(request.send().await.expect("answer")).await;
         assert_eq!(status, 400);
@@ -109,9 +87,7 @@ async fn bodies_over_100_kibibytes_are_refused() {
         (900_000, 413, "BODY_TOO_LARGE"),
     ] {
         let spaces = " ".repeat(size);
-        let announced = gateway
-            .request("POST", "/api/auth/login")
-            .body(spaces.clone());
+        let announced = gateway.request("POST", "/api/auth/login").body(spaces.clone());
         let (found, answer) = read(announced.send().await.expect("answer")).await;
         assert_eq!(found, status, "{size}");
         assert_error(&answer, code);
@@ -139,9 +115,7 @@ async fn a_read_waits_for_the_position_it_asks_for() {
         // Probes never wait.
         ("/health", "1-1000000000", 200, None),
     ] {
-        let request = gateway
-            .request("GET", path)
-            .header("tiketi-min-lsn", position);
+        let request = gateway.request("GET", path).header("tiketi-min-lsn", position);
         let (found, body) = read(request.send().await.expect("answer")).await;
         assert_eq!(found, status, "{path} {position}");
         if let Some(code) = code {

@@ -47,16 +47,8 @@ impl Gateway {
         config.rate_limit = RateLimitConfig::OFF;
         change(&mut config);
         let running = App::start(config).await.expect("start");
-        let client = Client::builder()
-            .timeout(PATIENCE)
-            .no_proxy()
-            .build()
-            .expect("client");
-        Gateway {
-            running,
-            client,
-            data,
-        }
+        let client = Client::builder().timeout(PATIENCE).no_proxy().build().expect("client");
+        Gateway { running, client, data }
     }
 
     /// Where it listens, for bare sockets.
@@ -137,18 +129,13 @@ impl Gateway {
 pub(crate) async fn read(response: Response) -> (StatusCode, Value) {
     let status = response.status();
     let text = response.text().await.expect("body");
-    (
-        status,
-        serde_json::from_str(&text).unwrap_or(Value::String(text)),
-    )
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
 /// Everything until the peer closes.
 pub(crate) fn read_to_end(socket: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
-    socket
-        .read_to_end(&mut bytes)
-        .expect("the peer closes in time");
+    socket.read_to_end(&mut bytes).expect("the peer closes in time");
     String::from_utf8(bytes).expect("text")
 }
 
@@ -156,8 +143,5 @@ pub(crate) fn read_to_end(socket: &mut TcpStream) -> String {
 pub(crate) fn assert_error(body: &Value, code: &str) {
     assert_eq!(body["code"], code, "{body}");
     assert_eq!(body["success"], false, "{body}");
-    assert!(
-        body["error"].is_string() && body["error"] == body["message"],
-        "{body}"
-    );
+    assert!(body["error"].is_string() && body["error"] == body["message"], "{body}");
 }

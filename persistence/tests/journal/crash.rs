@@ -260,10 +260,7 @@ fn little_free_space_refuses_new_work_only() {
     disk.set_free_bytes(1 << 20);
     let opened = sim_store::open(&disk, &sim_store::options(), UnixMillis(1)).unwrap();
     assert!(opened.journal.is_disk_low());
-    assert_eq!(
-        opened.journal.reserve(Purpose::NewWork).unwrap_err(),
-        JournalUnavailable::DiskLow
-    );
+    assert_eq!(opened.journal.reserve(Purpose::NewWork).unwrap_err(), JournalUnavailable::DiskLow);
     let permit = opened.journal.reserve(Purpose::Completion).unwrap();
     disk.set_free_bytes(1 << 40);
     let lsn = opened.journal.append(permit, &record(0));

@@ -38,7 +38,8 @@ fn another_version_is_refused() {
     let options = options(dir.path(), StoreKind::Segments);
     open(&options, UnixMillis(1)).unwrap().journal.close().unwrap();
     let version = options.dir.join("version");
-    for content in ["tiketi data 2\nstore segments\n", "", "tiketi data 1\nstore paper\n", "\u{1}"] {
+    for content in ["tiketi data 2\nstore segments\n", "", "tiketi data 1\nstore paper\n", "\u{1}"]
+    {
         fs::write(&version, content).unwrap();
         let error = open(&options, UnixMillis(1)).unwrap_err();
         assert!(matches!(error, OpenError::WrongVersion { .. }), "{error}");

@@ -90,10 +90,7 @@ fn samples() -> Vec<(&'static str, Record)> {
         ("payment_started", Record::PaymentStarted(started)),
         ("payment_failed", Record::PaymentFailed { order, attempt: Attempt(2), at }),
         ("paid", Record::Paid { order, attempt: Attempt(3), at }),
-        (
-            "order_ended",
-            Record::OrderEnded { order, reason: EndReason::EventCancelled, at },
-        ),
+        ("order_ended", Record::OrderEnded { order, reason: EndReason::EventCancelled, at }),
         (
             "seats_blocked",
             Record::SeatsBlocked {
@@ -119,10 +116,7 @@ fn samples() -> Vec<(&'static str, Record)> {
                 at,
             })),
         ),
-        (
-            "user_role_changed",
-            Record::UserRoleChanged { user: UserIndex(4), role: Role::User, at },
-        ),
+        ("user_role_changed", Record::UserRoleChanged { user: UserIndex(4), role: Role::User, at }),
         (
             "layout_created",
             Record::LayoutCreated(Box::new(LayoutCreated {
@@ -187,7 +181,11 @@ fn frames_of_every_record() {
         // The first byte after the length is the number of the variant.
         kinds.insert(fixture[fixture.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1]);
     }
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..15).collect::<Vec<_>>(), "a kind is missing");
+    assert_eq!(
+        kinds.into_iter().collect::<Vec<_>>(),
+        (0..15).collect::<Vec<_>>(),
+        "a kind is missing"
+    );
 }
 
 #[test]
@@ -198,8 +196,7 @@ fn a_batch() {
         with_frame(record, |frame| written.extend_from_slice(frame));
     }
     let count = records.len() as u32;
-    let hash =
-        seal(&mut written, Epoch(9), Lsn(1_001), count, Lsn(1_000), BatchHash([0xab; 16]));
+    let hash = seal(&mut written, Epoch(9), Lsn(1_001), count, Lsn(1_000), BatchHash([0xab; 16]));
     let fixture = held_fast("batch.bin", &written);
     let batch = Batch::parse(&fixture).unwrap();
     assert_eq!(batch.hash(), hash);

@@ -53,7 +53,9 @@ fn printed_rows() -> Vec<Vec<String>> {
     let source = include_str!("../../src/recovery.rs");
     let table = source.lines().filter_map(|line| line.strip_prefix("/// |"));
     table
-        .map(|row| row.trim_end_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect())
+        .map(|row| {
+            row.trim_end_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()
+        })
         .skip(2)
         .collect()
 }
@@ -170,7 +172,8 @@ fn a_whole_log_is_served_from_its_newest_snapshot() {
     assert!(opened.report.snapshot.is_some());
     assert!(opened.report.records < 100, "{:?}", opened.report);
     assert_eq!(in_dir(&disk, "snapshot").len(), 2, "two snapshots are kept");
-    let removed = in_dir(&disk, "log").iter().all(|(path, _)| !path.ends_with("0000000001.segment"));
+    let removed =
+        in_dir(&disk, "log").iter().all(|(path, _)| !path.ends_with("0000000001.segment"));
     assert!(removed, "the first generation is covered by both");
 }
 
@@ -197,7 +200,9 @@ fn without_a_snapshot_or_a_beginning_nothing_is_served() {
     for (path, _) in in_dir(&disk, "snapshot") {
         disk.delete(&path);
     }
-    assert!(matches!(refused(&disk), Refusal::NothingToFoldFrom { damaged, .. } if damaged.is_empty()));
+    assert!(
+        matches!(refused(&disk), Refusal::NothingToFoldFrom { damaged, .. } if damaged.is_empty())
+    );
 }
 
 #[test]

@@ -128,6 +128,7 @@ fn what_an_interrupted_creation_left_is_removed() {
     std::fs::write(dir.path().join("0000000004.new/db"), b"half").unwrap();
     let store = SledStore::new(dir.path());
     assert_eq!(store.generations().unwrap(), []);
+    store.remove_leftovers().unwrap();
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 

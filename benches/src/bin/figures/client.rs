@@ -1,12 +1,16 @@
-//! A keep-alive client that costs little: one thread, requests made ahead, answers only measured.
+//! The client of every HTTP row: hyper's own, one thread, keep-alive, each connection's next request
+//! when the answer to the last is in.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 
@@ -27,36 +31,33 @@ impl Load {
     }
 }
 
-/// Keeps `connections` busy for `duration`: the next request goes out when the answer is in.
-///
-/// `next(connection, request)` writes the next request of a connection, or nothing to end it.
+/// Keeps `connections` busy for `duration`. `next` makes the next request, or `None` to end a
+/// connection.
 pub(crate) fn load(
     address: SocketAddr,
     connections: usize,
     duration: Duration,
-    next: impl FnMut(usize, &mut Vec<u8>) + 'static,
+    next: impl FnMut() -> Option<Request<Full<Bytes>>> + 'static,
 ) -> anyhow::Result<Load> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let next = Rc::new(RefCell::new(next));
-    let local = LocalSet::new();
-    local.block_on(&runtime, async {
-        let mut streams = Vec::new();
+    LocalSet::new().block_on(&runtime, async {
+        let mut senders = Vec::new();
         for _ in 0..connections {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
-            streams.push(stream);
+            let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+            tokio::task::spawn_local(connection);
+            senders.push(sender);
         }
         let started = Instant::now();
         let until = started + duration;
-        let tasks: Vec<_> = streams
+        let tasks: Vec<_> = senders
             .into_iter()
-            .enumerate()
-            .map(|(number, stream)| {
+            .map(|sender| {
                 let next = Rc::clone(&next);
-                tokio::task::spawn_local(async move {
-                    let write = move |request: &mut Vec<u8>| (next.borrow_mut())(number, request);
-                    drive(stream, until, write).await
-                })
+                let next = move || (next.borrow_mut())();
+                tokio::task::spawn_local(drive(sender, until, next))
             })
             .collect();
         let mut total = Load::default();
@@ -72,56 +73,18 @@ pub(crate) fn load(
 }
 
 async fn drive(
-    mut stream: TcpStream,
+    mut sender: SendRequest<Full<Bytes>>,
     until: Instant,
-    mut next: impl FnMut(&mut Vec<u8>),
+    mut next: impl FnMut() -> Option<Request<Full<Bytes>>>,
 ) -> anyhow::Result<Load> {
     let mut load = Load::default();
-    let (mut request, mut answer) = (Vec::new(), vec![0; 16 * 1024]);
     while Instant::now() < until {
-        request.clear();
-        next(&mut request);
-        if request.is_empty() {
-            break;
-        }
-        stream.write_all(&request).await?;
-        let (status, body_bytes) = read_answer(&mut stream, &mut answer).await?;
+        let Some(request) = next() else { break };
+        sender.ready().await?;
+        let answer = sender.send_request(request).await?;
         load.answers += 1;
-        load.refused += u64::from(!(200..300).contains(&status));
-        load.body_bytes = body_bytes;
+        load.refused += u64::from(!answer.status().is_success());
+        load.body_bytes = answer.into_body().collect().await?.to_bytes().len();
     }
     Ok(load)
-}
-
-/// Reads one answer with a content length; its status and the length of its body.
-async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Result<(u16, usize)> {
-    let mut filled = 0;
-    let (head, status, body) = loop {
-        let read = stream.read(&mut buffer[filled..]).await?;
-        anyhow::ensure!(read > 0, "the server closed the connection");
-        filled += read;
-        if let Some(head) = find(&buffer[..filled], b"\r\n\r\n") {
-            let text = std::str::from_utf8(&buffer[..head])?;
-            let status = text.get(9..12).context("no status")?.parse()?;
-            let length = text
-                .lines()
-                .filter_map(|line| line.split_once(':'))
-                .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-                .map_or(Ok(0), |(_, value)| value.trim().parse())?;
-            break (head + 4, status, length);
-        }
-        anyhow::ensure!(filled < buffer.len(), "the answer's head is too long");
-    };
-    let mut left = (head + body).saturating_sub(filled);
-    while left > 0 {
-        let room = left.min(buffer.len());
-        let read = stream.read(&mut buffer[..room]).await?;
-        anyhow::ensure!(read > 0, "the server closed the connection");
-        left -= read;
-    }
-    Ok((status, body))
-}
-
-fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
-    bytes.windows(pattern.len()).position(|window| window == pattern)
 }

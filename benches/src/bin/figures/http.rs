@@ -1,12 +1,19 @@
 //! `POST /api/seats/reserve` beside a bare hyper server, same client, taking turns.
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Context;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::{Method, Request, Uri};
 use serde_json::{Value, json};
 use tiketi_engine::ids::{EventIndex, ExternalId, SeatIndex};
+use tiketi_gateway::api::Id;
 use tiketi_gateway::app::App;
 use tiketi_gateway::config::Config;
 use tiketi_gateway::rate_limit::RateLimitConfig;
@@ -93,49 +100,41 @@ fn post(
     Ok(serde_json::from_str(body)?)
 }
 
-/// Two UUIDs and what is around them.
-const BODY_BYTES: usize = r#"{"eventId":"","seatIds":[""]}"#.len() + 2 * 36;
-
 /// Requests for one distinct seat each.
 struct Requests {
-    head: Vec<u8>,
+    authorization: HeaderValue,
     next_seat: u64,
 }
 
 impl Requests {
-    fn new(token: &str) -> Requests {
-        let head = format!(
-            "POST /api/seats/reserve HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n\
-             authorization: Bearer {token}\r\ncontent-length: {}\r\n\r\n",
-            BODY_BYTES,
-        );
-        Requests { head: head.into_bytes(), next_seat: 0 }
+    fn new(token: &str) -> anyhow::Result<Requests> {
+        Ok(Requests { authorization: format!("Bearer {token}").try_into()?, next_seat: 0 })
     }
 
-    fn write(&mut self, request: &mut Vec<u8>) {
+    /// The request for the next seat, or `None` once all are taken.
+    fn next(&mut self) -> Option<Request<Full<Bytes>>> {
         let capacity = u64::from(SECTIONS * ROWS * SEATS_PER_ROW);
         let event = EventIndex((self.next_seat / capacity) as u32);
         let seat = SeatIndex((self.next_seat % capacity) as u32);
         if event.0 >= EVENTS {
-            return;
+            return None;
         }
         self.next_seat += 1;
-        request.extend_from_slice(&self.head);
-        request.extend_from_slice(b"{\"eventId\":\"");
-        write_uuid(request, ExternalId::Event(event).encode());
-        request.extend_from_slice(b"\",\"seatIds\":[\"");
-        write_uuid(request, ExternalId::Seat(event, seat).encode());
-        request.extend_from_slice(b"\"]}");
+        let (event, seat) = (ExternalId::Event(event), ExternalId::Seat(event, seat));
+        let body =
+            format!(r#"{{"eventId":"{}","seatIds":["{}"]}}"#, Id::from(event), Id::from(seat));
+        Some(self.request(body))
     }
-}
 
-fn write_uuid(out: &mut Vec<u8>, uuid: u128) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for place in 0..32 {
-        if matches!(place, 8 | 12 | 16 | 20) {
-            out.push(b'-');
-        }
-        out.push(DIGITS[(uuid >> (124 - 4 * place)) as usize & 15]);
+    fn request(&self, body: String) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(Bytes::from(body)));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = Uri::from_static("/api/seats/reserve");
+        let headers = request.headers_mut();
+        headers.insert(HOST, HeaderValue::from_static("bench"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(AUTHORIZATION, self.authorization.clone());
+        request
     }
 }
 
@@ -146,25 +145,23 @@ pub(crate) fn reserve(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
                    "price": 100_000, "startRow": number * ROWS + 1})
         })
         .collect();
-    let layout = json!({"name": "field", "layout_config": {"sections": sections},
-                        "sections": sections});
+    let layout = json!({"name": "field", "sections": sections});
     let gateway = Gateway::start(setup, &layout, EVENTS)?;
     let bare = Server::start(&[bare::ROLE.as_ref()])?;
     let each = Duration::from_secs((setup.seconds / 3).max(1));
-    let requests = std::rc::Rc::new(std::cell::RefCell::new(Requests::new(&gateway.token)));
-    let mut bare_requests = Requests::new(&gateway.token);
-    let mut body_of_bare = Vec::new();
-    bare_requests.write(&mut body_of_bare);
+    let requests = Rc::new(RefCell::new(Requests::new(&gateway.token)?));
     for (connections, reach) in [(64, "≥ 0.55 ×"), (256, "≥ 0.65 ×")] {
         let (mut ratios, mut ours, mut bares) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let request = body_of_bare.clone();
-            let plain = load(bare.address, connections, each, move |_, out| {
-                out.extend_from_slice(&request);
+            // The same requests; the bare server does not look at them.
+            let mut same = Requests::new(&gateway.token)?;
+            let plain = load(bare.address, connections, each, move || {
+                same.next_seat %= 1_000;
+                same.next()
             })?;
-            let requests = std::rc::Rc::clone(&requests);
-            let durable = load(gateway.server.address, connections, each, move |_, out| {
-                requests.borrow_mut().write(out);
+            let requests = Rc::clone(&requests);
+            let durable = load(gateway.server.address, connections, each, move || {
+                requests.borrow_mut().next()
             })?;
             anyhow::ensure!(durable.refused == 0, "{} holds were refused", durable.refused);
             anyhow::ensure!(durable.seconds >= each.as_secs_f64() * 0.9, "out of seats");

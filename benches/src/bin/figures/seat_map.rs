@@ -10,6 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::header::{ACCEPT_ENCODING, HOST, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -104,24 +105,26 @@ fn encoded(map: &SeatMap) -> anyhow::Result<Bytes> {
     Ok(Bytes::from(gzip.finish()?))
 }
 
+fn request() -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(Bytes::new()));
+    let path = format!("/api/seats/events/{}", Id::from(EventIndex(0)));
+    *request.uri_mut() = path.parse().expect("a path");
+    let headers = request.headers_mut();
+    headers.insert(HOST, HeaderValue::from_static("bench"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    request
+}
+
 pub(crate) fn cached_against_encoded(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
     let sections = serde_json::to_value(sections())?;
     let gateway = Gateway::start(setup, &json!({"name": "stadium", "sections": sections}), 1)?;
     let encoder = Server::start(&[ROLE.as_ref()])?;
     let each = Duration::from_secs((setup.seconds / 3).max(1));
-    let request = |extra: &str| {
-        let id = Id::from(EventIndex(0));
-        format!("GET /api/seats/events/{id} HTTP/1.1\r\nhost: bench\r\n{extra}\r\n").into_bytes()
-    };
-    let run = |server: &Server, request: &[u8]| {
-        let request = request.to_owned();
-        load(server.address, CONNECTIONS, each, move |_, out| out.extend_from_slice(&request))
-    };
-    let gzip = request("accept-encoding: gzip\r\n");
+    let run = |server: &Server| load(server.address, CONNECTIONS, each, || Some(request()));
     let (mut ratios, mut kept, mut encodes) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let encoding = run(&encoder, &gzip)?;
-        let cached = run(&gateway.server, &gzip)?;
+        let encoding = run(&encoder)?;
+        let cached = run(&gateway.server)?;
         anyhow::ensure!(cached.refused == 0 && cached.body_bytes > 1_000, "no map was served");
         ratios.push(cached.per_second() / encoding.per_second());
         kept.push(cached.per_second());
