@@ -19,6 +19,7 @@ use std::time::Duration;
 use crate::disk::{Disk, TEMPORARY_SUFFIX};
 use crate::error::OpenError;
 use crate::mark;
+use crate::snapshot;
 use crate::storage::{Entry, Generation, LogStore};
 
 /// The version of the directory's layout and of every format in it.
@@ -219,14 +220,16 @@ pub fn prepare(
     kind: StoreKind,
     store: &dyn LogStore,
 ) -> Result<(), OpenError> {
-    match read_version(disk, layout)? {
-        Some(found) if found == kind => return Ok(()),
-        Some(found) => {
-            return Err(OpenError::OtherStore { path: layout.dir.clone(), found, asked: kind });
-        }
-        None => {}
-    }
     let making = || OpenError::io(format!("make {}", layout.dir.display()));
+    let found = read_version(disk, layout)?;
+    if let Some(found) = found.filter(|&found| found != kind) {
+        return Err(OpenError::OtherStore { path: layout.dir.clone(), found, asked: kind });
+    }
+    store.remove_leftovers()?;
+    snapshot::remove_leftovers(disk, layout).map_err(making())?;
+    if found.is_some() {
+        return Ok(());
+    }
     disk.create_dir_all(&layout.log()).map_err(making())?;
     disk.create_dir_all(&layout.snapshots()).map_err(making())?;
     let blank = matches!(

@@ -17,7 +17,6 @@ use crate::options::Options;
 use crate::recovery::{RecoveryReport, recover};
 use crate::segment_store::SegmentStore;
 use crate::sled_store::SledStore;
-use crate::snapshot;
 use crate::storage::{Generation, LogStore};
 
 /// A journal that runs, and the state its log stands for.
@@ -94,9 +93,6 @@ pub fn open_on(
     now: UnixMillis,
 ) -> Result<Opened, OpenError> {
     let layout = Layout::new(&options.dir);
-    store.remove_leftovers()?;
-    snapshot::remove_leftovers(&*disk, &layout)
-        .map_err(OpenError::io(format!("clean {}", layout.snapshots().display())))?;
     data_dir::prepare(&*disk, &layout, options.store, &*store)?;
     let recovered = recover(&*disk, &layout, &*store)?;
     let (generation, generation_bytes) = match recovered.tail {

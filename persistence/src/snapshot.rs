@@ -375,3 +375,76 @@ pub(crate) fn first_lsn(
         Some(Entry::Damaged { .. }) | None => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+
+    use tiketi_engine::record::Record;
+
+    use super::*;
+    use crate::batch::{self, HEADER_BYTES as BATCH_HEADER_BYTES};
+    use crate::codec::with_frame;
+    use crate::segment_store::SegmentStore;
+    use crate::sim_store::SimDisk;
+
+    /// A log of one epoch per batch and one batch per generation.
+    fn log(disk: &SimDisk, generations: u32) -> (Layout, SegmentStore) {
+        let layout = Layout::new("/data");
+        disk.create_dir_durably(&layout.log()).unwrap();
+        disk.create_dir_durably(&layout.snapshots()).unwrap();
+        let store = SegmentStore::new(Arc::new(disk.clone()), layout.log());
+        let mut chain = BatchHash::GENESIS;
+        for number in 1..=generations {
+            let lsn = Lsn(number.into());
+            let epoch = Epoch(number.into());
+            let mut bytes = vec![0; BATCH_HEADER_BYTES];
+            let record = Record::EpochStarted { epoch, at: UnixMillis(1) };
+            with_frame(&record, |frame| bytes.extend_from_slice(frame));
+            chain = batch::seal(&mut bytes, epoch, lsn, 1, Lsn(lsn.0 - 1), chain);
+            let mut writer = store.create(Generation(number)).unwrap();
+            writer.append(lsn, &bytes).unwrap();
+            writer.sync().unwrap();
+        }
+        (layout, store)
+    }
+
+    #[test]
+    fn what_the_older_snapshot_needs_is_kept() {
+        let disk = SimDisk::new();
+        let (layout, store) = log(&disk, 7);
+        let lsns = || {
+            let names = list(&disk, &layout).unwrap();
+            names.into_iter().map(|name| name.snapshot_lsn.0).collect::<Vec<_>>()
+        };
+        let left = || store.generations().unwrap().into_iter().map(|g| g.0).collect::<Vec<_>>();
+        let make = |through| {
+            let made = make(&disk, &layout, &store, Generation(through)).unwrap().unwrap();
+            assert_eq!(made.name.snapshot_lsn, Lsn(through.into()));
+            made.records
+        };
+        assert_eq!(make(2), 2);
+        assert_eq!((lsns(), left()), (vec![2], vec![1, 2, 3, 4, 5, 6, 7]));
+        assert_eq!(make(5), 3);
+        assert_eq!((lsns(), left()), (vec![5, 2], vec![3, 4, 5, 6, 7]));
+        assert_eq!(make(5), 0, "made before");
+        assert_eq!(make(7), 2);
+        assert_eq!((lsns(), left()), (vec![7, 5], vec![6, 7]));
+        // A damaged one does not count, and makes way for the next.
+        disk.overwrite(&path(&layout, SnapshotName { snapshot_lsn: Lsn(7), epoch: Epoch(7) }), b"");
+        assert_eq!(make(7), 2);
+        assert_eq!((lsns(), left()), (vec![7, 5], vec![6, 7]));
+    }
+
+    #[test]
+    fn names_are_their_only_spelling() {
+        let name = SnapshotName { snapshot_lsn: Lsn(12), epoch: Epoch(3) };
+        assert_eq!(name.file(), "0000000003-00000000000000000012");
+        assert_eq!(SnapshotName::parse(&name.file()), Some(name));
+        for other in ["3-12", "0000000003-00000000000000000012.new", "", "-", "x-y"] {
+            assert_eq!(SnapshotName::parse(other), None, "{other}");
+        }
+    }
+}

@@ -21,7 +21,7 @@ use crate::common::record;
 
 /// A record that follows from any state with a user in it.
 fn role(number: u64) -> Record {
-    let role = if number % 2 == 0 { Role::User } else { Role::Admin };
+    let role = if number.is_multiple_of(2) { Role::User } else { Role::Admin };
     Record::UserRoleChanged { user: UserIndex(0), role, at: UnixMillis(number) }
 }
 

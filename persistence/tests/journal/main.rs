@@ -1,5 +1,6 @@
 //! The journal as a whole: on real stores, and on simulated disks that fail.
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stdout, reason = "what a failing seed did")]
 
 mod common;
 mod crash;

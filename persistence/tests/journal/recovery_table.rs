@@ -310,6 +310,19 @@ fn a_bad_batch_with_good_ones_after_it_is_named() {
 }
 
 #[test]
+fn a_torn_batch_that_knows_of_more_is_no_torn_tail() {
+    let disk = lived();
+    let (path, bytes) = last_generation(&disk);
+    let offsets = offsets(&bytes);
+    let mut next = after(&bytes[offsets[offsets.len() - 2]..], 1);
+    batch::seal(&mut next, Epoch(1), Lsn(160), 1, Lsn(159), BatchHash([1; 16]));
+    *next.last_mut().unwrap() ^= 1;
+    change(&disk, &path, |bytes| bytes.extend_from_slice(&next));
+    let refusal = refused(&disk).to_string();
+    assert!(refusal.contains("when record 159 was durable"), "{refusal}");
+}
+
+#[test]
 fn a_log_that_ends_before_its_mark_is_refused() {
     let disk = lived();
     let (path, bytes) = last_generation(&disk);
