@@ -1,6 +1,6 @@
 //! Wiring: opens the log, builds what every request shares, starts the workers, serves.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
@@ -269,6 +269,15 @@ impl App {
         }
     }
 
+    /// Waits until the view shows a record that is durable, for the answer to whoever asked for it.
+    ///
+    /// # Errors
+    /// 504 where the view does not get there in time: what was asked for is done, so it must not
+    /// read as a refusal, which changes nothing.
+    pub(crate) async fn shown(&self, lsn: Lsn) -> Result<(), ApiError> {
+        self.catch_up(Some(lsn)).await.map_err(|late| ApiError::new(Code::Timeout).cause(late))
+    }
+
     /// Whether the journal has failed.
     pub(crate) fn is_poisoned(&self) -> bool {
         self.engine.journal().durable().is_poisoned()
@@ -342,6 +351,9 @@ async fn open_log(config: &Config, clock: Clock) -> Result<Opened, StartError> {
         LogStoreKind::Segments => StoreKind::Segments,
     };
     options.ballast_bytes = config.ballast_bytes;
+    if let Some(bytes) = config.generation_bytes {
+        options.generation_bytes = bytes;
+    }
     let opening =
         tokio::task::spawn_blocking(move || tiketi_persistence::open(&options, clock.now()));
     match opening.await {
@@ -446,9 +458,8 @@ fn kept_secret(path: &Path) -> io::Result<Secret> {
     let mut bytes = [0_u8; SECRET_CHARS / 2];
     rand::rng().fill_bytes(&mut bytes);
     let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
+    let directory = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(directory)?;
     // Whole under another name first; nobody else may read it at any time.
     let temporary = path.with_extension("new");
     if let Err(error) = fs::remove_file(&temporary)
@@ -460,6 +471,8 @@ fn kept_secret(path: &Path) -> io::Result<Secret> {
     file.write_all(secret.as_bytes())?;
     file.sync_all()?;
     fs::rename(&temporary, path)?;
+    // Or a power cut takes the name back, and every login made meanwhile with it.
+    File::open(directory)?.sync_all()?;
     Ok(Secret::new(secret))
 }
 
@@ -484,6 +497,22 @@ impl RequestIds {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[tokio::test]
+    async fn what_is_done_and_not_shown_is_no_refusal() {
+        let directory = tempfile::tempdir().expect("directory");
+        let mut config = Config::development(directory.path().join("data"));
+        (config.sample_data, config.ballast_bytes) = (false, 0);
+        let running = App::start(config).await.expect("start");
+        let never = Lsn(u64::MAX);
+        let app = running.app();
+        let (read, written) = tokio::join!(app.catch_up(Some(never)), app.shown(never));
+        let code = |result: Result<(), ApiError>| result.map_err(|error| error.code());
+        assert_eq!(code(read), Err(Code::Unavailable));
+        assert_eq!(code(written), Err(Code::Timeout));
+        assert_eq!(code(app.shown(app.engine.journal().durable_lsn()).await), Ok(()));
+        running.stop().await;
+    }
 
     #[test]
     fn the_secret_is_made_once_and_for_the_owner_alone() {

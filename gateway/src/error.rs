@@ -213,6 +213,8 @@ impl fmt::Display for ApiError {
     }
 }
 
+impl Error for ApiError {}
+
 impl From<JournalUnavailable> for ApiError {
     fn from(unavailable: JournalUnavailable) -> Self {
         let error = match unavailable {

@@ -1,6 +1,7 @@
 //! The start of the journal: directory, recovery, threads, and the first record of the new epoch.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tiketi_engine::ids::UnixMillis;
 use tiketi_engine::journal::{Journal, Permit};
@@ -10,7 +11,7 @@ use tiketi_engine::state::State;
 use crate::commit_stream::CommitStream;
 use crate::data_dir::{self, DirLock, Layout, StoreKind};
 use crate::disk::{Disk, RealDisk};
-use crate::error::{Fatal, OpenError};
+use crate::error::{Fatal, FatalHook, OpenError};
 use crate::group_commit::{GroupCommit, Start};
 use crate::mark::MarkFile;
 use crate::options::Options;
@@ -48,10 +49,11 @@ pub fn open(options: &Options, now: UnixMillis) -> Result<Opened, OpenError> {
         .create_dir_durably(layout.dir())
         .map_err(OpenError::io(format!("make {}", layout.dir().display())))?;
     let lock = DirLock::take(&layout)?;
+    let (options, armed) = disarmed(options);
     let attempt = || {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let store = real_store(options.store, &layout);
-        open_on(disk, store, options, now)
+        open_on(disk, store, &options, now)
     };
     let opened = match attempt() {
         Err(error) if error.is_storage_full() => {
@@ -71,7 +73,27 @@ pub fn open(options: &Options, now: UnixMillis) -> Result<Opened, OpenError> {
         tracing::warn!(%error, "the ballast cannot be made");
     }
     opened.journal.keep(lock);
-    Ok(opened)
+    // ORDERING: SeqCst with the load in the hook: a failure is seen there or here.
+    armed.store(true, Ordering::SeqCst);
+    match opened.journal.fatal() {
+        Some(fatal) => Err(OpenError::Fatal(fatal.clone())),
+        None => Ok(opened),
+    }
+}
+
+/// The options with a hook that keeps still until the start is complete: a first write that fails,
+/// as on a full disk, is an error of [`open`] and no reason to end the process.
+fn disarmed(options: &Options) -> (Options, Arc<AtomicBool>) {
+    let armed = Arc::new(AtomicBool::new(false));
+    let on_fatal = {
+        let (armed, on_fatal) = (armed.clone(), options.on_fatal.clone());
+        FatalHook::new(move |fatal| {
+            if armed.load(Ordering::SeqCst) {
+                on_fatal.call(fatal);
+            }
+        })
+    };
+    (Options { on_fatal, ..options.clone() }, armed)
 }
 
 /// The store of that kind in a real directory.

@@ -11,10 +11,12 @@
 //! our own descriptor of the database file; every read of a database that may be damaged runs
 //! under `catch_unwind` and ends as a clean refusal.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe, UnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::thread;
 use std::time::Duration;
 
@@ -139,7 +141,7 @@ fn guarded<T>(
     generation: Generation,
     work: impl FnOnce() -> Result<T, sled::Error>,
 ) -> Result<T, StorageError> {
-    match catch_unwind(AssertUnwindSafe(work)) {
+    match quietly(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(describe(generation, error)),
         Err(panic) => Err(StorageError::Damaged {
@@ -147,6 +149,26 @@ fn guarded<T>(
             why: format!("sled panicked: {}", crate::error::panic_message(&*panic)),
         }),
     }
+}
+
+/// Catches a panic without a word on stderr: what it said is in the refusal.
+fn quietly<T>(work: impl FnOnce() -> T + UnwindSafe) -> thread::Result<T> {
+    thread_local! {
+        static QUIET: Cell<bool> = const { Cell::new(false) };
+    }
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let others = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                others(info);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let result = catch_unwind(work);
+    QUIET.set(false);
+    result
 }
 
 /// sled has no error of its own for a database that is open elsewhere.
@@ -161,6 +183,13 @@ fn describe(generation: Generation, error: sled::Error) -> StorageError {
         sled::Error::Io(source) => {
             StorageError::Io { what: format!("sled, generation {generation}"), source }
         }
+        sled::Error::Corruption { at, .. } => StorageError::Damaged {
+            generation,
+            why: match at {
+                Some(at) => format!("sled read corrupted data at {at:?}"),
+                None => "sled read corrupted data".to_owned(),
+            },
+        },
         other => StorageError::Damaged { generation, why: other.to_string() },
     }
 }

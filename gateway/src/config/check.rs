@@ -75,6 +75,7 @@ impl Flags {
             workers: self.workers.unwrap_or_else(default_workers),
             connections_max: self.max_connections,
             connections_per_address_max: self.max_connections_per_address,
+            generation_bytes: self.generation_bytes,
             ballast_bytes: BALLAST_BYTES,
         })
     }

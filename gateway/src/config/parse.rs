@@ -72,6 +72,11 @@ pub(super) fn connections(text: &str) -> Result<usize, String> {
     bounded(text, 1, 1_000_000)
 }
 
+/// The size of a generation.
+pub(super) fn generation_bytes(text: &str) -> Result<u64, String> {
+    bounded(text, 4 << 10, 1 << 30).map(|bytes| bytes as u64)
+}
+
 fn bounded(text: &str, low: usize, high: usize) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if (low..=high).contains(&number) => Ok(number),

@@ -69,7 +69,7 @@ pub(crate) async fn methods(_: &Arc<App>, _: &Request) -> Result<Response, ApiEr
 }
 
 async fn paid(app: &Arc<App>, id: ReservationId, lsn: Lsn) -> Result<Response, ApiError> {
-    app.catch_up(Some(lsn)).await?;
+    app.shown(lsn).await?;
     let answer = app.view.read(|state| OrderView::find(state, id)?.payment_answer());
     let answer = answer
         .ok_or_else(|| ApiError::new(Code::Internal).cause("a paid order without payment"))?;
@@ -78,7 +78,7 @@ async fn paid(app: &Arc<App>, id: ReservationId, lsn: Lsn) -> Result<Response, A
 
 /// The answer that the first request got, where it got one.
 async fn repeated(app: &Arc<App>, id: ReservationId, lsn: Lsn) -> Result<Response, ApiError> {
-    app.catch_up(Some(lsn)).await?;
+    app.shown(lsn).await?;
     let answer = app.view.read(|state| {
         let order = OrderView::find(state, id).ok_or_else(refusals::unknown_order)?;
         match (order.payment_answer(), order.order.state) {

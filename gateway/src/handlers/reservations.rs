@@ -58,7 +58,7 @@ pub(crate) async fn create(app: &Arc<App>, request: &Request) -> Result<Response
             Some(created(hold.reservation, &hold.claim, (hold.held_at, lsn)))
         }
         Once::Repeated(id) => {
-            app.catch_up(Some(lsn)).await?;
+            app.shown(lsn).await?;
             app.view.read(|state| {
                 let order = OrderView::find(state, id)?.order;
                 Some(created(id, &order.claim, (order.held_at, order.held_lsn)))

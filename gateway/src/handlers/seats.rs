@@ -141,7 +141,7 @@ async fn answer(
             hold.expires_at.and_then(of)
         }
         Once::Repeated(id) => {
-            app.catch_up(Some(lsn)).await?;
+            app.shown(lsn).await?;
             app.view.read(|state| {
                 let order = OrderView::find(state, id)?.order;
                 let held = (order.held_at, order.held_lsn);

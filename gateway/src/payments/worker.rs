@@ -65,9 +65,9 @@ async fn finish(
             Err(CommandError::Unavailable(
                 JournalUnavailable::QueueFull | JournalUnavailable::DiskLow,
             )) => tokio::time::sleep(RETRY_AFTER).await,
-            // The next start resolves it.
+            // The next start resolves it: until then nobody knows how it ends.
             Err(CommandError::Unavailable(JournalUnavailable::Poisoned)) => {
-                return Err(JournalUnavailable::Poisoned.into());
+                return Err(ApiError::new(Code::Timeout).cause(JournalUnavailable::Poisoned));
             }
             Err(CommandError::Refused(refusal)) => {
                 return Err(ApiError::new(Code::Internal).cause(refusal));

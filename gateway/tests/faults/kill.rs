@@ -19,10 +19,10 @@ fn kills(test: &str, store: &str, cycles: usize) {
     let mut random = Random::seeded(test);
     let dir = tempfile::tempdir().expect("directory");
     let data = dir.path().join("data");
-    let launch = Launch::new(&data).store(store);
+    let launch = Launch::new(&data).store(store).small_generations();
     let positions = Positions::default();
     let mut shops: Vec<Arc<Shop>> = Vec::new();
-    let mut during_start = 0;
+    let (mut during_start, mut rotated) = (0, 0);
     for cycle in 0..cycles {
         if cycle % 5 == 0 {
             // Also before anything was there.
@@ -33,6 +33,7 @@ fn kills(test: &str, store: &str, cycles: usize) {
         }
         if cycle % 9 == 8 {
             machine::rotate(&data, store);
+            rotated += 1;
         }
         if cycle % 9 == 4 {
             let tool = machine::begin_snapshot(&data);
@@ -64,10 +65,13 @@ fn kills(test: &str, store: &str, cycles: usize) {
     server.must_stop();
     machine::audit(&data);
     let records = positions.lock().unwrap().len();
+    let ended = machine::newest_generation(&data) - 1 - rotated;
     eprintln!(
-        "{test}: {cycles} kills under load, {during_start} during the start, {records} acknowledgements"
+        "{test}: {cycles} kills under load, {during_start} during the start, {records} acknowledgements, \
+         {ended} generations ended under load"
     );
     assert!(records > cycles, "too little was acknowledged to prove anything: {records}");
+    assert!(ended > 0, "no generation ended under load");
 }
 
 #[test]

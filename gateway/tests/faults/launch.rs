@@ -52,6 +52,11 @@ impl Launch {
         self.arg("--log-store").arg(store)
     }
 
+    /// Generations so small that they end, and snapshots are made, while clients are at work.
+    pub(crate) fn small_generations(self) -> Self {
+        self.arg("--generation-bytes").arg((256 << 10).to_string())
+    }
+
     pub(crate) fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.push((name.into(), value.into()));
         self
@@ -78,7 +83,7 @@ impl Launch {
         let stderr = words.try_clone().expect("descriptor");
         command
             .args(["--listen", "127.0.0.1:0", "--no-sample-data", "--rate-limit", "off"])
-            .args(["--jwt-secret", JWT_SECRET, "--log", "warn", "--data"])
+            .args(["--jwt-secret", JWT_SECRET, "--log", "warn,sled=off", "--data"])
             .arg(&self.data)
             .args(&self.args)
             .env_clear()

@@ -146,6 +146,17 @@ pub(crate) fn rotate(data: &Path, store: &str) {
     opened.journal.close().expect("close");
 }
 
+/// The number of the newest generation, from 1.
+pub(crate) fn newest_generation(data: &Path) -> u64 {
+    let names = std::fs::read_dir(data.join("log")).expect("generations");
+    let number = |entry: std::io::Result<std::fs::DirEntry>| {
+        let name = entry.expect("entry").file_name().to_string_lossy().into_owned();
+        let digits = name.bytes().take_while(u8::is_ascii_digit).count();
+        name[..digits].parse::<u64>().ok()
+    };
+    names.filter_map(number).max().expect("a generation")
+}
+
 /// An ext4 file system in a file, which can lose its power.
 pub(crate) struct LoopDisk {
     // Dropped last.

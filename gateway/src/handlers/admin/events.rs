@@ -110,7 +110,7 @@ pub(crate) async fn cancel(app: &Arc<App>, request: &Request) -> Result<Response
 
 /// The event as of `lsn` or later.
 async fn detail(app: &App, index: EventIndex, lsn: Lsn) -> Result<EventDetail, ApiError> {
-    app.catch_up(Some(lsn)).await?;
+    app.shown(lsn).await?;
     let now = app.clock.now();
     let event =
         app.view.read(|state| Some(catalog_view::detail(state, index, state.event(index)?, now)));

@@ -25,7 +25,7 @@ pub(crate) async fn list(app: &Arc<App>, _: &Request) -> Result<Response, ApiErr
 /// `POST /api/admin/seat-layouts`.
 pub(crate) async fn create(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let (layout, lsn) = make(app, request.json()?).await?;
-    app.catch_up(Some(lsn)).await?;
+    app.shown(lsn).await?;
     let layout = app
         .view
         .read(|state| Some(catalog_view::layout(layout, state.layout(layout)?)))

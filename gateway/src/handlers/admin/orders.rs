@@ -49,7 +49,7 @@ pub(crate) async fn cancel(app: &Arc<App>, request: &Request) -> Result<Response
     let lsn = pending.lsn();
     app.durable(pending).await?;
     app.metrics.event(id.event).cancelled_by_admin.inc();
-    app.catch_up(Some(lsn)).await?;
+    app.shown(lsn).await?;
     let now = app.clock.now();
     let order = app
         .view

@@ -45,7 +45,7 @@ pub(crate) async fn set_role(app: &Arc<App>, request: &Request) -> Result<Respon
         app.engine.set_role(id.index, role, app.clock.now()).map_err(refusals::account)?;
     let lsn = pending.lsn();
     app.durable(pending).await?;
-    app.catch_up(Some(lsn)).await?;
+    app.shown(lsn).await?;
     let user = app.view.read(|state| state.user(id).map(|user| detail(state, user)));
     let user = user.ok_or_else(|| ApiError::new(Code::NotFound))?;
     let answer = RoleAnswer { message: "역할을 바꿨어요.".to_owned(), user };
