@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 # What the fault tests start beside the gateway: system call faults, a false clock, a file system
 # that is cut off.
-packages=(strace faketime e2fsprogs python3 procps)
+packages=(strace faketime e2fsprogs mount util-linux coreutils perl-base procps)
 
 install() {
     local missing=()

@@ -59,7 +59,8 @@ pub struct Header {
     pub count: u32,
     /// Bytes after the header.
     pub body_bytes: u32,
-    /// `durable_lsn` when it was written: everything up to here must be in the log before it.
+    /// The last record that was synced when it was written: everything up to here must be in the log
+    /// before it. The batches of one commit share it.
     pub durable_lsn: Lsn,
     /// Hash of the batch before it.
     pub previous: BatchHash,

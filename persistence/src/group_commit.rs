@@ -1,9 +1,9 @@
 //! The journal: many appenders, one writer, one sync for all that waits.
 //!
 //! An appender encodes its record, takes the queue's lock for the time it takes to number the
-//! record and copy some forty bytes, and goes on. The writer thread takes what has gathered, up to
-//! one batch, and commits it: log, sync, mark, sync, `durable_lsn`, the covered waiters, the commit
-//! stream. The next batch gathers meanwhile. Upholds I3 (room before order), I6 and I9.
+//! record and copy some forty bytes, and goes on. The writer thread takes what has gathered, most
+//! often one batch, a few where it is behind, and commits it: log, sync, mark, sync, `durable_lsn`,
+//! the covered waiters, the commit stream. The next batch gathers meanwhile. Upholds I3 (room before order), I6 and I9.
 //!
 //! The mark must not be durable before its batch (see [`crate::mark`]). While more than a batch
 //! waits, a second thread writes it beside the next batch; otherwise the writer does so itself,
@@ -47,6 +47,9 @@ const COPY_BYTES: usize = 16 * 1024;
 const GATHER: Duration = Duration::from_micros(100);
 const GATHER_COUNTS: std::ops::RangeInclusive<u32> = 8..=128;
 
+/// Batches written before one sync, where as many wait: a sync costs as much as writing several.
+const COMMIT_BATCHES_MAX: usize = 4;
+
 /// How often free space and the writer's pulse are looked at.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -77,6 +80,7 @@ struct Shared {
     /// Batches ever made durable; likewise.
     batches: AtomicU64,
     queue_bytes_max: u64,
+    batch_bytes_max: usize,
     poisoned: AtomicBool,
     disk_low: AtomicBool,
     epoch: Epoch,
@@ -161,6 +165,7 @@ impl GroupCommit {
             durable_bytes: AtomicU64::new(0),
             batches: AtomicU64::new(0),
             queue_bytes_max: options.queue_bytes_max as u64,
+            batch_bytes_max: options.batch_bytes_max.min(BATCH_BYTES_MAX),
             poisoned: AtomicBool::new(false),
             disk_low: AtomicBool::new(false),
             epoch: start.epoch,
@@ -202,6 +207,7 @@ impl GroupCommit {
                 written_bytes: start.generation_bytes,
                 generation_bytes_max: options.generation_bytes,
                 chain: start.chain,
+                synced_lsn: start.last_lsn,
                 last_count: 0,
                 asked_for_next: false,
                 keeper,
@@ -399,7 +405,8 @@ impl Shared {
     /// Gives a frame its place. Returns it, and whether the writer has to be woken.
     fn enqueue(&self, frame: &[u8]) -> (Lsn, bool) {
         let mut queue = self.queue.lock();
-        if queue.open.bytes.len() + frame.len() > BATCH_BYTES_MAX {
+        // A record above the soft limit gets a batch of its own.
+        if queue.open.count > 0 && queue.open.bytes.len() + frame.len() > self.batch_bytes_max {
             let full = queue.turn_over();
             queue.full.push_back(full);
         }
@@ -522,7 +529,9 @@ struct Writer {
     written_bytes: u64,
     generation_bytes_max: u64,
     chain: BatchHash,
-    /// Records of the last batch.
+    /// The last record that the log's own sync covers; the mark follows it.
+    synced_lsn: Lsn,
+    /// Records of the last commit.
     last_count: u32,
     asked_for_next: bool,
     keeper: Sender<Generation>,
@@ -540,7 +549,8 @@ impl Drop for Writer {
 
 /// What the writer found in the queue.
 struct Drained {
-    chunk: Chunk,
+    /// What is committed together, oldest first; never empty.
+    chunks: Vec<Chunk>,
     /// Whether at least one more batch waits.
     more: bool,
 }
@@ -555,9 +565,9 @@ impl Writer {
             if self.shared.has_failed() {
                 return Ok(());
             }
-            self.last_count = drained.chunk.count;
-            let sealed = self.write(drained.chunk).map_err(|error| Fatal::Log(Arc::new(error)))?;
-            self.shared.unmarked.lock().push_back(sealed);
+            self.last_count = drained.chunks.iter().map(|chunk| chunk.count).sum();
+            let sealed = self.write(drained.chunks).map_err(|error| Fatal::Log(Arc::new(error)))?;
+            self.shared.unmarked.lock().extend(sealed);
             if drained.more {
                 self.marker.unpark();
             } else {
@@ -593,12 +603,13 @@ impl Writer {
         loop {
             {
                 let mut queue = self.shared.queue.lock();
-                if let Some(chunk) = queue.full.pop_front() {
-                    return Ok(Some(Drained { chunk, more: true }));
+                let full = queue.full.len().min(COMMIT_BATCHES_MAX);
+                let mut chunks: Vec<_> = queue.full.drain(..full).collect();
+                if full < COMMIT_BATCHES_MAX && queue.open.count > 0 {
+                    chunks.push(queue.turn_over());
                 }
-                if queue.open.count > 0 {
-                    let chunk = queue.turn_over();
-                    return Ok(Some(Drained { chunk, more: false }));
+                if !chunks.is_empty() {
+                    return Ok(Some(Drained { chunks, more: !queue.full.is_empty() }));
                 }
                 if queue.closing || self.shared.has_failed() {
                     return Ok(None);
@@ -611,22 +622,25 @@ impl Writer {
         }
     }
 
-    /// Writes and syncs one batch.
-    fn write(&mut self, chunk: Chunk) -> Result<Sealed, StorageError> {
-        let Chunk { mut bytes, first_lsn, count } = chunk;
-        let shared = &*self.shared;
-        let durable_lsn = shared.durable.get();
-        let hash = batch::seal(&mut bytes, shared.epoch, first_lsn, count, durable_lsn, self.chain);
-        let now_ms = shared.started.elapsed().as_millis() as u64;
+    /// Writes batches and syncs them together.
+    fn write(&mut self, chunks: Vec<Chunk>) -> Result<Vec<Sealed>, StorageError> {
+        let now_ms = self.shared.started.elapsed().as_millis() as u64;
         // ORDERING: Relaxed; the keeper compares it with the clock, nothing is read behind it.
-        shared.waiting_since_ms.store(now_ms.max(1), Ordering::Relaxed);
-        self.current.append(first_lsn, &bytes)?;
+        self.shared.waiting_since_ms.store(now_ms.max(1), Ordering::Relaxed);
+        let mut batches = Vec::with_capacity(chunks.len());
+        for Chunk { mut bytes, first_lsn, count } in chunks {
+            let (epoch, synced_lsn) = (self.shared.epoch, self.synced_lsn);
+            let hash = batch::seal(&mut bytes, epoch, first_lsn, count, synced_lsn, self.chain);
+            self.current.append(first_lsn, &bytes)?;
+            self.chain = hash;
+            self.written_bytes += bytes.len() as u64;
+            let last_lsn = Lsn(first_lsn.0 + u64::from(count) - 1);
+            batches.push(Sealed { bytes, first_lsn, last_lsn, hash });
+        }
         self.current.sync()?;
-        shared.waiting_since_ms.store(0, Ordering::Relaxed);
-        self.chain = hash;
-        self.written_bytes += bytes.len() as u64;
-        let last_lsn = Lsn(first_lsn.0 + u64::from(count) - 1);
-        Ok(Sealed { bytes, first_lsn, last_lsn, hash })
+        self.shared.waiting_since_ms.store(0, Ordering::Relaxed);
+        self.synced_lsn = batches.last().map_or(self.synced_lsn, |newest| newest.last_lsn);
+        Ok(batches)
     }
 
     /// Goes over to the next generation where this one is large enough or somebody asked for it.

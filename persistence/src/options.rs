@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use tiketi_engine::limits::BATCH_BYTES_MAX;
+
 use crate::data_dir::StoreKind;
 use crate::error::FatalHook;
 
@@ -14,6 +16,9 @@ pub struct Options {
     pub store: StoreKind,
     /// A generation ends, and a snapshot is made, after about this many bytes of batches.
     pub generation_bytes: u64,
+    /// A batch ends before the record that would make it larger than this many bytes;
+    /// [`tiketi_engine::limits::BATCH_BYTES_MAX`] at most. Small in simulations.
+    pub batch_bytes_max: usize,
     /// New work is refused while this many bytes wait for the disk; completions at twice it.
     pub queue_bytes_max: usize,
     /// New work is refused while less than this is free on disk.
@@ -43,6 +48,7 @@ impl Options {
             dir: dir.into(),
             store: StoreKind::default(),
             generation_bytes: 180 << 20,
+            batch_bytes_max: BATCH_BYTES_MAX,
             queue_bytes_max: 1 << 20,
             free_bytes_min: 256 << 20,
             ballast_bytes: 64 << 20,

@@ -9,7 +9,7 @@ use thiserror::Error;
 use tiketi_engine::ids::{Epoch, Lsn};
 use tiketi_engine::state::{FoldError, State};
 
-use crate::batch::{Batch, BatchDefect, BatchHash};
+use crate::batch::{Batch, BatchDefect, BatchHash, Header};
 use crate::data_dir::Layout;
 use crate::disk::Disk;
 use crate::error::OpenError;
@@ -37,7 +37,8 @@ pub enum LogFact {
     Whole,
     /// Whole but for bytes at its very end that are no batch.
     Torn,
-    /// A bad batch with good ones after it, or a good one that does not follow.
+    /// A bad batch with one after it that was written when the bad one was durable, or a good one
+    /// that does not follow.
     Broken,
     /// It ends before the snapshot that the fold began from.
     BehindSnapshot,
@@ -225,10 +226,10 @@ pub struct Defect {
 /// What is wrong with a piece of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DefectKind {
-    /// Bytes that are no batch, with nothing good after them.
+    /// Bytes that are no batch, and nothing after them that was written once they were durable.
     #[error("torn tail: {0}")]
     Torn(String),
-    /// Bytes that are no batch, with something good after them.
+    /// Bytes that are no batch, with something after them that was written once they were durable.
     #[error("damaged batch with good ones after it: {0}")]
     Damaged(String),
     /// A good batch that does not follow from the one before.
@@ -468,11 +469,9 @@ fn fold_generation(
                 continue;
             }
         };
-        if let Some(torn) = &fold.defect {
-            // After a torn tail there is nothing good, or it is no tail.
-            if let (DefectKind::Torn(why), Ok(_)) = (&torn.kind, Batch::parse(&bytes)) {
-                return Err(Stop::Defect(DefectKind::Damaged(why.clone())));
-            }
+        if let (Some(tail), Ok(batch)) = (&mut fold.defect, Batch::parse(&bytes)) {
+            follows_a_tear(tail, batch.header())?;
+            continue;
         }
         match walk.step(key, &bytes) {
             Err(StepDefect::Unreadable(defect)) => {
@@ -513,19 +512,42 @@ fn torn(
     why: String,
     claims: Option<Lsn>,
 ) -> Result<(), Stop> {
-    if fold.defect.is_some() {
-        // One batch is written at a time, so no more than one can be torn.
-        return Err(Stop::Defect(DefectKind::Damaged(format!("{why}, twice in a row"))));
-    }
-    place(fold, walk, generation, position, bytes);
     if let Some(claims) = claims.filter(|&claims| claims > walk.last_lsn) {
-        let why = format!("{why}; it was written when record {claims} was durable");
-        return Err(Stop::Defect(DefectKind::Damaged(why)));
+        if fold.defect.is_none() {
+            place(fold, walk, generation, position, bytes);
+        }
+        return Err(Stop::Defect(DefectKind::Damaged(synced_before(&why, claims))));
     }
-    if let Some(defect) = &mut fold.defect {
-        defect.kind = DefectKind::Torn(why);
+    match &mut fold.defect {
+        Some(tail) => tail.bytes += bytes,
+        None => {
+            place(fold, walk, generation, position, bytes);
+            if let Some(defect) = &mut fold.defect {
+                defect.kind = DefectKind::Torn(why);
+            }
+        }
     }
     Ok(())
+}
+
+/// A good batch after a bad one. They may be of one commit that was never synced, of which a crash
+/// kept this and not that; unless this one says that the other was synced when it was written.
+fn follows_a_tear(tail: &mut Defect, header: &Header) -> Result<(), Stop> {
+    let DefectKind::Torn(why) = &tail.kind else { return Ok(()) };
+    if header.durable_lsn > tail.last_lsn {
+        let why = synced_before(why, header.durable_lsn);
+        return Err(Stop::Defect(DefectKind::Damaged(why)));
+    }
+    if header.first_lsn <= tail.last_lsn.next() {
+        let why = format!("{why}; then record {} again", header.first_lsn);
+        return Err(Stop::Defect(DefectKind::Damaged(why)));
+    }
+    tail.bytes += header.batch_bytes() as u64;
+    Ok(())
+}
+
+fn synced_before(why: &str, claims: Lsn) -> String {
+    format!("{why}; what follows was written when record {claims} was durable")
 }
 
 fn fold_batch(

@@ -565,13 +565,15 @@ impl DiskFile for OpenFile {
     }
 }
 
-/// Options for a simulated disk: its directory, plain segments, small generations, no threads
+/// Options for a simulated disk: its directory, plain segments, small generations and batches, no threads
 /// beside the writer's.
 #[must_use]
 pub fn options() -> Options {
     let mut options = Options::new(SIM_DIR);
     options.store = StoreKind::Segments;
     options.generation_bytes = 2_000;
+    // A few records, so that several batches share a sync.
+    options.batch_bytes_max = 160;
     options.ballast_bytes = 0;
     options.housekeeping = Housekeeping::Inline;
     options

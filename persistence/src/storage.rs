@@ -1,8 +1,9 @@
 //! Where the log is kept: the trait that sled, plain segments and the simulator implement.
 //!
 //! A store keeps *generations*; a generation keeps batches in the order they were appended. One
-//! generation is written at a time, and a batch is appended only after the one before it was
-//! synced: so at most the last batch can be torn (I10).
+//! generation is written at a time. The batches of one commit are appended and then synced
+//! together; the next commit begins after that: so only the batches of the last one can be torn,
+//! and each batch says what was synced when it was written (I10).
 
 use std::fmt;
 

@@ -5,6 +5,7 @@ mod auth;
 mod best;
 mod catalog;
 mod connections;
+mod documented;
 mod drain;
 mod idempotency;
 mod journeys;

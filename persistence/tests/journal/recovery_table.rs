@@ -310,6 +310,38 @@ fn a_bad_batch_with_good_ones_after_it_is_named() {
 }
 
 #[test]
+fn good_batches_of_the_torn_commit_are_cut_with_it() {
+    let disk = lived();
+    let (path, bytes) = last_generation(&disk);
+    let offsets = offsets(&bytes);
+    let next = after(&bytes[offsets[offsets.len() - 2]..], 1);
+    let sealed = |lsn, durable| {
+        let mut batch = next.clone();
+        batch::seal(&mut batch, Epoch(1), Lsn(lsn), 1, Lsn(durable), BatchHash([1; 16]));
+        batch
+    };
+    let hole = vec![0; next.len()];
+    let torn = disk.kill();
+    let tail = [hole.clone(), sealed(153, 151), hole.clone(), sealed(155, 151)].concat();
+    change(&torn, &path, |bytes| bytes.extend_from_slice(&tail));
+    let opened = open(&torn).unwrap();
+    let cut = opened.report.torn_tail.unwrap();
+    assert_eq!((cut.position, cut.bytes), (bytes.len() as u64, tail.len() as u64));
+    assert_eq!(opened.report.recovered_lsn, Lsn(151));
+
+    // The second was written when the hole was synced: this is damage.
+    for (tail, why) in [
+        ([hole.clone(), sealed(153, 152)].concat(), "when record 152 was durable"),
+        ([hole.clone(), sealed(152, 151)].concat(), "then record 152 again"),
+    ] {
+        let broken = disk.kill();
+        change(&broken, &path, |bytes| bytes.extend_from_slice(&tail));
+        let refusal = refused(&broken).to_string();
+        assert!(refusal.contains(why), "{refusal}");
+    }
+}
+
+#[test]
 fn a_torn_batch_that_knows_of_more_is_no_torn_tail() {
     let disk = lived();
     let (path, bytes) = last_generation(&disk);
