@@ -63,6 +63,10 @@ fn main() -> anyhow::Result<()> {
             bare::ROLE => return bare::serve(),
             http::ROLE => return http::serve(arguments.next().context("folder")?.into()),
             seat_map::ROLE => return seat_map::serve(),
+            recovery::ROLE => {
+                let dir: PathBuf = arguments.next().context("folder")?.into();
+                return recovery::open_and_tell(&dir);
+            }
             name if ROWS.iter().any(|(row, _)| *row == name) => rows.push(name.to_owned()),
             _ => {
                 println!("{USAGE}");
