@@ -2,8 +2,9 @@
 //!
 //! Everything the installation knows is the fold of these (I7, [`crate::state::State::apply`]).
 //! A record holds what cannot be derived: prices of seats come from the layout, reservation
-//! numbers from position and instant. Deadlines are absolute. Variants and fields are only ever
-//! added at the end: the encoding numbers them in this order (`persistence/FORMAT.md`).
+//! numbers from position and instant. Deadlines are absolute. Variants are only ever added at the
+//! end, and the fields of one never change: the encoding numbers variants in this order and names no
+//! field (`persistence/FORMAT.md`).
 
 use serde::{Deserialize, Serialize};
 

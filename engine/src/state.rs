@@ -198,6 +198,12 @@ impl State {
         self.keys.iter()
     }
 
+    /// What a user's key did in the last day before the last record.
+    #[must_use]
+    pub fn key(&self, user: UserIndex, key: u128) -> Option<&Key> {
+        self.by_key.get(&(user, key))
+    }
+
     /// Recounts everything that is kept as a sum: available + held + sold + blocked = capacity per
     /// section, stock = total - orders, no seat in two live orders.
     ///
@@ -211,12 +217,12 @@ impl State {
     }
 
     fn remember(&mut self, key: Key) {
-        self.keys.push_back(key);
-        self.by_key.insert((key.user, key.key), key);
         while self.keys.front().is_some_and(|old| old.at.plus(IDEMPOTENCY_KEPT_MS) <= key.at) {
             if let Some(old) = self.keys.pop_front() {
                 self.by_key.remove(&(old.user, old.key));
             }
         }
+        self.keys.push_back(key);
+        self.by_key.insert((key.user, key.key), key);
     }
 }

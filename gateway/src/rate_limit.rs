@@ -1,7 +1,7 @@
 //! How often one person or address may call, by class of route.
 //!
 //! Each class is a keyed GCRA: the quota of a minute may be used at once, then refills evenly.
-//! Keys that have recovered are forgotten by [`RateLimits::forget_recovered`], which the app calls
+//! Keys that have recovered are forgotten by `RateLimits::forget_recovered`, which the app calls
 //! every few seconds: what is kept is bounded by the calls of the last minute.
 
 use std::hash::Hash;

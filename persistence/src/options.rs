@@ -49,7 +49,7 @@ impl Options {
             store: StoreKind::default(),
             generation_bytes: 180 << 20,
             batch_bytes_max: BATCH_BYTES_MAX,
-            queue_bytes_max: 1 << 20,
+            queue_bytes_max: 768 << 10,
             free_bytes_min: 256 << 20,
             ballast_bytes: 64 << 20,
             housekeeping: Housekeeping::Threads,

@@ -1,7 +1,7 @@
 //! The start: from what lies on disk to the state it stands for, or to a refusal that says where
 //! it is damaged. Nothing is changed before the decision is made (I10).
 //!
-//! The facts are gathered by [`fold_log`] and `recover`, and judged in one place, [`decide`].
+//! The facts are gathered by `fold_log` and `recover`, and judged in one place, [`decide`].
 
 use std::time::{Duration, Instant};
 
@@ -716,7 +716,14 @@ fn mark_fact(read: MarkRead, fold: &LogFold) -> MarkFact {
     let mark = match read {
         MarkRead::Missing => return MarkFact::Missing,
         MarkRead::Damaged => return MarkFact::Damaged,
-        MarkRead::Blank => return MarkFact::Before,
+        // Blank until the first epoch is acknowledged: starts that were cut off before that have
+        // logged their epoch and nothing else.
+        MarkRead::Blank
+            if fold.snapshot.is_none() && fold.state.lsn().0 == fold.state.epoch().0 =>
+        {
+            return MarkFact::Before;
+        }
+        MarkRead::Blank => return MarkFact::Damaged,
         MarkRead::At(mark) => mark,
     };
     let base_lsn = fold.snapshot.map_or(Lsn::ZERO, |name| name.snapshot_lsn);

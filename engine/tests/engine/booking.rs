@@ -3,8 +3,12 @@
 use tiketi_engine::command::{Asked, WantedSeats, WantedTickets};
 use tiketi_engine::engine::{AfterPayment, Once, PaymentIntent, PaymentOutcome};
 use tiketi_engine::error::{BlockRefusal, CommandError, HoldRefusal, OrderRefusal};
-use tiketi_engine::ids::{Attempt, EventIndex, SeatIndex, TicketTypeIndex, UnixMillis};
-use tiketi_engine::record::{EndReason, IdempotencyKey, PaymentMethod};
+use tiketi_engine::ids::{
+    Attempt, EventIndex, HoldSlot, OrderNumber, SeatIndex, TicketTypeIndex, UnixMillis, UserIndex,
+};
+use tiketi_engine::record::{
+    Claim, EndReason, Held, IdempotencyKey, OrderRef, PaymentMethod, Record, SeatList,
+};
 use tiketi_engine::state::{OrderState, SeatStatus};
 
 use crate::house::{CLOSES, Hall, House, OPENS, SMALL, TTL_MS, durable};
@@ -105,6 +109,27 @@ fn keys_are_forgotten_after_a_day() {
     house.engine.expire(OPENS.plus(day), 1).unwrap();
     assert_ne!(house.hold_tickets(0, 1, asked).unwrap().reservation, first.reservation);
     house.assert_agreement();
+}
+
+#[test]
+fn a_key_used_again_after_a_day_is_remembered_again() {
+    let mut fold = House::new(&[SMALL], 1).fold;
+    let day = 24 * 60 * 60 * 1_000;
+    for (number, at) in [(0, OPENS), (1, OPENS.plus(day))] {
+        let held = Held {
+            order: OrderRef { event: EventIndex(0), number: OrderNumber(number) },
+            slot: HoldSlot(number),
+            user: UserIndex(0),
+            claim: Claim::Seats(SeatList::from_slice(&[SeatIndex(number)]).unwrap()),
+            at,
+            expires_at: None,
+            key: Some(Box::new(IdempotencyKey { key: 9, content: 1 })),
+        };
+        fold.apply(fold.lsn().next(), &Record::Held(held)).unwrap();
+        let found = fold.key(UserIndex(0), 9).unwrap();
+        assert_eq!(found.reservation.order, OrderNumber(number));
+    }
+    assert_eq!(fold.keys().count(), 1);
 }
 
 #[test]

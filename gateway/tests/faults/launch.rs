@@ -54,7 +54,7 @@ impl Launch {
 
     /// Generations so small that they end, and snapshots are made, while clients are at work.
     pub(crate) fn small_generations(self) -> Self {
-        self.arg("--generation-bytes").arg((256 << 10).to_string())
+        self.arg("--generation-bytes").arg((16 << 10).to_string())
     }
 
     pub(crate) fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {

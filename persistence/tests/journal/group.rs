@@ -185,11 +185,12 @@ struct Gated {
     fatals: Arc<Mutex<Vec<String>>>,
 }
 
-fn gated(queue_bytes_max: usize) -> Gated {
+fn gated(queue_bytes_max: usize, batch_bytes_max: usize) -> Gated {
     let disk = SimDisk::new();
     let fatals = Arc::new(Mutex::new(Vec::new()));
     let mut options = sim_store::options();
     options.queue_bytes_max = queue_bytes_max;
+    options.batch_bytes_max = batch_bytes_max;
     options.generation_bytes = u64::MAX;
     let seen = fatals.clone();
     options.on_fatal = FatalHook::new(move |fatal| seen.lock().unwrap().push(fatal.to_string()));
@@ -205,7 +206,7 @@ fn gated(queue_bytes_max: usize) -> Gated {
 
 #[test]
 fn a_full_queue_refuses_new_work_before_completions() {
-    let gated = gated(2_000);
+    let gated = gated(2_000, usize::MAX);
     let journal = &gated.opened.journal;
     let mut appended = 0;
     let mut fill = |purpose| {
@@ -229,7 +230,7 @@ fn a_full_queue_refuses_new_work_before_completions() {
 
 #[test]
 fn what_gathers_during_a_sync_is_one_batch() {
-    let gated = gated(1 << 20);
+    let gated = gated(1 << 20, usize::MAX);
     let journal = &gated.opened.journal;
     let before = gated.syncs.load(Ordering::Relaxed);
     let first = journal.append(Permit::granted(), &record(0));
@@ -251,8 +252,29 @@ fn what_gathers_during_a_sync_is_one_batch() {
 }
 
 #[test]
+fn a_writer_that_is_behind_syncs_several_batches_at_once() {
+    // A dozen small batches, after a first that is under way.
+    let gated = gated(1 << 20, 256);
+    let journal = &gated.opened.journal;
+    let before = gated.syncs.load(Ordering::Relaxed);
+    let mut last = journal.append(Permit::granted(), &record(0));
+    while gated.syncs.load(Ordering::Relaxed) == before {
+        thread::yield_now();
+    }
+    for number in 3..143 {
+        last = journal.append(Permit::granted(), &record(number));
+    }
+    drop(gated.turns);
+    journal.durable().wait_blocking(last).unwrap();
+    let (batches, syncs) =
+        (journal.batches() - 2, gated.syncs.load(Ordering::Relaxed) - before - 1);
+    assert!((8..20).contains(&batches), "{batches}");
+    assert_eq!(syncs, batches.div_ceil(4));
+}
+
+#[test]
 fn a_panic_in_the_writer_ends_the_journal() {
-    let gated = gated(1 << 20);
+    let gated = gated(1 << 20, usize::MAX);
     let journal = &gated.opened.journal;
     let commits = gated.opened.commits.subscribe(8, WhenFull::Wait);
     gated.turns.send(Turn::Panic).unwrap();
@@ -267,7 +289,7 @@ fn a_panic_in_the_writer_ends_the_journal() {
 
 #[tokio::test]
 async fn answers_wait_for_their_record_and_may_be_dropped() {
-    let gated = gated(1 << 20);
+    let gated = gated(1 << 20, usize::MAX);
     let journal = gated.opened.journal.clone();
     let view = View::start(gated.opened.state, &gated.opened.commits, FatalHook::default());
     let lsn = journal.append(Permit::granted(), &record(0));
