@@ -1,4 +1,5 @@
-//! What a commit costs on this disk: `cargo run --release -p tiketi-persistence --example commit_cost`.
+//! What a commit costs on this disk: `cargo run --release -p tiketi-persistence --example commit_cost`,
+//! and, if wanted, a directory, a list of `lone closed flood recover`, and `sled` or `segments`.
 //!
 //! Prints durable records a second with producers that never wait, the latency of a lone record
 //! against a bare `pwrite` + `fdatasync` of 4 KiB, and the cost of a batch with many waiters.
@@ -27,8 +28,11 @@ fn main() {
     std::fs::create_dir_all(dir).unwrap();
     bare(dir);
     for store in [StoreKind::Sled, StoreKind::Segments] {
-        println!("== {store}");
         let what = std::env::args().nth(2).unwrap_or_default();
+        if std::env::args().nth(3).is_some_and(|only| only != store.name()) {
+            continue;
+        }
+        println!("== {store}");
         let journal = |name: &str| {
             let mut options = Options::new(dir.join(format!("{store}-{name}")));
             options.store = store;

@@ -47,8 +47,9 @@ const COPY_BYTES: usize = 16 * 1024;
 const GATHER: Duration = Duration::from_micros(100);
 const GATHER_COUNTS: std::ops::RangeInclusive<u32> = 8..=128;
 
-/// Batches written before one sync, where as many wait: a sync costs as much as writing several.
-const COMMIT_BATCHES_MAX: usize = 4;
+/// Batches written before one sync, where as many wait: a sync costs as much as writing several. Half
+/// of what may be queued by default, so that the other half gathers meanwhile.
+const COMMIT_BATCHES_MAX: usize = 6;
 
 /// How often free space and the writer's pulse are looked at.
 const TICK: Duration = Duration::from_secs(1);

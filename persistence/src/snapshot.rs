@@ -325,7 +325,7 @@ pub(crate) fn make(
             return Err(SnapshotError::ReadBack(DamagedSnapshot { name, defect }));
         }
     }
-    prune(disk, layout, store, &generations)?;
+    prune(disk, layout, store, &generations, name)?;
     Ok(Some(made))
 }
 
@@ -335,12 +335,16 @@ fn prune(
     layout: &Layout,
     store: &dyn LogStore,
     sealed: &[Generation],
+    newest: SnapshotName,
 ) -> Result<(), SnapshotError> {
     let pruning = || SnapshotError::io("remove old snapshots");
     let mut good = Vec::new();
     let mut rest = Vec::new();
     for name in list(disk, layout).map_err(pruning())? {
-        if good.len() < KEPT && load(disk, layout, name).map_err(pruning())?.is_ok() {
+        // The newest was read a moment ago.
+        let is_good = name == newest
+            || (good.len() < KEPT && load(disk, layout, name).map_err(pruning())?.is_ok());
+        if good.len() < KEPT && is_good {
             good.push(name);
         } else {
             rest.push(name);

@@ -269,7 +269,7 @@ fn a_writer_that_is_behind_syncs_several_batches_at_once() {
     let (batches, syncs) =
         (journal.batches() - 2, gated.syncs.load(Ordering::Relaxed) - before - 1);
     assert!((8..20).contains(&batches), "{batches}");
-    assert_eq!(syncs, batches.div_ceil(4));
+    assert_eq!(syncs, batches.div_ceil(6));
 }
 
 #[test]

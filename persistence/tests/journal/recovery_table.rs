@@ -64,6 +64,10 @@ fn printed_rows() -> Vec<Vec<String>> {
 fn every_combination_is_decided_as_printed() {
     let rows = printed_rows();
     assert_eq!(rows.len(), 10);
+    let format = include_str!("../../FORMAT.md");
+    for row in &rows {
+        assert!(format.contains(&format!("| {} |", row.join(" | "))), "FORMAT.md lacks {row:?}");
+    }
     let fits = |cell: &str, name: &str| cell == "*" || cell.split(", ").any(|one| one == name);
     let mut seen = vec![0; rows.len()];
     for (base_name, base) in BASES {
