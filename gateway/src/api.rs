@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod events;
 pub mod payments;
+pub mod queue;
 pub mod reservations;
 pub mod seats;
 pub mod stats;

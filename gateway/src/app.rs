@@ -25,6 +25,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::auth::pass::Passes;
 use crate::auth::password::Passwords;
 use crate::auth::token::Tokens;
 use crate::clock::Clock;
@@ -59,6 +60,7 @@ pub struct App {
     pub(crate) engine: Engine<Arc<GroupCommit>>,
     pub(crate) view: View,
     pub(crate) tokens: Tokens,
+    pub(crate) passes: Passes,
     pub(crate) passwords: Passwords,
     pub(crate) limits: RateLimits,
     pub(crate) metrics: Metrics,
@@ -144,6 +146,7 @@ impl App {
             engine,
             view,
             tokens: Tokens::new(secret.expose()),
+            passes: Passes::new(secret.expose()),
             passwords: Passwords::start().map_err(StartError::Thread)?,
             limits: RateLimits::new(config.rate_limit),
             metrics: Metrics::new()?,
@@ -406,6 +409,8 @@ async fn expire_holds(app: Arc<App>) {
             }
         }
         app.engine.close_cancelled(now);
+        // A refusal is the journal's; the next tick lets in whom this one did not.
+        let _ = app.engine.admit_due(now);
     }
 }
 

@@ -26,7 +26,6 @@ pub(crate) enum RateClass {
     /// Claims seats or tickets: per user.
     Booking,
     /// Queue status and socket handshakes: per user.
-    #[allow(dead_code, reason = "the waiting room's routes come with it")]
     Queue,
     /// Everything else: per user, or per address without a token.
     Other,

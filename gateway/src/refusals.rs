@@ -6,6 +6,7 @@ use tiketi_engine::error::{
     AccountRefusal, BlockRefusal, CatalogRefusal, CommandError, HoldRefusal, InvalidField,
     OrderRefusal,
 };
+use tiketi_engine::waiting_room::QueueRefusal;
 use tiketi_engine::record::EndReason;
 use tiketi_engine::state::{Order, OrderState};
 
@@ -26,6 +27,7 @@ pub(crate) fn hold(
         HoldRefusal::KeyReused => ApiError::new(Code::IdempotencyConflict),
         HoldRefusal::UnknownEvent(_) => unknown("공연을 찾을 수 없어요."),
         HoldRefusal::NotOnSale(_) => ApiError::new(Code::NotOnSale),
+        HoldRefusal::NotAdmitted(_) => ApiError::new(Code::QueueRequired),
         HoldRefusal::Empty => invalid("좌석이나 티켓을 선택해 주세요."),
         HoldRefusal::TooManySeats { max } => ApiError::new(Code::SeatLimit)
             .message(format!("한 번에 {max}개까지 예매할 수 있어요."))
@@ -152,6 +154,18 @@ pub(crate) fn account(error: CommandError<AccountRefusal>) -> ApiError {
         AccountRefusal::EmailTaken => ApiError::new(Code::EmailTaken),
         AccountRefusal::Full => ApiError::new(Code::Unavailable),
         AccountRefusal::Unknown(_) => ApiError::new(Code::NotFound),
+    };
+    answer.cause(refusal)
+}
+
+/// A place in line that was not given or changed.
+pub(crate) fn queue(error: CommandError<QueueRefusal>) -> ApiError {
+    let refusal = match error {
+        CommandError::Refused(refusal) => refusal,
+        CommandError::Unavailable(unavailable) => return unavailable.into(),
+    };
+    let answer = match &refusal {
+        QueueRefusal::UnknownEvent(_) => ApiError::new(Code::NotFound),
     };
     answer.cause(refusal)
 }

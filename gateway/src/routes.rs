@@ -14,11 +14,11 @@ use crate::app::App;
 use crate::auth::Access::{self, Admin, Public, User};
 use crate::error::ApiError;
 use crate::handlers::{
-    admin, auth, events, health, metrics, payments, reservations, seats, tickets,
+    admin, auth, events, health, metrics, payments, queue, reservations, seats, tickets,
 };
 use crate::http::body::JSON_BYTES_MAX;
 use crate::http::{Params, Request, Response};
-use crate::rate_limit::RateClass::{self, Booking, Login, Other, Unlimited};
+use crate::rate_limit::RateClass::{self, Booking, Login, Other, Queue, Unlimited};
 use crate::routes::Verb::{Get, Post, Put};
 
 macro_rules! handler {
@@ -46,6 +46,14 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Post, "/api/reservations/:id/cancel",            User,   Other,     handler!(reservations::cancel)),
     route(Post, "/api/payments/process",                   User,   Other,     handler!(payments::process)),
     route(Get,  "/api/payments/methods",                   Public, Other,     handler!(payments::methods)),
+    route(Post, "/api/queue/check/:eventId",               User,   Queue,     handler!(queue::check)),
+    route(Get,  "/api/queue/status/:eventId",              User,   Queue,     handler!(queue::status)),
+    route(Post, "/api/queue/leave/:eventId",               User,   Queue,     handler!(queue::leave)),
+    route(Get,  "/api/queue/pass/:eventId",                User,   Queue,     handler!(queue::pass)),
+    route(Get,  "/api/queue/admin/:eventId",               Admin,  Other,     handler!(queue::show)),
+    route(Put,  "/api/queue/admin/:eventId",               Admin,  Other,     handler!(queue::change)),
+    route(Post, "/api/queue/admin/clear/:eventId",         Admin,  Other,     handler!(queue::clear)),
+    route(Post, "/api/queue/admin/:eventId/admit",         Admin,  Other,     handler!(queue::admit)),
     route(Get,  "/api/admin/seat-layouts",                 Admin,  Other,     handler!(admin::layouts::list)),
     route(Post, "/api/admin/seat-layouts",                 Admin,  Other,     handler!(admin::layouts::create)),
     route(Post, "/api/admin/events",                       Admin,  Other,     handler!(admin::events::create)),

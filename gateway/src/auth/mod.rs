@@ -1,6 +1,7 @@
 //! Who is calling: bearer tokens, passwords, e-mail addresses.
 
 pub(crate) mod email;
+pub(crate) mod pass;
 pub(crate) mod password;
 pub(crate) mod token;
 

@@ -6,6 +6,7 @@ pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod metrics;
 pub(crate) mod payments;
+pub(crate) mod queue;
 pub(crate) mod reservations;
 pub(crate) mod seats;
 pub(crate) mod tickets;

@@ -1,0 +1,109 @@
+//! The waiting room (contract/http.md 2.7).
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::{Id, Timestamp};
+
+/// `POST /api/queue/check/:eventId`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckAnswer {
+    /// Whether the caller has to wait.
+    pub queued: bool,
+    /// From 1; only where the caller waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u32>,
+    /// Seconds; only where the caller waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_wait: Option<u32>,
+    /// People inside, before the caller was let in.
+    pub current_users: u32,
+    /// How many may be inside.
+    pub threshold: u32,
+    /// People in line.
+    pub queue_size: u32,
+}
+
+/// `GET /api/queue/status/:eventId`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusAnswer {
+    /// Whether the caller has to wait. False means: let in.
+    pub queued: bool,
+    /// From 1; 0 where the caller does not wait.
+    pub position: u32,
+    /// People in line.
+    pub queue_size: u32,
+    /// Seconds; 0 where the caller does not wait.
+    pub estimated_wait: u32,
+    /// People inside.
+    pub current_users: u32,
+    /// How many may be inside.
+    pub threshold: u32,
+}
+
+/// `GET /api/queue/pass/:eventId`: what any node can verify by itself.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PassAnswer {
+    /// Sent back as `Tiketi-Pass` with a reservation.
+    pub pass: String,
+    /// When it counts for nothing any more; ask for another before.
+    pub expires_at: Timestamp,
+}
+
+/// `GET /api/queue/admin/:eventId`, and the answer to its changes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueAnswer {
+    /// The event.
+    pub event_id: Id,
+    /// People in line.
+    pub queue_size: u32,
+    /// People inside.
+    pub current_users: u32,
+    /// How many may be inside.
+    pub threshold: u32,
+    /// How many more may be inside now.
+    pub available: u32,
+    /// People let in a second at most; `null` for no limit.
+    pub rate: Option<f64>,
+    /// Whether nobody is let in.
+    pub paused: bool,
+}
+
+/// `PUT /api/queue/admin/:eventId`: what is absent stays as it is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct QueueChangeRequest {
+    /// How many may be inside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<u32>,
+    /// People let in a second, or `null` for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    pub rate: Option<Option<f64>>,
+    /// Whether nobody is let in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<bool>,
+}
+
+/// Tells `null` from what is absent (with `serde(default)`).
+fn given<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<f64>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// `POST /api/queue/admin/:eventId/admit`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AdmitRequest {
+    /// Who is let in out of turn.
+    pub user_id: Id,
+}
+
+/// The answer where there is nothing to tell.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct QueueMessage {
+    /// Shown to the caller.
+    pub message: String,
+}
