@@ -33,7 +33,7 @@ pub struct Engine<J> {
     journal: J,
     accounts: Accounts,
     layouts: Mutex<Layouts>,
-    events: AppendVec<OnceLock<EventInventory>>,
+    events: AppendVec<OnceLock<Box<EventInventory>>>,
     expiry: ExpiryLines,
     keys: IdempotencyKeys,
     /// Cancelled events that may still have orders to end.
@@ -155,6 +155,6 @@ impl<J: Journal> Engine<J> {
     }
 
     fn inventory(&self, event: EventIndex) -> Option<&EventInventory> {
-        self.events.get(event.0)?.get()
+        self.events.get(event.0)?.get().map(|inventory| &**inventory)
     }
 }

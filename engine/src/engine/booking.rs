@@ -381,8 +381,12 @@ impl<J: Journal> Engine<J> {
             SlotClaim::Seats(_) => Some(asked.at.plus(inventory.rules.hold_ttl_ms)),
             SlotClaim::Tickets(_) => None,
         };
-        let order =
-            SlotOrder { order: inventory.next_order_number(), user: asked.by, expires_at, claim };
+        let order = SlotOrder {
+            order: inventory.holds.next_order_number(),
+            user: asked.by,
+            expires_at,
+            claim,
+        };
         let step = inventory.holds.claim(&order);
         let reservation =
             ReservationId { event: inventory.event, slot: step.index(), order: order.order };

@@ -94,7 +94,7 @@ impl<J: Journal> Engine<J> {
         let record =
             EventCreated { event, details, layout, ticket_types, rules, created_by, at: now };
         let lsn = self.journal.append(permit, &Record::EventCreated(Box::new(record)));
-        self.events.at(event.0).get_or_init(|| inventory);
+        self.events.at(event.0).get_or_init(|| Box::new(inventory));
         Ok(Pending::new(event, lsn))
     }
 

@@ -47,7 +47,7 @@ impl<J: Journal> Engine<J> {
             if inventory.is_cancelled() && event.orders().any(|(_, order)| order.is_live()) {
                 engine.closing.lock().push_back(event_index);
             }
-            engine.events.at(index as u32).get_or_init(|| inventory);
+            engine.events.at(index as u32).get_or_init(|| Box::new(inventory));
         }
         deadlines.sort_unstable_by_key(|deadline| deadline.at);
         deadlines.into_iter().for_each(|deadline| engine.expiry.push(deadline));
@@ -94,7 +94,7 @@ fn restore_event(
         }
     }
     inventory.holds.free_unused();
-    inventory.set_next_order(event.next_order());
+    inventory.holds.set_next_order(event.next_order());
     let blocked = event.blocks().iter().flat_map(|block| block.seats.iter().copied());
     for seat in blocked {
         let taken = inventory.seats.take_all(&inventory.plan, &[seat]);

@@ -21,11 +21,20 @@ use crate::sync::{
 /// The hold slots of one event.
 #[derive(Debug)]
 pub(crate) struct HoldTable {
+    counters: CachePadded<Counters>,
     slots: AppendVec<Slot>,
-    /// How many slots were ever used.
-    used: CachePadded<AtomicU32>,
+}
+
+/// What every new hold changes, together on one cache line: with many events each line is fetched
+/// anew, and with one event in demand it travels between processors once a hold.
+#[derive(Debug)]
+struct Counters {
     /// A stack of free slots: upper half a tag against reuse, lower half slot + 1, 0 for none.
-    free: CachePadded<AtomicU64>,
+    free: AtomicU64,
+    /// How many slots were ever used.
+    used: AtomicU32,
+    /// The number of the next order.
+    next_order: AtomicU32,
 }
 
 /// One slot. The fields beside `state` belong to whoever moved it to `Busy` or found it free.
@@ -159,10 +168,25 @@ pub(crate) struct Step<'a> {
 impl HoldTable {
     pub(crate) fn new() -> HoldTable {
         HoldTable {
+            counters: CachePadded::new(Counters {
+                free: AtomicU64::new(0),
+                used: AtomicU32::new(0),
+                next_order: AtomicU32::new(0),
+            }),
             slots: AppendVec::new(),
-            used: CachePadded::new(AtomicU32::new(0)),
-            free: CachePadded::new(AtomicU64::new(0)),
         }
+    }
+
+    /// The next order's number. Handed out after the seats are taken, so a number without a record
+    /// means a crash between the two.
+    pub(crate) fn next_order_number(&self) -> OrderNumber {
+        // ORDERING: Relaxed, the counter only hands out distinct numbers.
+        OrderNumber(self.counters.next_order.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Continues numbering after the orders of the log.
+    pub(crate) fn set_next_order(&self, next: OrderNumber) {
+        self.counters.next_order.store(next.0, Ordering::Relaxed);
     }
 
     /// A slot for a new order, still invisible: it becomes `Held` with [`Step::settle`], after its
@@ -171,21 +195,21 @@ impl HoldTable {
     pub(crate) fn claim(&self, order: &SlotOrder) -> Step<'_> {
         let index = self.pop_free().unwrap_or_else(|| {
             // ORDERING: Relaxed, the counter only hands out distinct numbers.
-            HoldSlot(self.used.fetch_add(1, Ordering::Relaxed))
+            HoldSlot(self.counters.used.fetch_add(1, Ordering::Relaxed))
         });
         self.fill(index, order)
     }
 
     /// Puts an order found in the log into the slot it had, before the table is shared.
     pub(crate) fn restore(&self, index: HoldSlot, order: &SlotOrder) -> Step<'_> {
-        self.used.fetch_max(index.0 + 1, Ordering::Relaxed);
+        self.counters.used.fetch_max(index.0 + 1, Ordering::Relaxed);
         self.fill(index, order)
     }
 
     /// Puts every slot below the highest one used that holds nothing on the free list, lowest on
     /// top; once, after [`HoldTable::restore`].
     pub(crate) fn free_unused(&self) {
-        for index in (0..self.used.load(Ordering::Relaxed)).rev() {
+        for index in (0..self.counters.used.load(Ordering::Relaxed)).rev() {
             let state = SlotState(self.slots.at(index).state.load(Ordering::Relaxed));
             if state.phase() == Phase::Free {
                 self.push_free(HoldSlot(index));
@@ -273,18 +297,18 @@ impl HoldTable {
 
     /// Slots ever used; every live order is in one of them.
     pub(crate) fn used(&self) -> u32 {
-        self.used.load(Ordering::Acquire)
+        self.counters.used.load(Ordering::Acquire)
     }
 
     fn pop_free(&self) -> Option<HoldSlot> {
         // ORDERING: Acquire pairs with the Release of `push_free`, so `next_free` is the one that
         // belongs to the head we saw; the tag makes a stale head fail the exchange.
-        let mut head = load_before_exchange(&*self.free, Ordering::Acquire);
+        let mut head = load_before_exchange(&self.counters.free, Ordering::Acquire);
         loop {
             let top = (head as u32).checked_sub(1)?;
             let next = self.slots.at(top).next_free.load(Ordering::Relaxed);
             let replacement = next_tag(head) | u64::from(next);
-            match self.free.compare_exchange_weak(
+            match self.counters.free.compare_exchange_weak(
                 head,
                 replacement,
                 Ordering::AcqRel,
@@ -298,12 +322,12 @@ impl HoldTable {
 
     fn push_free(&self, index: HoldSlot) {
         let slot = self.slots.at(index.0);
-        let mut head = load_before_exchange(&*self.free, Ordering::Relaxed);
+        let mut head = load_before_exchange(&self.counters.free, Ordering::Relaxed);
         loop {
             slot.next_free.store(head as u32, Ordering::Relaxed);
             let replacement = next_tag(head) | u64::from(index.0 + 1);
             // ORDERING: Release publishes `next_free`; see `pop_free`.
-            match self.free.compare_exchange_weak(
+            match self.counters.free.compare_exchange_weak(
                 head,
                 replacement,
                 Ordering::AcqRel,

@@ -14,11 +14,10 @@ pub(crate) mod stock;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
 
 use crate::error::HoldRefusal;
-use crate::ids::{EventIndex, OrderNumber, SeatIndex, TicketTypeIndex, UnixMillis, UserIndex};
+use crate::ids::{EventIndex, SeatIndex, TicketTypeIndex, UnixMillis, UserIndex};
 use crate::inline_list::InlineList;
 use crate::inventory::bitmap::SeatBitmap;
 use crate::inventory::hold_table::{HoldTable, SlotClaim};
@@ -26,23 +25,24 @@ use crate::inventory::layout::SeatPlan;
 use crate::inventory::quota::UserQuota;
 use crate::inventory::stock::TicketStock;
 use crate::record::{EventDetails, EventRules, SeatList};
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+use crate::sync::{AtomicBool, AtomicU64, Ordering, fence};
 
 /// Everything about one event that a booking command decides on.
+///
+/// In this order: what every hold reads comes first and lies together, see `benches` row `scale`.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct EventInventory {
+    window: SaleWindow,
     pub(crate) event: EventIndex,
     pub(crate) plan: Arc<SeatPlan>,
-    pub(crate) rules: EventRules,
     pub(crate) seats: SeatBitmap,
+    pub(crate) rules: EventRules,
+    quota: Option<UserQuota>,
+    pub(crate) holds: HoldTable,
     pub(crate) stock: Box<[TicketStock]>,
     /// Won for one ticket of each type.
     pub(crate) prices: Box<[u32]>,
-    pub(crate) holds: HoldTable,
-    quota: Option<UserQuota>,
-    /// Changed by every hold, so on a line of its own.
-    next_order: CachePadded<AtomicU32>,
-    window: SaleWindow,
     /// What was blocked, and the lock under which administrators change the event.
     pub(crate) admin: Mutex<BTreeSet<SeatIndex>>,
 }
@@ -73,7 +73,6 @@ impl EventInventory {
             holds: HoldTable::new(),
             quota: rules.seats_per_user.map(UserQuota::new),
             rules,
-            next_order: CachePadded::new(AtomicU32::new(0)),
             window: SaleWindow {
                 opens_at: AtomicU64::new(0),
                 closes_at: AtomicU64::new(0),
@@ -117,18 +116,6 @@ impl EventInventory {
     pub(crate) fn cancelled_since(&self) -> bool {
         // ORDERING: see `set_cancelled`.
         self.window.cancelled.load(Ordering::SeqCst)
-    }
-
-    /// The next order's number. Handed out after the seats are taken, so a number without a record
-    /// means a crash between the two.
-    pub(crate) fn next_order_number(&self) -> OrderNumber {
-        // ORDERING: Relaxed, the counter only hands out distinct numbers.
-        OrderNumber(self.next_order.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// Continues numbering after the orders of the log.
-    pub(crate) fn set_next_order(&self, next: OrderNumber) {
-        self.next_order.store(next.0, Ordering::Relaxed);
     }
 
     /// Takes what an order claims, all of it or nothing.
