@@ -18,6 +18,7 @@ use tiketi_engine::ids::{Lsn, UserId};
 use tiketi_engine::journal::Pending;
 use tiketi_engine::record::{EventRules, Role};
 use tiketi_engine::state::State;
+use tiketi_engine::waiting_room::QueueTimes;
 use tiketi_persistence::{
     FatalHook, GroupCommit, OpenError, Opened, Options, RecoveryReport, StoreKind, View,
 };
@@ -139,6 +140,10 @@ impl App {
         let clock = clock.not_before(state.last_at());
         let started_lsn = state.lsn();
         let engine = Engine::from_state(&state, journal).map_err(StartError::Inconsistent)?;
+        engine.set_queue_defaults(config.queue_threshold, config.queue_rate.milli, QueueTimes {
+            session_ttl_ms: millis(config.queue_session),
+            silence_ms: millis(config.queue_silence),
+        });
         let view = View::start(state, &commits, FatalHook::default());
         let secret = jwt_secret(&config)?;
         let app = Arc::new(App {
@@ -225,7 +230,7 @@ impl App {
         };
         let rules = EventRules {
             seats_per_reservation: self.config.max_seats,
-            hold_ttl_ms: u64::try_from(self.config.hold_ttl.as_millis()).unwrap_or(u64::MAX),
+            hold_ttl_ms: millis(self.config.hold_ttl),
             seats_per_user: None,
         };
         if let Some(last) = sample_data::load(&self.engine, missing, rules, self.clock.now())? {
@@ -344,6 +349,10 @@ impl Drop for Running {
         self.stop.cancel();
         self.app.connections.abort_all();
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Recovery reads the whole log: not on a thread that serves.

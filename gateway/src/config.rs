@@ -2,7 +2,7 @@
 //! is opened. A wrong value stops the start with one line that names it.
 
 mod check;
-mod parse;
+pub(crate) mod parse;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -69,6 +69,22 @@ struct Flags {
     #[arg(long, env = "TIKETI_MAX_SEATS", value_name = "1-8", default_value = "4",
           value_parser = parse::max_seats)]
     max_seats: u8,
+    /// People inside an event's booking pages at a time; more than that wait in line
+    #[arg(long, env = "TIKETI_QUEUE_THRESHOLD", value_name = "PEOPLE", default_value = "1000",
+          value_parser = parse::threshold)]
+    queue_threshold: u32,
+    /// People let in from the line a second, such as 50 or 0.5, or unlimited
+    #[arg(long, env = "TIKETI_QUEUE_RATE", value_name = "RATE", default_value = "unlimited",
+          value_parser = parse::queue_rate)]
+    queue_rate: QueueRate,
+    /// How long somebody who was let in stays inside without a sign of life
+    #[arg(long, env = "TIKETI_QUEUE_SESSION", value_name = "DURATION", default_value = "5m",
+          value_parser = parse::duration)]
+    queue_session: Duration,
+    /// How long somebody who waits keeps the place without a sign of life
+    #[arg(long, env = "TIKETI_QUEUE_SILENCE", value_name = "DURATION", default_value = "2m",
+          value_parser = parse::duration)]
+    queue_silence: Duration,
     /// Calls a minute: on, off, or own numbers for some of login=5 (per account),
     /// login-address=20, booking=10 (per user), user=100, queue=300, address=600 (without a
     /// token), e.g. booking=30,user=1000
@@ -142,6 +158,14 @@ pub struct Config {
     pub hold_ttl: Duration,
     /// Seats in one reservation.
     pub max_seats: u8,
+    /// People inside an event at a time, unless an administrator says otherwise.
+    pub queue_threshold: u32,
+    /// People let in a second, unless an administrator says otherwise.
+    pub queue_rate: QueueRate,
+    /// How long an admission lasts without a sign of life.
+    pub queue_session: Duration,
+    /// How long a place in line lasts without one.
+    pub queue_silence: Duration,
     /// Calls a minute, by class.
     pub rate_limit: RateLimitConfig,
     /// What is logged.
@@ -166,6 +190,18 @@ pub struct Config {
     /// Size of the file that is given back when a full disk would keep the log from opening. No
     /// flag: tests set it to 0.
     pub ballast_bytes: u64,
+}
+
+/// How fast people are let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueRate {
+    /// In thousandths of a person a second; `None` for no limit.
+    pub milli: Option<u64>,
+}
+
+impl QueueRate {
+    /// No limit.
+    pub const UNLIMITED: QueueRate = QueueRate { milli: None };
 }
 
 /// How the log is stored.
@@ -264,6 +300,10 @@ impl Config {
             admin_password: Secret::new(DEFAULT_ADMIN_PASSWORD),
             hold_ttl: Duration::from_secs(300),
             max_seats: 4,
+            queue_threshold: 1_000,
+            queue_rate: QueueRate::UNLIMITED,
+            queue_session: Duration::from_secs(300),
+            queue_silence: Duration::from_secs(120),
             rate_limit: RateLimitConfig::default(),
             log: DEFAULT_LOG.to_owned(),
             log_format: LogFormat::Text,
@@ -314,6 +354,15 @@ mod tests {
             (
                 &["--max-seats", "9"],
                 "--max-seats (TIKETI_MAX_SEATS): expected a number from 1 to 8",
+            ),
+            (
+                &["--queue-threshold", "0"],
+                "--queue-threshold (TIKETI_QUEUE_THRESHOLD): expected a number from 1",
+            ),
+            (&["--queue-rate", "-1"], "--queue-rate (TIKETI_QUEUE_RATE): expected people a second"),
+            (
+                &["--queue-silence", "10s"],
+                "--queue-silence (TIKETI_QUEUE_SILENCE): expected 60s to 24h",
             ),
             (&["--rate-limit", "booking=0"], "--rate-limit (TIKETI_RATE_LIMIT): "),
             (&["--env", "prod"], "--env (TIKETI_ENV): expected development or production"),

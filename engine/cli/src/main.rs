@@ -17,6 +17,7 @@ mod log;
 mod order;
 mod output;
 mod progress;
+mod queue;
 mod replay;
 mod seat;
 mod seat_map;
@@ -43,6 +44,7 @@ Examples:
   tiketi event list --status on_sale
   tiketi seat map '봄 콘서트'
   tiketi seat block '봄 콘서트' VIP-1-1..10 --reason camera
+  tiketi queue rate '봄 콘서트' 50
   tiketi order cancel TK1795196714996ROJ1Q --yes
   tiketi user promote someone@example.com
   tiketi watch --event '봄 콘서트'
@@ -72,6 +74,9 @@ enum Command {
     /// Draw seats, take them off sale and put them back
     #[command(subcommand)]
     Seat(seat::SeatCommand),
+    /// Show and steer the waiting room of an event
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
     /// Show and cancel orders
     #[command(subcommand)]
     Order(order::OrderCommand),
@@ -118,6 +123,7 @@ fn run(cli: &Cli, output: &Output) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Event(command) => event::run(command, &client, output),
         Command::Seat(command) => seat::run(command, &client, output),
+        Command::Queue(command) => queue::run(command, &client, output),
         Command::Order(command) => order::run(command, &client, output),
         Command::User(command) => user::run(command, &client, output),
         Command::Stats(args) => stats::stats(args, &client()?, output),
@@ -180,6 +186,14 @@ mod tests {
             ("seat map x --section A", true),
             ("seat block x", false),
             ("seat block x A-1-1 A-1-2 --reason r", true),
+            ("queue show x", true),
+            ("queue rate x", false),
+            ("queue rate x 0.5", true),
+            ("queue rate x unlimited", true),
+            ("queue rate x 0", false),
+            ("queue threshold x 0", false),
+            ("queue threshold x 500", true),
+            ("queue admit x", false),
             ("order show", false),
             ("user promote a@b.kr", true),
             ("stats --event x --json", true),

@@ -14,6 +14,8 @@ use crate::config::{
 /// Signs tokens in production; shorter secrets can be guessed.
 const JWT_SECRET_BYTES_MIN: usize = 32;
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl Flags {
     /// Everything that one value alone does not tell.
     pub(super) fn check(self, port: Option<&str>) -> Result<Config, String> {
@@ -37,6 +39,13 @@ impl Flags {
             if value < Duration::from_millis(1) || value > Duration::from_secs(3600) {
                 return Err(format!("{name}: expected 1ms to 1h"));
             }
+        }
+        if !(Duration::from_secs(1)..=DAY).contains(&self.queue_session) {
+            return Err("--queue-session (TIKETI_QUEUE_SESSION): expected 1s to 24h".to_owned());
+        }
+        // The contract promises a waiting person a minute.
+        if !(Duration::from_secs(60)..=DAY).contains(&self.queue_silence) {
+            return Err("--queue-silence (TIKETI_QUEUE_SILENCE): expected 60s to 24h".to_owned());
         }
         if self.sandbox_delay > Duration::from_secs(60) {
             return Err("--sandbox-delay (TIKETI_SANDBOX_DELAY): expected 0ms to 60s".to_owned());
@@ -66,6 +75,10 @@ impl Flags {
             ),
             hold_ttl: self.hold_ttl,
             max_seats: self.max_seats,
+            queue_threshold: self.queue_threshold,
+            queue_rate: self.queue_rate,
+            queue_session: self.queue_session,
+            queue_silence: self.queue_silence,
             rate_limit: self.rate_limit,
             log: self.log,
             log_format: self.log_format,

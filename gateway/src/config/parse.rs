@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tiketi_engine::limits::SEATS_PER_HOLD_MAX;
+use tiketi_engine::limits::{QUEUE_RATE_MILLI_MAX, QUEUE_THRESHOLD_MAX, SEATS_PER_HOLD_MAX};
 
-use crate::config::{Environment, LogFormat, LogStoreKind};
+use crate::config::{Environment, LogFormat, LogStoreKind, QueueRate};
 use crate::rate_limit::RateLimitConfig;
 
 /// An address and a port.
@@ -60,6 +60,27 @@ pub(super) fn on_off(text: &str) -> Result<bool, String> {
 /// 1 to what one hold can have.
 pub(super) fn max_seats(text: &str) -> Result<u8, String> {
     bounded(text, 1, SEATS_PER_HOLD_MAX).map(|seats| seats as u8)
+}
+
+/// A number of people.
+pub(super) fn threshold(text: &str) -> Result<u32, String> {
+    bounded(text, 1, QUEUE_THRESHOLD_MAX as usize).map(|people| people as u32)
+}
+
+/// People a second, to the thousandth, or `unlimited`.
+pub(super) fn queue_rate(text: &str) -> Result<QueueRate, String> {
+    if text == "unlimited" {
+        return Ok(QueueRate::UNLIMITED);
+    }
+    let milli = text.parse::<f64>().ok().and_then(rate_milli);
+    let wrong = || "expected people a second from 0.001, such as 50 or 0.5, or unlimited".to_owned();
+    milli.map(|milli| QueueRate { milli: Some(milli) }).ok_or_else(wrong)
+}
+
+/// A rate in thousandths, where the engine takes it.
+pub(crate) fn rate_milli(per_second: f64) -> Option<u64> {
+    let milli = (per_second * 1_000.0).round();
+    (1.0..=QUEUE_RATE_MILLI_MAX as f64).contains(&milli).then_some(milli as u64)
 }
 
 /// A number of threads.

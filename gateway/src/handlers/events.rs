@@ -61,6 +61,7 @@ pub(crate) async fn detail(app: &Arc<App>, request: &Request) -> Result<Response
         })
     });
     let answer = answer.ok_or_else(|| ApiError::new(Code::NotFound))?;
+    app.seen(request, index);
     app.metrics.event_viewed(index, &answer.event.title);
     Ok(Response::ok(&answer))
 }

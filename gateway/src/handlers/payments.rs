@@ -28,6 +28,7 @@ pub(crate) async fn process(app: &Arc<App>, request: &Request) -> Result<Respons
     let Some(ExternalId::Reservation(id)) = ExternalId::decode(body.reservation_id.0) else {
         return Err(refusals::unknown_order());
     };
+    app.seen(request, id.event);
     let key = idempotency::key(request, |content| {
         content.number(id.event.0.into()).number(id.slot.0.into()).number(id.order.0.into());
         content.text(method_id(method));

@@ -13,12 +13,10 @@ use crate::api::queue::{
     StatusAnswer,
 };
 use crate::app::App;
+use crate::config::parse::rate_milli;
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
 use crate::refusals;
-
-/// People a second that a rate may be set to; a thousandth of one is the least.
-const RATE_MAX: f64 = 1_000_000.0;
 
 /// `POST /api/queue/check/:eventId`: lets the caller in, or gives a place in line.
 pub(crate) async fn check(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
@@ -127,6 +125,27 @@ pub(crate) async fn admit(app: &Arc<App>, request: &Request) -> Result<Response,
     done(app, admitted, "입장시켰어요.").await
 }
 
+/// A pass that is sent with a hold has to be good; without one the engine alone judges.
+///
+/// # Errors
+/// 403 for a pass that is forged, another's, another event's or over.
+pub(crate) fn check_pass(app: &App, request: &Request, event: EventIndex) -> Result<(), ApiError> {
+    let Some(pass) = request.pass() else { return Ok(()) };
+    let user = request.user()?.user;
+    app.passes
+        .verify(pass, user, event, app.clock.now())
+        .map_err(|_| ApiError::new(Code::QueueRequired).cause("admission pass"))
+}
+
+impl App {
+    /// A call about an event is a sign of life of whoever is inside it or waits.
+    pub(crate) fn seen(&self, request: &Request, event: EventIndex) {
+        if let Some(caller) = request.caller {
+            self.engine.queue_seen(event, caller.user.index, self.clock.now());
+        }
+    }
+}
+
 async fn place_of(app: &Arc<App>, request: &Request) -> Result<(QueuePlace, Lsn), ApiError> {
     let (event, user) = (request.event_id(0)?, request.user()?.user.index);
     let pending = app.engine.queue_check(event, user, app.clock.now()).map_err(refused)?;
@@ -163,9 +182,6 @@ fn answer_of(event: EventIndex, counts: QueueCounts) -> QueueAnswer {
 
 /// People a second, in thousandths.
 fn milli(rate: Option<f64>) -> Result<Option<u64>, ApiError> {
-    match rate {
-        None => Ok(None),
-        Some(rate) if (0.001..=RATE_MAX).contains(&rate) => Ok(Some((rate * 1000.0).round() as u64)),
-        Some(_) => Err(refusals::invalid("초당 입장 인원은 0.001명부터 정할 수 있어요.")),
-    }
+    let wrong = || refusals::invalid("초당 입장 인원은 0.001명부터 정할 수 있어요.");
+    rate.map(|rate| rate_milli(rate).ok_or_else(wrong)).transpose()
 }

@@ -21,6 +21,7 @@ use crate::catalog_view;
 use crate::error::{ApiError, Code};
 use crate::event_plans::EventPlan;
 use crate::http::{Request, Response};
+use crate::handlers::queue::check_pass;
 use crate::idempotency;
 use crate::metrics::FunnelStage;
 use crate::order_view::OrderView;
@@ -35,7 +36,9 @@ pub(crate) async fn layouts(app: &Arc<App>, _: &Request) -> Result<Response, Api
 
 /// `GET /api/seats/events/:eventId`.
 pub(crate) async fn map(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    let body = app.seat_maps.get(app, request.event_id(0)?).await?;
+    let event = request.event_id(0)?;
+    app.seen(request, event);
+    let body = app.seat_maps.get(app, event).await?;
     let is_known = body.etag().to_str().is_ok_and(|etag| request.has_version(etag));
     Ok(Response::kept(&body, is_known))
 }
@@ -44,6 +47,7 @@ pub(crate) async fn map(app: &Arc<App>, request: &Request) -> Result<Response, A
 pub(crate) async fn reserve(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let body: ReserveRequest = request.json()?;
     let plan = plan_of(app, body.event_id)?;
+    check_pass(app, request, plan.event)?;
     let wanted = wanted_seats(&plan, &body.seat_ids);
     let wanted = wanted.map_err(|refusal| refused(refusal.into(), &plan))?;
     let key = idempotency::key(request, |content| {
@@ -61,6 +65,7 @@ pub(crate) async fn reserve(app: &Arc<App>, request: &Request) -> Result<Respons
 pub(crate) async fn best(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let body: BestRequest = request.json()?;
     let plan = plan_of(app, body.event_id)?;
+    check_pass(app, request, plan.event)?;
     let section = match body.section.as_deref() {
         None => None,
         Some(name) => match plan.section(name) {

@@ -18,6 +18,7 @@ use crate::routes::Route;
 const PAGE_ROWS_MAX: u64 = 1_000;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+const PASS: HeaderName = HeaderName::from_static("tiketi-pass");
 const MIN_LSN: HeaderName = HeaderName::from_static("tiketi-min-lsn");
 
 /// A request on its way to its handler.
@@ -216,6 +217,11 @@ impl Request {
             Ok(key) if (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len()) => Ok(Some(key)),
             _ => Err(ApiError::new(Code::Validation).cause("idempotency key")),
         }
+    }
+
+    /// The admission pass, where one was sent; text that is no ASCII is a forged one.
+    pub(crate) fn pass(&self) -> Option<&str> {
+        self.parts.headers.get(PASS).map(|value| value.to_str().unwrap_or_default())
     }
 
     /// Whether the caller has the version that `etag` (`W/"…"`) names.

@@ -13,6 +13,7 @@ mod numbers;
 mod operations;
 mod payments;
 mod protocol;
+mod queue;
 mod races;
 mod reservations;
 mod sample;

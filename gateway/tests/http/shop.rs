@@ -36,7 +36,12 @@ impl Shop {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Shop {
-        let gateway = Gateway::with(change).await;
+        Shop::on(tempfile::tempdir().expect("directory"), change).await
+    }
+
+    /// On a directory that may have a log already.
+    pub(crate) async fn on(data: tempfile::TempDir, change: impl FnOnce(&mut Config)) -> Shop {
+        let gateway = Gateway::on(data, change).await;
         let admin = gateway.admin().await;
         let body = json!({"name": "small_theater", "description": "소극장", "sections": theatre_sections()});
         let (status, answer) = gateway.call("POST", "/api/admin/seat-layouts", &admin, &body).await;

@@ -1,0 +1,167 @@
+//! `tiketi queue`: show, open, pause, rate, threshold, clear, admit.
+
+use clap::Subcommand;
+use serde_json::json;
+use tiketi_gateway::api::Id;
+use tiketi_gateway::api::admin::UserAnswer;
+use tiketi_gateway::api::queue::{AdmitRequest, QueueAnswer, QueueChangeRequest, QueueMessage};
+
+use crate::client::{Client, segment};
+use crate::confirm::confirm;
+use crate::event::find;
+use crate::exit::{Exit, Failure};
+use crate::output::{Output, Paint};
+use crate::text::{fields, number};
+
+/// What to do with a waiting room.
+#[derive(Subcommand)]
+pub(crate) enum QueueCommand {
+    /// Show how many wait and how many are inside
+    Show {
+        /// Id, or a part of the title that fits one event
+        event: String,
+    },
+    /// Let people in again after a pause
+    Open {
+        /// Id, or a part of the title that fits one event
+        event: String,
+    },
+    /// Let nobody in until it is opened again; places are kept
+    Pause {
+        /// Id, or a part of the title that fits one event
+        event: String,
+    },
+    /// Set how many people are let in a second
+    Rate {
+        /// Id, or a part of the title that fits one event
+        event: String,
+        /// Such as 50 or 0.5, or unlimited
+        #[arg(value_parser = rate)]
+        people: Rate,
+    },
+    /// Set how many people may be inside at a time
+    Threshold {
+        /// Id, or a part of the title that fits one event
+        event: String,
+        /// More than so many wait in line
+        #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+        people: u32,
+    },
+    /// Send everybody away, those who wait and those inside
+    Clear {
+        /// Id, or a part of the title that fits one event
+        event: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Let somebody in out of turn, with the next free slot
+    Admit {
+        /// Id, or a part of the title that fits one event
+        event: String,
+        /// Id or e-mail address
+        user: String,
+    },
+}
+
+/// People a second; `None` for no limit.
+#[derive(Clone, Copy)]
+pub(crate) struct Rate(Option<f64>);
+
+fn rate(text: &str) -> Result<Rate, String> {
+    match (text, text.parse::<f64>()) {
+        ("unlimited", _) => Ok(Rate(None)),
+        (_, Ok(people)) if people >= 0.001 && people.is_finite() => Ok(Rate(Some(people))),
+        _ => Err("expected people a second from 0.001, or unlimited".to_owned()),
+    }
+}
+
+pub(crate) fn run(
+    command: &QueueCommand,
+    client: &dyn Fn() -> Result<Client, Failure>,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let nothing = QueueChangeRequest::default;
+    match command {
+        QueueCommand::Show { event } => {
+            let client = client()?;
+            let answer: QueueAnswer = client.admin_get(&path(find(&client, event)?))?;
+            output.either(&answer, |output| shown(output, &answer))?;
+        }
+        QueueCommand::Open { event } => {
+            change(client, event, &QueueChangeRequest { paused: Some(false), ..nothing() }, output)?;
+        }
+        QueueCommand::Pause { event } => {
+            change(client, event, &QueueChangeRequest { paused: Some(true), ..nothing() }, output)?;
+        }
+        QueueCommand::Rate { event, people: Rate(rate) } => {
+            change(client, event, &QueueChangeRequest { rate: Some(*rate), ..nothing() }, output)?;
+        }
+        QueueCommand::Threshold { event, people } => {
+            let threshold = Some(*people);
+            change(client, event, &QueueChangeRequest { threshold, ..nothing() }, output)?;
+        }
+        QueueCommand::Clear { event, yes } => clear(&client()?, event, *yes, output)?,
+        QueueCommand::Admit { event, user } => admit(&client()?, event, user, output)?,
+    }
+    Ok(Exit::Ok)
+}
+
+fn path(event: Id) -> String {
+    format!("/api/queue/admin/{event}")
+}
+
+fn change(
+    client: &dyn Fn() -> Result<Client, Failure>,
+    event: &str,
+    body: &QueueChangeRequest,
+    output: &Output,
+) -> Result<(), Failure> {
+    let client = client()?;
+    let answer: QueueAnswer = client.admin_put(&path(find(&client, event)?), body)?;
+    output.either(&answer, |output| shown(output, &answer))
+}
+
+fn clear(client: &Client, named: &str, yes: bool, output: &Output) -> Result<(), Failure> {
+    let event = find(client, named)?;
+    let now: QueueAnswer = client.admin_get(&path(event))?;
+    let question = format!(
+        "Send away {} people who wait and {} who are inside ({event})?",
+        number(now.queue_size.into()),
+        number(now.current_users.into())
+    );
+    confirm(output, yes, &question)?;
+    let answer: QueueMessage =
+        client.admin_post(&format!("/api/queue/admin/clear/{event}"), &json!({}))?;
+    output.either(&answer, |output| format!("{}\n", output.paint(Paint::Green, "cleared")))
+}
+
+fn admit(client: &Client, named: &str, user: &str, output: &Output) -> Result<(), Failure> {
+    let event = find(client, named)?;
+    let found: UserAnswer = client.admin_get(&format!("/api/admin/users/{}", segment(user)))?;
+    let body = AdmitRequest { user_id: found.user.id };
+    let answer: QueueMessage = client.admin_post(&format!("{}/admit", path(event)), &body)?;
+    output.either(&answer, |output| {
+        format!("{} {}\n", output.paint(Paint::Green, "admitted"), found.user.email)
+    })
+}
+
+fn shown(output: &Output, answer: &QueueAnswer) -> String {
+    let state = match (answer.paused, answer.queue_size) {
+        (true, _) => output.paint(Paint::Yellow, "paused"),
+        (false, 0) => output.paint(Paint::Green, "nobody waits"),
+        (false, _) => output.paint(Paint::Green, "letting people in"),
+    };
+    let rate = answer.rate.map_or("unlimited".to_owned(), |rate| format!("{rate} people/s"));
+    let inside = format!(
+        "{} of {}",
+        number(answer.current_users.into()),
+        number(answer.threshold.into())
+    );
+    fields(output, &[
+        ("state", state),
+        ("waiting", number(answer.queue_size.into())),
+        ("inside", inside),
+        ("rate", rate),
+    ])
+}

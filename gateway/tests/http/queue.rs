@@ -1,0 +1,341 @@
+//! The waiting room (contract/http.md 2.7, domain.md 5, flows.md 16 F).
+
+use std::collections::BTreeSet;
+
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::{Value, json};
+use tiketi_engine::command::NewUser;
+use tiketi_engine::engine::Engine;
+use tiketi_engine::ids::UnixMillis;
+use tiketi_engine::record::Role;
+use tiketi_gateway::api::Id;
+use tiketi_gateway::config::Secret;
+use tiketi_persistence::{Opened, Options};
+
+use crate::shop::Shop;
+use crate::support::assert_error;
+
+/// A shop whose events let `threshold` people in.
+async fn shop(threshold: u32) -> Shop {
+    Shop::with(|config| config.queue_threshold = threshold).await
+}
+
+async fn people(shop: &Shop, count: usize) -> Vec<String> {
+    let mut tokens = Vec::new();
+    for person in 0..count {
+        tokens.push(shop.gateway.user(&format!("person{person}@tiketi.gg")).await);
+    }
+    tokens
+}
+
+async fn check(shop: &Shop, event: &str, token: &str) -> Value {
+    let (status, answer) =
+        shop.post(&format!("/api/queue/check/{event}"), token, &json!({})).await;
+    assert_eq!(status, 200, "{answer}");
+    answer
+}
+
+async fn status(shop: &Shop, event: &str, token: &str) -> Value {
+    // As the waiting-room modal calls it.
+    shop.ok(&format!("/api/api/queue/status/{event}"), token).await
+}
+
+async fn first_seat(shop: &Shop, event: &str, position: usize) -> Value {
+    shop.seats(event).await[position]["id"].clone()
+}
+
+async fn reserve(shop: &Shop, event: &str, token: &str, seat: &Value) -> (u16, Value) {
+    let body = json!({"eventId": event, "seatIds": [seat]});
+    let (status, answer) = shop.post("/api/seats/reserve", token, &body).await;
+    (status.as_u16(), answer)
+}
+
+#[tokio::test]
+async fn two_are_let_in_three_wait_and_nobody_overtakes() {
+    let shop = shop(2).await;
+    let event = shop.seat_event(json!({})).await;
+    let people = people(&shop, 5).await;
+    for (person, position) in people.iter().zip([0, 0, 1, 2, 3]) {
+        let answer = check(&shop, &event, person).await;
+        assert_eq!(answer["queued"], position > 0, "{answer}");
+        assert_eq!(answer["threshold"], 2);
+        match position {
+            0 => assert!(answer.get("position").is_none() && answer.get("estimatedWait").is_none()),
+            _ => {
+                assert_eq!(answer["position"], position, "{answer}");
+                assert!(answer["estimatedWait"].as_u64().is_some_and(|wait| wait >= 1));
+            }
+        }
+    }
+    // Reloads and other tabs keep the place.
+    for (person, position) in people.iter().zip([0, 0, 1, 2, 3]) {
+        check(&shop, &event, person).await;
+        let answer = status(&shop, &event, person).await;
+        assert_eq!(answer["queued"], position > 0, "{answer}");
+        assert_eq!((&answer["position"], &answer["queueSize"]), (&json!(position), &json!(3)));
+        assert_eq!(answer["currentUsers"], 2, "{answer}");
+    }
+    let seat = first_seat(&shop, &event, 0).await;
+    let (refused, answer) = reserve(&shop, &event, &people[2], &seat).await;
+    assert_eq!(refused, 403, "{answer}");
+    assert_error(&answer, "QUEUE_REQUIRED");
+    assert_eq!(reserve(&shop, &event, &people[0], &seat).await.0, 201);
+    let (left, answer) =
+        shop.post(&format!("/api/api/queue/leave/{event}"), &people[0], &json!({})).await;
+    assert!(left == 200 && answer["message"].is_string(), "{answer}");
+    let positions = [None, Some(0), Some(0), Some(1), Some(2)];
+    for (person, position) in people.iter().zip(positions) {
+        if let Some(position) = position {
+            let answer = status(&shop, &event, person).await;
+            assert_eq!((&answer["position"], &answer["queued"]), (&json!(position), &json!(position > 0)));
+        }
+    }
+    let seat = first_seat(&shop, &event, 1).await;
+    assert_eq!(reserve(&shop, &event, &people[2], &seat).await.0, 201);
+    assert_eq!(reserve(&shop, &event, &people[3], &seat).await.0, 403);
+    // Who left stands at the end of the line again.
+    assert_eq!(check(&shop, &event, &people[0]).await["position"], 3);
+}
+
+#[tokio::test]
+async fn a_restart_in_the_middle_of_a_line_keeps_the_order() {
+    let shop = shop(1).await;
+    let event = shop.seat_event(json!({})).await;
+    let people = people(&shop, 4).await;
+    for person in &people {
+        check(&shop, &event, person).await;
+    }
+    let shop = shop.restart(|config| config.queue_threshold = 1).await;
+    for (person, position) in people.iter().zip([0, 1, 2, 3]) {
+        assert_eq!(status(&shop, &event, person).await["position"], position);
+    }
+    shop.post(&format!("/api/queue/leave/{event}"), &people[0], &json!({})).await;
+    assert_eq!(status(&shop, &event, &people[1]).await["queued"], false);
+    assert_eq!(status(&shop, &event, &people[2]).await["position"], 1);
+}
+
+#[tokio::test]
+async fn events_without_a_line_ask_for_nothing() {
+    let shop = shop(2).await;
+    let event = shop.seat_event(json!({})).await;
+    let person = shop.gateway.user("nobody@tiketi.gg").await;
+    let seat = first_seat(&shop, &event, 0).await;
+    assert_eq!(reserve(&shop, &event, &person, &seat).await.0, 201);
+}
+
+#[tokio::test]
+async fn administrators_steer_the_line() {
+    let shop = shop(1).await;
+    let event = shop.seat_event(json!({})).await;
+    let people = people(&shop, 4).await;
+    for person in &people {
+        check(&shop, &event, person).await;
+    }
+    let path = format!("/api/queue/admin/{event}");
+    let shown = shop.ok(&path, &shop.admin).await;
+    let expected = json!({"eventId": event, "queueSize": 3, "currentUsers": 1, "threshold": 1,
+                          "available": 0, "rate": null, "paused": false});
+    assert_eq!(shown, expected);
+    let change = |body: Value| {
+        let (shop, path) = (&shop, &path);
+        async move { shop.gateway.call("PUT", path, &shop.admin, &body).await }
+    };
+    let (changed, answer) = change(json!({"paused": true, "threshold": 2, "rate": 0.5})).await;
+    assert_eq!(changed, 200, "{answer}");
+    assert_eq!((&answer["paused"], &answer["rate"]), (&json!(true), &json!(0.5)));
+    assert_eq!(status(&shop, &event, &people[1]).await["position"], 1, "paused");
+    let (changed, answer) = change(json!({"paused": false, "rate": null})).await;
+    assert_eq!((changed.as_u16(), &answer["rate"]), (200, &Value::Null));
+    assert_eq!(status(&shop, &event, &people[1]).await["queued"], false);
+    for wrong in [
+        json!({"threshold": 0}),
+        json!({"threshold": "2"}),
+        json!({"rate": 0}),
+        json!({"rate": -1}),
+        json!({"paused": "yes"}),
+    ] {
+        let (refused, answer) = change(wrong.clone()).await;
+        assert_eq!(refused, 400, "{wrong} {answer}");
+        assert_error(&answer, "VALIDATION");
+    }
+    let profile = shop.ok("/api/admin/users/person3@tiketi.gg", &shop.admin).await;
+    let body = json!({"userId": profile["user"]["id"]});
+    let (admitted, answer) = shop.post(&format!("{path}/admit"), &shop.admin, &body).await;
+    assert_eq!(admitted, 200, "{answer}");
+    shop.post(&format!("/api/queue/leave/{event}"), &people[0], &json!({})).await;
+    assert_eq!(status(&shop, &event, &people[3]).await["queued"], false, "out of turn");
+    assert_eq!(status(&shop, &event, &people[2]).await["position"], 1);
+    let (cleared, answer) =
+        shop.post(&format!("/api/queue/admin/clear/{event}"), &shop.admin, &json!({})).await;
+    assert!(cleared == 200 && answer["message"].is_string(), "{answer}");
+    let shown = shop.ok(&path, &shop.admin).await;
+    assert_eq!((&shown["queueSize"], &shown["currentUsers"]), (&json!(0), &json!(0)));
+    for (method, path) in [
+        ("GET", path.clone()),
+        ("PUT", path.clone()),
+        ("POST", format!("{path}/admit")),
+        ("POST", format!("/api/queue/admin/clear/{event}")),
+    ] {
+        let (refused, answer) = shop.gateway.call(method, &path, &people[0], &json!({})).await;
+        assert_eq!(refused, 403, "{answer}");
+        assert_error(&answer, "ADMIN_ONLY");
+    }
+}
+
+#[tokio::test]
+async fn passes_are_for_whoever_is_inside() {
+    let shop = shop(1).await;
+    let event = shop.seat_event(json!({})).await;
+    let other = shop.seat_event(json!({})).await;
+    let people = people(&shop, 2).await;
+    let pass = shop.ok(&format!("/api/queue/pass/{event}"), &people[0]).await;
+    assert!(pass["expiresAt"].is_string(), "{pass}");
+    let (waits, answer) = shop.get(&format!("/api/queue/pass/{event}"), &people[1]).await;
+    assert_eq!(waits, 403, "{answer}");
+    assert_error(&answer, "QUEUE_REQUIRED");
+    let pass = pass["pass"].as_str().expect("pass");
+    let (last, rest) = (pass.len() - 10, pass.as_bytes());
+    let mut forged = rest.to_vec();
+    forged[last] = if forged[last] == b'A' { b'B' } else { b'A' };
+    let forged = String::from_utf8(forged).expect("ASCII");
+    for (event, token, pass, expected) in [
+        (&event, &people[0], pass, 201),
+        (&event, &people[0], forged.as_str(), 403),
+        (&event, &people[0], "", 403),
+        (&event, &people[1], pass, 403),
+        (&other, &people[0], pass, 403),
+    ] {
+        let seat = first_seat(&shop, event, 0).await;
+        let request = shop.gateway.request("POST", "/api/seats/reserve").bearer_auth(token);
+        let request = request.header("tiketi-pass", pass);
+        let answer = request.json(&json!({"eventId": event, "seatIds": [seat]})).send().await;
+        assert_eq!(answer.expect("answer").status(), expected);
+    }
+}
+
+#[tokio::test]
+async fn wrong_calls_are_refused_and_change_nothing() {
+    let shop = shop(1).await;
+    let event = shop.seat_event(json!({})).await;
+    let person = shop.gateway.user("person@tiketi.gg").await;
+    let nobody = "00000000-0000-4000-8000-000000000000";
+    for (method, path) in [
+        ("POST", "check"),
+        ("GET", "status"),
+        ("POST", "leave"),
+        ("GET", "pass"),
+    ] {
+        for (id, token, status, code) in [
+            ("not-an-id", person.as_str(), 400, "BAD_ID"),
+            (nobody, &person, 404, "NOT_FOUND"),
+            (&event, "", 401, "AUTH_REQUIRED"),
+            (&event, "a.b.c", 403, "TOKEN_INVALID"),
+        ] {
+            let path = format!("/api/queue/{path}/{id}");
+            let (found, answer) = shop.gateway.call(method, &path, token, &json!({})).await;
+            assert_eq!(found.as_u16(), status, "{method} {path}: {answer}");
+            assert_error(&answer, code);
+        }
+    }
+    // Leaving what one never joined is no error.
+    let (left, _) = shop.post_empty(&format!("/api/queue/leave/{event}"), &person).await;
+    assert_eq!(left, 200);
+    let shown = shop.ok(&format!("/api/queue/admin/{event}"), &shop.admin).await;
+    assert_eq!((&shown["queueSize"], &shown["currentUsers"]), (&json!(0), &json!(0)));
+}
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// Accounts written straight into the log, as hashing so many passwords would take minutes, and
+/// their tokens.
+fn crowd(data: &std::path::Path, count: u32) -> Vec<String> {
+    let mut options = Options::new(data);
+    options.ballast_bytes = 0;
+    let Opened { state, journal, .. } =
+        tiketi_persistence::open(&options, UnixMillis(1_700_000_000_000)).expect("open");
+    let engine = Engine::from_state(&state, journal.clone()).expect("engine");
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    let tokens = (0..count).map(|person| {
+        let email = format!("person{person}@tiketi.gg");
+        let new = NewUser {
+            email: email.clone(),
+            password_hash: "none".to_owned(),
+            name: "구매자".to_owned(),
+            phone: None,
+            role: Role::User,
+            tag: u64::from(person) + 1,
+        };
+        let pending = engine.register_user(new.check().expect("valid"), UnixMillis(1_700_000_000_000));
+        let user = journal.committed_blocking(pending.expect("room")).expect("durable");
+        let claims = json!({"userId": Id::from(user).to_string(), "email": email, "role": "user",
+                            "iat": 1, "exp": 4_000_000_000_u64});
+        jsonwebtoken::encode(&Header::default(), &claims, &key).expect("token")
+    });
+    let tokens = tokens.collect();
+    journal.close().expect("closed");
+    tokens
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_thousand_people_and_a_threshold_of_one_thousand() {
+    const PEOPLE: u32 = 3_000;
+    const THRESHOLD: u32 = 1_000;
+    let data = tempfile::tempdir().expect("directory");
+    let tokens = crowd(data.path(), PEOPLE);
+    let shop = Shop::on(data, |config| {
+        config.queue_threshold = THRESHOLD;
+        config.jwt_secret = Some(Secret::new(SECRET));
+    })
+    .await;
+    let event = shop.seat_event(json!({})).await;
+    let check_all = |tokens: Vec<String>| {
+        let (client, url) = (shop.gateway.client.clone(), shop.gateway.url(&format!("/api/queue/check/{event}")));
+        async move {
+            let mut calls = tokio::task::JoinSet::new();
+            for part in tokens.chunks(100) {
+                let (client, url, part) = (client.clone(), url.clone(), part.to_vec());
+                calls.spawn(async move {
+                    let mut answers = Vec::new();
+                    for token in part {
+                        let call = client.post(&url).bearer_auth(&token).json(&json!({}));
+                        let answer = call.send().await.expect("answer");
+                        answers.push((token, answer.json::<Value>().await.expect("JSON")));
+                    }
+                    answers
+                });
+            }
+            calls.join_all().await.concat()
+        }
+    };
+    let answers = check_all(tokens.clone()).await;
+    let inside = answers.iter().filter(|(_, answer)| answer["queued"] == false).count();
+    assert_eq!(inside, THRESHOLD as usize);
+    let places: BTreeSet<u64> =
+        answers.iter().filter_map(|(_, answer)| answer["position"].as_u64()).collect();
+    assert_eq!(places.len(), (PEOPLE - THRESHOLD) as usize, "no place twice");
+    assert_eq!(places.last(), Some(&u64::from(PEOPLE - THRESHOLD)));
+    // Half of those inside leave; exactly the first in line take their slots.
+    let leavers: Vec<&String> = answers
+        .iter()
+        .filter(|(_, answer)| answer["queued"] == false)
+        .map(|(token, _)| token)
+        .take(500)
+        .collect();
+    for token in leavers {
+        shop.post(&format!("/api/queue/leave/{event}"), token, &json!({})).await;
+    }
+    let waited: Vec<(String, u64)> = answers
+        .iter()
+        .filter_map(|(token, answer)| Some((token.clone(), answer["position"].as_u64()?)))
+        .collect();
+    let again = check_all(waited.iter().map(|(token, _)| token.clone()).collect()).await;
+    for ((token, before), (same, answer)) in waited.iter().zip(&again) {
+        assert_eq!(token, same);
+        assert_eq!(answer["queued"], *before > 500, "{before} {answer}");
+        if *before > 500 {
+            assert_eq!(answer["position"], before - 500);
+        }
+    }
+    let shown = shop.ok(&format!("/api/queue/admin/{event}"), &shop.admin).await;
+    assert_eq!((&shown["queueSize"], &shown["currentUsers"]), (&json!(1_500), &json!(1_000)));
+}
