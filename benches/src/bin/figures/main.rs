@@ -7,8 +7,10 @@ mod client;
 mod durable;
 mod engine;
 mod http;
+mod queue;
 mod recovery;
 mod seat_map;
+mod sockets;
 mod table;
 
 use std::path::PathBuf;
@@ -25,7 +27,7 @@ const USAGE: &str = "\
 figures [ROW...] [--dir DIR] [--seconds N]
 
 Prints the table of figures. ROW is one of engine, scale, durable, lone, stores, http, seat-map,
-memory, recovery; all of them without one. DIR holds the logs (default: target/figures); its disk is
+queue, check, line, seat-change, admission, sockets, churn, memory, recovery; all of them without one. DIR holds the logs (default: target/figures); its disk is
 what is measured. N is the length of each timed run (default 10).";
 
 /// What the runs need to know.
@@ -44,6 +46,13 @@ const ROWS: &[Row] = &[
     ("stores", durable::stores),
     ("http", http::reserve),
     ("seat-map", seat_map::cached_against_encoded),
+    ("queue", queue::joins_and_positions),
+    ("check", queue::check_over_http),
+    ("line", queue::fourteen_million),
+    ("seat-change", sockets::seat_changes),
+    ("admission", sockets::admissions),
+    ("sockets", sockets::idle),
+    ("churn", sockets::churn),
     ("memory", recovery::memory_and_start),
     ("recovery", recovery::ten_million_records),
 ];

@@ -58,7 +58,7 @@ fn installation(setup: &Setup, events: u32, rows: u32) -> anyhow::Result<tempfil
 }
 
 /// Bytes and seconds that opening takes in a process whose memory nothing has used before.
-fn opened_elsewhere(dir: &Path) -> anyhow::Result<(f64, f64)> {
+pub(crate) fn opened_elsewhere(dir: &Path) -> anyhow::Result<(f64, f64)> {
     let output = Command::new(std::env::current_exe()?).arg(ROLE).arg(dir).output()?;
     let output = String::from_utf8(output.stdout)?;
     let mut figures = output.split_whitespace().map(str::parse::<f64>);
@@ -82,7 +82,12 @@ fn engine_of(state: &State, journal: Arc<GroupCommit>) -> anyhow::Result<Engine<
 }
 
 fn resident_bytes() -> anyhow::Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
+    resident_bytes_of(std::process::id())
+}
+
+/// What a process has in memory.
+pub(crate) fn resident_bytes_of(process: u32) -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
     let kilobytes: f64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
     Ok(kilobytes * 1024.0)
