@@ -166,6 +166,9 @@ pub(crate) fn queue(error: CommandError<QueueRefusal>) -> ApiError {
     };
     let answer = match &refusal {
         QueueRefusal::UnknownEvent(_) => ApiError::new(Code::NotFound),
+        QueueRefusal::Closed(_) => {
+            ApiError::new(Code::Conflict).message("더 기다릴 수 있는 자리가 없어요.")
+        }
     };
     answer.cause(refusal)
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tiketi_engine::limits::{QUEUE_RATE_MILLI_MAX, QUEUE_THRESHOLD_MAX, SEATS_PER_HOLD_MAX};
+use tiketi_engine::limits::{PLACES_PER_EVENT_MAX, QUEUE_RATE_MILLI_MAX, SEATS_PER_HOLD_MAX};
 
 use crate::config::{Environment, LogFormat, LogStoreKind, QueueRate};
 use crate::rate_limit::RateLimitConfig;
@@ -64,7 +64,7 @@ pub(super) fn max_seats(text: &str) -> Result<u8, String> {
 
 /// A number of people.
 pub(super) fn threshold(text: &str) -> Result<u32, String> {
-    bounded(text, 1, QUEUE_THRESHOLD_MAX as usize).map(|people| people as u32)
+    bounded(text, 1, PLACES_PER_EVENT_MAX as usize).map(|people| people as u32)
 }
 
 /// People a second, to the thousandth, or `unlimited`.

@@ -21,8 +21,7 @@ pub(crate) struct DailyMetrics {
     pub(crate) payment_method_count_24h: GaugeVec,
     /// By stage: `view`, `reservation`, `payment`.
     pub(crate) funnel_rate: GaugeVec,
-    /// By event_id, event_title and artist.
-    #[allow(dead_code, reason = "the waiting room fills it")]
+    /// By event_id, event_title and artist; filled at each scrape.
     pub(crate) queue_users: GaugeVec,
 }
 
