@@ -26,6 +26,7 @@ pub(crate) fn hold(
         HoldRefusal::KeyReused => ApiError::new(Code::IdempotencyConflict),
         HoldRefusal::UnknownEvent(_) => unknown("공연을 찾을 수 없어요."),
         HoldRefusal::NotOnSale(_) => ApiError::new(Code::NotOnSale),
+        HoldRefusal::NotAdmitted(_) => ApiError::new(Code::QueueRequired),
         HoldRefusal::Empty => invalid("좌석이나 티켓을 선택해 주세요."),
         HoldRefusal::TooManySeats { max } => ApiError::new(Code::SeatLimit)
             .message(format!("한 번에 {max}개까지 예매할 수 있어요."))

@@ -80,10 +80,8 @@ fn queue_disagreement(inventory: &EventInventory, queue: &Queue) -> Option<Strin
         let logged: Vec<_> = queue.waiting().map(|(place, user, _)| (place, user)).collect();
         return Some(format!("the line is {live:?}, in the log {logged:?}"));
     }
-    let numbers: [(Place, &[Place]); 2] = [
-        (room.line.next_place(), room.line.front()),
-        (queue.next_place(), queue.moved_up()),
-    ];
+    let numbers: [(Place, &[Place]); 2] =
+        [(room.line.next_place(), room.line.front()), (queue.next_place(), queue.moved_up())];
     if numbers[0] != numbers[1] {
         return Some(format!("next place and those moved up are {numbers:?}"));
     }

@@ -320,8 +320,7 @@ impl<J: Journal> Desk<'_, J> {
     }
 
     fn leave(&mut self, permit: Permit, user: UserIndex, reason: LeaveReason) {
-        let record =
-            Record::QueueLeft { event: self.inventory.event, user, reason, at: self.now };
+        let record = Record::QueueLeft { event: self.inventory.event, user, reason, at: self.now };
         self.log(permit, &record);
         self.room.forget(user);
     }
@@ -346,8 +345,7 @@ impl<J: Journal> Desk<'_, J> {
             let permit = self.journal.reserve(Purpose::Completion)?;
             // From here it must succeed.
             let (event, at) = (self.inventory.event, self.now);
-            let record =
-                Record::QueueAdmitted { event, user: next.user, place: next.place, at };
+            let record = Record::QueueAdmitted { event, user: next.user, place: next.place, at };
             let lsn = self.log(permit, &record);
             self.room.admit(&next, at, lsn);
             admitted += 1;

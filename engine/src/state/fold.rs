@@ -106,9 +106,7 @@ impl State {
                 self.queue_mut(*event, *at)?.change(*settings);
                 Ok(())
             }
-            Record::QueueMovedUp { event, user, at } => {
-                self.queue_mut(*event, *at)?.move_up(*user)
-            }
+            Record::QueueMovedUp { event, user, at } => self.queue_mut(*event, *at)?.move_up(*user),
         }
     }
 

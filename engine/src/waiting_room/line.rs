@@ -221,7 +221,11 @@ impl Line {
     ///
     /// A block is looked through only where its earliest stamp says so, and that one is then set
     /// right: one comparison for every 4,096 people, and the people themselves once a lifetime.
-    pub(crate) fn stamped_until(&mut self, until: UnixMillis, max: usize) -> Option<Vec<UserIndex>> {
+    pub(crate) fn stamped_until(
+        &mut self,
+        until: UnixMillis,
+        max: usize,
+    ) -> Option<Vec<UserIndex>> {
         let mut blocks = self.blocks.iter_mut().zip(&self.counts);
         let due = blocks.find(|(block, count)| **count > 0 && block.earliest <= until);
         due.map(|(block, _)| block.stamped_until(until, max))
