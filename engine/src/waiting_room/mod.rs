@@ -300,6 +300,7 @@ impl Room {
         if self.awake_since.is_none() {
             self.awake_since = Some(now);
             self.sessions.wake(now);
+            self.bucket = TokenBucket::default();
             self.bucket.set_rate(self.settings.rate_milli, now);
         }
     }

@@ -247,13 +247,13 @@ fn a_mark_slot() {
 
 /// Records with a queue in the state that they make.
 fn log_with_a_queue() -> Vec<Record> {
-    let at = |ms| UnixMillis(100 + ms);
+    let at = |ms: u64| UnixMillis(100 + ms);
     let event = EventIndex(0);
     let joined = |user, place| Record::QueueJoined {
         event,
         user: UserIndex(user),
         place: Place(place),
-        at: at(place.into()),
+        at: at(u64::from(place)),
     };
     let left = |user| Record::QueueLeft {
         event,
