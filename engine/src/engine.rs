@@ -7,6 +7,7 @@
 mod agreement;
 mod booking;
 mod catalog;
+mod queue;
 mod restore;
 
 use std::collections::VecDeque;
@@ -26,6 +27,7 @@ use crate::inventory::expiry::ExpiryLines;
 use crate::journal::{Journal, Pending, Purpose};
 use crate::limits::USERS_MAX;
 use crate::record::{Claim, Record, Role, UserRegistered};
+use crate::waiting_room::QueueDefaults;
 
 /// Decides commands for one installation and logs what they did.
 #[derive(Debug)]
@@ -38,6 +40,9 @@ pub struct Engine<J> {
     keys: IdempotencyKeys,
     /// Cancelled events that may still have orders to end.
     closing: Mutex<VecDeque<EventIndex>>,
+    queue_defaults: Mutex<QueueDefaults>,
+    /// Events whose waiting rooms have people in them: those that the tick visits.
+    rooms_in_use: Mutex<Vec<EventIndex>>,
 }
 
 /// A new order.

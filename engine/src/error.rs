@@ -59,6 +59,9 @@ pub enum HoldRefusal {
     /// It is not open for booking now.
     #[error("event {0} is not on sale")]
     NotOnSale(EventIndex),
+    /// People stand in line for it, and this user was not let in.
+    #[error("event {0} has a line, and the user was not let in")]
+    NotAdmitted(EventIndex),
     /// Nothing was asked for.
     #[error("no seats named")]
     Empty,
@@ -213,3 +216,4 @@ impl Refusal for OrderRefusal {}
 impl Refusal for AccountRefusal {}
 impl Refusal for CatalogRefusal {}
 impl Refusal for BlockRefusal {}
+impl Refusal for crate::waiting_room::QueueRefusal {}

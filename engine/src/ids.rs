@@ -66,6 +66,11 @@ index!(
     Attempt(u8)
 );
 
+index!(
+    /// A place in an event's line, counted from 1 in the order of arrival and never used again (I12).
+    Place(u32)
+);
+
 /// A position in the log, dense from 1.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,

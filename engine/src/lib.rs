@@ -3,7 +3,7 @@
 //! Decides every hold, order and sale in memory and hands facts to a journal. Does no I/O, reads no
 //! clock, knows no wire format. Reading order: [`ids`] and [`record`] name things and facts,
 //! [`state`] folds facts, [`engine`] decides commands, [`inventory`] holds the lock-free structures
-//! they decide on.
+//! they decide on, [`waiting_room`] the line before them.
 
 #![warn(missing_docs)]
 
@@ -23,3 +23,4 @@ mod loom_models;
 pub mod record;
 pub mod state;
 mod sync;
+pub mod waiting_room;

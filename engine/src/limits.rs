@@ -76,6 +76,33 @@ pub const HOLD_TTL_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 /// How long the outcome of an idempotency key is remembered, in milliseconds.
 pub const IDEMPOTENCY_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
 
+/// Places one event's line can hand out in its life.
+pub const PLACES_PER_EVENT_MAX: u32 = u32::MAX - 1;
+
+/// People of one line that administrators have moved up and that still wait.
+pub const MOVED_UP_MAX: usize = 1_000;
+
+/// People in one event at once, where the server sets no other default.
+pub const QUEUE_THRESHOLD: u32 = 1_000;
+
+/// Highest rate of letting people in, in thousandths of a person a second: ten million people.
+pub const QUEUE_RATE_MILLI_MAX: u64 = 10_000_000_000;
+
+/// How long somebody who was let in stays without doing anything, in milliseconds, by default.
+pub const SESSION_TTL_MS: u64 = 300_000;
+
+/// How long somebody waits without a sign of life, in milliseconds, by default.
+pub const SILENCE_MS: u64 = 120_000;
+
+/// Longest estimate of a wait, in seconds.
+pub const ESTIMATE_S_MAX: u32 = 24 * 60 * 60;
+
+/// People let in or sent away under one hold of a room's lock: others wait for it meanwhile.
+pub const QUEUE_STEPS_PER_LOCK: usize = 256;
+
+/// People let in or sent away for one event by one call of the tick.
+pub const QUEUE_STEPS_PER_TICK: usize = 1 << 16;
+
 const _: () = {
     assert!(SEATS_PER_HOLD_MAX <= u8::MAX as usize);
     // A ticket line packs its type beside its quantity.
@@ -85,6 +112,10 @@ const _: () = {
     assert!(RECORD_BYTES_MAX + 1024 <= BATCH_BYTES_MAX);
     // A block of seats fits a record: five bytes are the longest encoded index.
     assert!(SEATS_PER_BLOCK_MAX * 5 + DESCRIPTION_CHARS_MAX * 4 + 64 <= RECORD_BYTES_MAX);
+    // A bucket holds a second's worth and one person, in millionths of a person.
+    assert!(QUEUE_RATE_MILLI_MAX < u64::MAX / 1_000 - 1_000);
+    // The next place is a number too.
+    assert!(PLACES_PER_EVENT_MAX < u32::MAX);
     // Section names and prices of a whole layout fit a record.
     assert!(SECTIONS_PER_LAYOUT_MAX * (SECTION_NAME_CHARS_MAX * 4 + 25) <= RECORD_BYTES_MAX);
 };

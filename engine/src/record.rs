@@ -9,8 +9,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{
-    Attempt, Epoch, EventIndex, HoldSlot, LayoutIndex, OrderNumber, SeatIndex, TicketTypeIndex,
-    UnixMillis, UserId, UserIndex,
+    Attempt, Epoch, EventIndex, HoldSlot, LayoutIndex, OrderNumber, Place, SeatIndex,
+    TicketTypeIndex, UnixMillis, UserId, UserIndex,
 };
 use crate::inline_list::InlineList;
 
@@ -48,6 +48,46 @@ pub enum Record {
     EventEdited { event: EventIndex, details: Box<EventDetails>, at: UnixMillis },
     /// An event was called off; its orders end one by one, each with its own record.
     EventCancelled { event: EventIndex, at: UnixMillis },
+    /// Somebody took a place in an event's line; everybody does, also who is let in at once (I12).
+    QueueJoined { event: EventIndex, user: UserIndex, place: Place, at: UnixMillis },
+    /// Somebody was let in from his place.
+    QueueAdmitted { event: EventIndex, user: UserIndex, place: Place, at: UnixMillis },
+    /// Somebody's place or session ended.
+    QueueLeft { event: EventIndex, user: UserIndex, reason: LeaveReason, at: UnixMillis },
+    /// An administrator sent everybody away, waiting or let in.
+    QueueCleared { event: EventIndex, at: UnixMillis },
+    /// Nothing is left to wait for; everybody waiting was sent away.
+    QueueClosed { event: EventIndex, at: UnixMillis },
+    /// How an event lets people in was changed.
+    QueueChanged { event: EventIndex, settings: QueueSettings, at: UnixMillis },
+    /// An administrator put somebody who waits before those who wait by place.
+    QueueMovedUp { event: EventIndex, user: UserIndex, at: UnixMillis },
+}
+
+/// Why somebody's place or session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum LeaveReason {
+    /// He said so.
+    Left,
+    /// He was let in and did nothing for as long as a session lives.
+    SessionOver,
+    /// He was waiting and gave no sign of life.
+    Silent,
+}
+
+/// How an event lets people in, as it is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueSettings {
+    /// How many people are in at once.
+    pub threshold: u32,
+    /// Whether the threshold is the event's own; the server's default otherwise.
+    pub own_threshold: bool,
+    /// Thousandths of a person let in each second; `None` for no limit.
+    pub rate_milli: Option<u64>,
+    /// Whether the rate is the event's own.
+    pub own_rate: bool,
+    /// Whether nobody is let in for now.
+    pub paused: bool,
 }
 
 /// An order as records name it.

@@ -6,6 +6,7 @@
 
 mod event;
 mod fold;
+mod queue;
 mod stored;
 
 use std::collections::{HashMap, VecDeque};
@@ -21,6 +22,8 @@ use crate::record::{KeywordMapping, OrderRef, Role, Section};
 pub use crate::state::event::{
     Block, Event, Order, OrderState, Payment, SeatStatus, SectionCounts, TicketType,
 };
+pub use crate::state::queue::{Admission, Queue};
+pub use crate::state::stored::FormerState;
 
 /// A record that cannot follow the ones before it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -45,6 +48,8 @@ pub struct State {
     events: Vec<Event>,
     /// By age, oldest first.
     keys: VecDeque<Key>,
+    /// By event.
+    queues: Vec<Queue>,
 
     #[serde(skip)]
     by_email: HashMap<String, UserIndex>,
@@ -179,6 +184,12 @@ impl State {
         self.layouts.get(layout.position())
     }
 
+    /// An event's waiting room.
+    #[must_use]
+    pub fn queue(&self, event: EventIndex) -> Option<&Queue> {
+        self.queues.get(event.position())
+    }
+
     /// An order with its event.
     #[must_use]
     pub fn order(&self, id: ReservationId) -> Option<(&Event, &Order)> {
@@ -205,13 +216,16 @@ impl State {
     }
 
     /// Recounts everything that is kept as a sum: available + held + sold + blocked = capacity per
-    /// section, stock = total - orders, no seat in two live orders.
+    /// section, stock = total - orders, no seat in two live orders, no user twice in one queue.
     ///
     /// # Errors
     /// The first sum that differs.
     pub fn check(&self) -> Result<(), String> {
         for (index, event) in self.events.iter().enumerate() {
             event.check().map_err(|why| format!("event {index}: {why}"))?;
+        }
+        for (index, queue) in self.queues.iter().enumerate() {
+            queue.check().map_err(|why| format!("event {index}: {why}"))?;
         }
         Ok(())
     }

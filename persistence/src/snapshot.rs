@@ -6,9 +6,10 @@
 
 use std::path::PathBuf;
 
+use serde::Deserialize;
 use thiserror::Error;
 use tiketi_engine::ids::{Epoch, Lsn, UnixMillis};
-use tiketi_engine::state::State;
+use tiketi_engine::state::{FormerState, State};
 
 use crate::batch::BatchHash;
 use crate::data_dir::Layout;
@@ -19,8 +20,11 @@ use crate::storage::{Entry, Generation, LogStore, StorageError};
 /// The first bytes of every snapshot.
 pub const MAGIC: [u8; 4] = *b"TKTS";
 
-/// The version of header and content, and the only one that is read.
-pub const VERSION: u16 = 1;
+/// The version of header and content that is written.
+pub const VERSION: u16 = 2;
+
+/// The version before there were queues. Read, never written.
+pub const VERSION_WITHOUT_QUEUES: u16 = 1;
 
 /// Bytes before the content.
 pub const HEADER_BYTES: usize = 56;
@@ -59,7 +63,7 @@ pub enum SnapshotDefect {
     #[error("the hash does not match")]
     Hash,
     /// Written by another version.
-    #[error("the snapshot has version {0}; this program reads version {VERSION}")]
+    #[error("the snapshot has version {0}; this program reads up to version {VERSION}")]
     Version(u16),
     /// The content is not a state, or not the one the header and the name speak of.
     #[error("the content does not decode to what the header says")]
@@ -108,7 +112,7 @@ pub fn decode(bytes: &[u8]) -> Result<(SnapshotHeader, State), SnapshotDefect> {
         return Err(SnapshotDefect::Hash);
     }
     let version = u16::from_le_bytes([fields[4], fields[5]]);
-    if version != VERSION {
+    if !matches!(version, VERSION_WITHOUT_QUEUES | VERSION) {
         return Err(SnapshotDefect::Version(version));
     }
     let u64_at = |at: usize| {
@@ -128,9 +132,9 @@ pub fn decode(bytes: &[u8]) -> Result<(SnapshotHeader, State), SnapshotDefect> {
     if header.content_bytes != content.len() as u64 {
         return Err(SnapshotDefect::Length);
     }
-    let state: State = match postcard::take_from_bytes(content) {
-        Ok((state, [])) => state,
-        Ok(_) | Err(_) => return Err(SnapshotDefect::Content),
+    let state = match version {
+        VERSION_WITHOUT_QUEUES => whole::<FormerState>(content)?.into_state(),
+        _ => whole::<State>(content)?,
     };
     let speaks_of = (state.epoch(), state.lsn(), state.last_at());
     if speaks_of != (header.epoch, header.snapshot_lsn, header.last_at) {
@@ -138,6 +142,14 @@ pub fn decode(bytes: &[u8]) -> Result<(SnapshotHeader, State), SnapshotDefect> {
     }
     state.check().map_err(SnapshotDefect::Unsound)?;
     Ok((header, state))
+}
+
+/// The content, used up exactly.
+fn whole<'a, T: Deserialize<'a>>(content: &'a [u8]) -> Result<T, SnapshotDefect> {
+    match postcard::take_from_bytes(content) {
+        Ok((decoded, [])) => Ok(decoded),
+        Ok(_) | Err(_) => Err(SnapshotDefect::Content),
+    }
 }
 
 /// The name of a snapshot: epoch and LSN, so that names sort.

@@ -12,6 +12,7 @@ mod closing;
 mod finding;
 mod model;
 mod orders;
+mod queue;
 mod seeding;
 #[cfg(test)]
 mod tests;
@@ -96,6 +97,21 @@ impl Auditor {
             Record::EventCreated(event) => self.event_created(event),
             Record::EventEdited { event, details, at } => self.event_edited(*event, details, *at),
             Record::EventCancelled { event, at } => self.event_cancelled(*event, *at),
+            Record::QueueJoined { event, user, place, at } => {
+                self.queue_joined(*event, *user, *place, *at);
+            }
+            Record::QueueAdmitted { event, user, place, at } => {
+                self.queue_admitted(*event, *user, *place, *at);
+            }
+            Record::QueueLeft { event, user, reason, at } => {
+                self.queue_left(*event, *user, *reason, *at);
+            }
+            Record::QueueCleared { event, at } => self.queue_cleared(*event, *at),
+            Record::QueueClosed { event, at } => self.queue_closed(*event, *at),
+            Record::QueueChanged { event, settings, at } => {
+                self.queue_changed(*event, *settings, *at);
+            }
+            Record::QueueMovedUp { event, user, at } => self.queue_moved_up(*event, *user, *at),
         }
     }
 

@@ -5,7 +5,9 @@ use tiketi_engine::ids::{
     EventIndex, ExternalId, Lsn, ReservationId, SeatIndex, UnixMillis, UserIndex,
     reservation_number,
 };
-use tiketi_engine::record::{Claim, EndReason, OrderRef, PaymentMethod, Record, Section};
+use tiketi_engine::record::{
+    Claim, EndReason, LeaveReason, OrderRef, PaymentMethod, Record, Section,
+};
 use tiketi_engine::state::State;
 use tiketi_gateway::api::{Id, Timestamp, role_name};
 
@@ -279,6 +281,61 @@ impl Names {
             }
             Record::EventCancelled { event, at } => {
                 new("event-cancelled", Some(*at), self.event(*event), json!({})).of_event(*event)
+            }
+            _ => self.describe_queue(record),
+        }
+    }
+
+    /// Waiting rooms.
+    fn describe_queue(&self, record: &Record) -> Described {
+        let new = Described::new;
+        let who = |event: EventIndex, user: UserIndex| {
+            format!("{}: {}", self.event(event), self.user(user))
+        };
+        match record {
+            Record::QueueJoined { event, user, place, at } => {
+                let text = format!("{} at place {place}", who(*event, *user));
+                let fields = json!({"user": user.0, "place": place.0});
+                new("queue-joined", Some(*at), text, fields).of_event(*event)
+            }
+            Record::QueueAdmitted { event, user, place, at } => {
+                let text = format!("{} from place {place}", who(*event, *user));
+                let fields = json!({"user": user.0, "place": place.0});
+                new("queue-admitted", Some(*at), text, fields).of_event(*event)
+            }
+            Record::QueueLeft { event, user, reason, at } => {
+                let reason = match reason {
+                    LeaveReason::Left => "left",
+                    LeaveReason::SessionOver => "session_over",
+                    LeaveReason::Silent => "silent",
+                };
+                let text = format!("{}: {reason}", who(*event, *user));
+                let fields = json!({"user": user.0, "reason": reason});
+                new("queue-left", Some(*at), text, fields).of_event(*event)
+            }
+            Record::QueueCleared { event, at } => {
+                new("queue-cleared", Some(*at), self.event(*event), json!({})).of_event(*event)
+            }
+            Record::QueueClosed { event, at } => {
+                new("queue-closed", Some(*at), self.event(*event), json!({})).of_event(*event)
+            }
+            Record::QueueChanged { event, settings, at } => {
+                let rate = match settings.rate_milli {
+                    Some(milli) => format!("{}.{:03} a second", milli / 1_000, milli % 1_000),
+                    None => "any rate".to_owned(),
+                };
+                let paused = if settings.paused { ", paused" } else { "" };
+                let text = format!(
+                    "{}: {} people in, {rate}{paused}",
+                    self.event(*event),
+                    settings.threshold
+                );
+                let fields = json!({"settings": settings});
+                new("queue-changed", Some(*at), text, fields).of_event(*event)
+            }
+            Record::QueueMovedUp { event, user, at } => {
+                let fields = json!({"user": user.0});
+                new("queue-moved-up", Some(*at), who(*event, *user), fields).of_event(*event)
             }
             // Described above, before this is called.
             other => new("other", None, format!("{other:?}"), json!({})),

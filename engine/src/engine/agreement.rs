@@ -1,11 +1,11 @@
 //! Whether live memory and the fold of the log say the same (R2, R7).
 
 use crate::engine::Engine;
-use crate::ids::{EventIndex, HoldSlot, OrderNumber, SeatIndex};
+use crate::ids::{EventIndex, HoldSlot, OrderNumber, Place, SeatIndex, UserIndex};
 use crate::inventory::EventInventory;
 use crate::inventory::hold_table::Phase;
 use crate::journal::Journal;
-use crate::state::{Event, OrderState, SeatStatus, State};
+use crate::state::{Event, OrderState, Queue, SeatStatus, State};
 
 impl<J: Journal> Engine<J> {
     /// The first thing that the engine and the fold of its whole log disagree on. Only meaningful
@@ -15,7 +15,10 @@ impl<J: Journal> Engine<J> {
             let Some(inventory) = self.inventory(EventIndex(index as u32)) else {
                 return Some(format!("event {index} is only in the log"));
             };
-            if let Some(what) = event_disagreement(inventory, event) {
+            let queue = state.queue(EventIndex(index as u32));
+            let differs = event_disagreement(inventory, event)
+                .or_else(|| queue.and_then(|queue| queue_disagreement(inventory, queue)));
+            if let Some(what) = differs {
                 return Some(format!("event {index}: {what}"));
             }
         }
@@ -64,4 +67,31 @@ fn slot_disagreement(inventory: &EventInventory, event: &Event) -> Option<String
     live.sort_unstable_by_key(|&(slot, ..)| slot);
     logged.sort_unstable_by_key(|&(slot, ..)| slot);
     (live != logged).then(|| format!("live orders {live:?}, in the log {logged:?}"))
+}
+
+fn queue_disagreement(inventory: &EventInventory, queue: &Queue) -> Option<String> {
+    let room = inventory.waiting_room.enter();
+    if let Err(why) = room.line.check() {
+        return Some(why);
+    }
+    let live = room.line.iter().map(|one| (one.place, one.user));
+    if !live.eq(queue.waiting().map(|(place, user, _)| (place, user))) {
+        let live: Vec<_> = room.line.iter().map(|one| (one.place, one.user)).collect();
+        let logged: Vec<_> = queue.waiting().map(|(place, user, _)| (place, user)).collect();
+        return Some(format!("the line is {live:?}, in the log {logged:?}"));
+    }
+    let numbers: [(Place, &[Place]); 2] =
+        [(room.line.next_place(), room.line.front()), (queue.next_place(), queue.moved_up())];
+    if numbers[0] != numbers[1] {
+        return Some(format!("next place and those moved up are {numbers:?}"));
+    }
+    let mut live: Vec<UserIndex> = room.sessions.users().collect();
+    live.sort_unstable();
+    let logged: Vec<UserIndex> = queue.active().map(|(user, _)| user).collect();
+    if live != logged {
+        return Some(format!("{live:?} are in, in the log {logged:?}"));
+    }
+    let logged = room.logged_settings();
+    (logged != queue.settings().copied())
+        .then(|| format!("settings {logged:?}, in the log {:?}", queue.settings()))
 }

@@ -26,11 +26,11 @@ impl<J: Journal> Engine<J> {
     /// Claims seats for a user, all of them or none.
     ///
     /// # Errors
-    /// In this order: key reused; event unknown or not on sale; more seats than it allows; a seat
-    /// it does not have; journal unavailable; the user's cap; seats taken.
+    /// In this order: key reused; event unknown or not on sale; a line for it, and the user was not
+    /// let in; more seats than it allows; a seat it does not have; journal unavailable; the user's cap; seats taken.
     pub fn hold_seats(&self, event: EventIndex, wanted: &WantedSeats, asked: Asked) -> HoldResult {
         self.hold_once(asked, || {
-            let inventory = self.open_for_holds(event, asked.at)?;
+            let inventory = self.open_for_holds(event, asked)?;
             let seats = wanted.seats();
             check_count(inventory, seats.len())?;
             if let Some(&seat) = seats.iter().find(|&&seat| !inventory.plan.contains(seat)) {
@@ -53,7 +53,7 @@ impl<J: Journal> Engine<J> {
         asked: Asked,
     ) -> HoldResult {
         self.hold_once(asked, || {
-            let inventory = self.open_for_holds(event, asked.at)?;
+            let inventory = self.open_for_holds(event, asked)?;
             check_count(inventory, count)?;
             let sections = match section {
                 Some(section) if section >= inventory.plan.section_count() => {
@@ -79,8 +79,8 @@ impl<J: Journal> Engine<J> {
     /// Claims tickets of types without seats, all of them or none. They do not expire.
     ///
     /// # Errors
-    /// In this order: key reused; event unknown or not on sale; a ticket type it does not have;
-    /// journal unavailable; the user's cap; out of stock.
+    /// In this order: key reused; event unknown or not on sale; a line for it, and the user was not
+    /// let in; a ticket type it does not have; journal unavailable; the user's cap; out of stock.
     pub fn hold_tickets(
         &self,
         event: EventIndex,
@@ -88,7 +88,7 @@ impl<J: Journal> Engine<J> {
         asked: Asked,
     ) -> HoldResult {
         self.hold_once(asked, || {
-            let inventory = self.open_for_holds(event, asked.at)?;
+            let inventory = self.open_for_holds(event, asked)?;
             let unknown =
                 |line: &&(TicketTypeIndex, u32)| inventory.stock.get(line.0.position()).is_none();
             if let Some(&(ticket_type, _)) = wanted.lines().iter().find(unknown) {
@@ -359,13 +359,14 @@ impl<J: Journal> Engine<J> {
     fn open_for_holds(
         &self,
         event: EventIndex,
-        now: UnixMillis,
+        asked: Asked,
     ) -> Result<&EventInventory, HoldRefusal> {
         let inventory = self.inventory(event).ok_or(HoldRefusal::UnknownEvent(event))?;
-        match inventory.is_on_sale(now) {
-            true => Ok(inventory),
-            false => Err(HoldRefusal::NotOnSale(event)),
+        if !inventory.is_on_sale(asked.at) {
+            return Err(HoldRefusal::NotOnSale(event));
         }
+        self.check_admission(inventory, asked.by, asked.at)?;
+        Ok(inventory)
     }
 
     fn hold(

@@ -12,6 +12,7 @@ use crate::inventory::layout::SeatPlan;
 use crate::journal::{Journal, Pending, Purpose};
 use crate::limits::{EVENTS_MAX, LAYOUTS_MAX, SEATS_PER_BLOCK_MAX};
 use crate::record::{EventCreated, KeywordMapping, LayoutCreated, NewTicketType, Record};
+use crate::waiting_room::Room;
 
 /// Layouts, and how many events there are. Held while one is made, so that both are numbered in
 /// the order of their records.
@@ -90,7 +91,8 @@ impl<J: Journal> Engine<J> {
         // From here it must succeed.
         layouts.event_count += 1;
         let tickets = ticket_types.iter().map(for_sale);
-        let inventory = EventInventory::new(event, plan, rules, &details, tickets);
+        let room = Room::new(&self.queue_defaults.lock());
+        let inventory = EventInventory::new(event, plan, rules, &details, tickets, room);
         let record =
             EventCreated { event, details, layout, ticket_types, rules, created_by, at: now };
         let lsn = self.journal.append(permit, &Record::EventCreated(Box::new(record)));

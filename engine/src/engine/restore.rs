@@ -18,6 +18,7 @@ use crate::inventory::layout::SeatPlan;
 use crate::journal::Journal;
 use crate::record::Claim;
 use crate::state::{Event, Order, OrderState, State};
+use crate::waiting_room::Room;
 
 impl<J: Journal> Engine<J> {
     /// An engine that carries on where the log ends.
@@ -37,12 +38,15 @@ impl<J: Journal> Engine<J> {
             expiry: ExpiryLines::default(),
             keys: IdempotencyKeys::default(),
             closing: Mutex::default(),
+            queue_defaults: Mutex::default(),
+            rooms_in_use: Mutex::default(),
         };
         engine.restore_catalog(state);
         let mut deadlines = Vec::new();
         for (index, event) in state.events().iter().enumerate() {
             let event_index = EventIndex(index as u32);
-            let inventory = restore_event(event_index, event, &mut deadlines)
+            let room = engine.restore_room(event_index, state);
+            let inventory = restore_event(event_index, event, room, &mut deadlines)
                 .map_err(|why| format!("event {index}: {why}"))?;
             if inventory.is_cancelled() && event.orders().any(|(_, order)| order.is_live()) {
                 engine.closing.lock().push_back(event_index);
@@ -57,6 +61,21 @@ impl<J: Journal> Engine<J> {
             engine.keys.restore(key.user, key.key, key.at, known);
         }
         Ok(engine)
+    }
+
+    /// A waiting room with the people that the log knows in it. Who they are is known, when they
+    /// were last seen is not: the restart counts as a sign of life.
+    fn restore_room(&self, event: EventIndex, state: &State) -> Room {
+        let defaults = *self.queue_defaults.lock();
+        let mut room = Room::new(&defaults);
+        if let Some(queue) = state.queue(event) {
+            room.restore(&defaults, queue);
+        }
+        room.visited = room.is_in_use();
+        if room.visited {
+            self.rooms_in_use.lock().push(event);
+        }
+        room
     }
 
     fn restore_catalog(&self, state: &State) {
@@ -78,11 +97,12 @@ impl<J: Journal> Engine<J> {
 fn restore_event(
     index: EventIndex,
     event: &Event,
+    room: Room,
     deadlines: &mut Vec<Deadline>,
 ) -> Result<EventInventory, String> {
     let tickets = event.ticket_types.iter().map(|found| (found.available(), found.price));
     let plan = Arc::clone(event.plan());
-    let inventory = EventInventory::new(index, plan, event.rules, &event.details, tickets);
+    let inventory = EventInventory::new(index, plan, event.rules, &event.details, tickets, room);
     if event.cancelled {
         inventory.set_cancelled();
     }

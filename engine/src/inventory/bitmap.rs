@@ -85,6 +85,11 @@ impl SeatBitmap {
         self.words[word as usize].load(Ordering::Relaxed)
     }
 
+    /// Whether every seat's bit is set; see [`SeatBitmap::peek`]. Padding is.
+    pub(crate) fn is_full(&self) -> bool {
+        self.words.iter().all(|word| word.load(Ordering::Relaxed) == u64::MAX)
+    }
+
     /// Whether the seat's bit is set; see [`SeatBitmap::peek`].
     pub(crate) fn is_taken(&self, plan: &SeatPlan, seat: SeatIndex) -> bool {
         let bit = plan.bit(seat);

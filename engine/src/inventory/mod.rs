@@ -17,15 +17,16 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::error::HoldRefusal;
-use crate::ids::{EventIndex, SeatIndex, TicketTypeIndex, UnixMillis, UserIndex};
+use crate::ids::{EventIndex, HoldSlot, SeatIndex, TicketTypeIndex, UnixMillis, UserIndex};
 use crate::inline_list::InlineList;
 use crate::inventory::bitmap::SeatBitmap;
-use crate::inventory::hold_table::{HoldTable, SlotClaim};
+use crate::inventory::hold_table::{HoldTable, Phase, SlotClaim};
 use crate::inventory::layout::SeatPlan;
 use crate::inventory::quota::UserQuota;
 use crate::inventory::stock::TicketStock;
 use crate::record::{EventDetails, EventRules, SeatList};
 use crate::sync::{AtomicBool, AtomicU64, Ordering, fence};
+use crate::waiting_room::{Room, WaitingRoom};
 
 /// Everything about one event that a booking command decides on.
 ///
@@ -34,6 +35,8 @@ use crate::sync::{AtomicBool, AtomicU64, Ordering, fence};
 #[repr(C, align(64))]
 pub(crate) struct EventInventory {
     window: SaleWindow,
+    /// Who may hold, once more people came than are let in at once.
+    pub(crate) waiting_room: WaitingRoom,
     pub(crate) event: EventIndex,
     pub(crate) plan: Arc<SeatPlan>,
     pub(crate) seats: SeatBitmap,
@@ -62,6 +65,7 @@ impl EventInventory {
         rules: EventRules,
         details: &EventDetails,
         tickets: impl Iterator<Item = (u32, u32)>,
+        room: Room,
     ) -> EventInventory {
         let (left, prices): (Vec<u32>, Vec<u32>) = tickets.unzip();
         let inventory = EventInventory {
@@ -78,6 +82,7 @@ impl EventInventory {
                 closes_at: AtomicU64::new(0),
                 cancelled: AtomicBool::new(false),
             },
+            waiting_room: WaitingRoom::new(room),
             admin: Mutex::new(BTreeSet::new()),
         };
         inventory.set_window(details);
@@ -96,6 +101,29 @@ impl EventInventory {
         let opens_at = self.window.opens_at.load(Ordering::Relaxed);
         let closes_at = self.window.closes_at.load(Ordering::Relaxed);
         (opens_at..closes_at).contains(&now.0) && !self.is_cancelled()
+    }
+
+    /// Whether no hold will ever be taken again, unless the dates are edited.
+    pub(crate) fn is_over(&self, now: UnixMillis) -> bool {
+        self.is_cancelled() || now.0 >= self.window.closes_at.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing is free and nothing that is taken can come back but by a cancelled sale: no
+    /// seat, no ticket, no order that is not paid. As of a moment ago, as all of it is in motion.
+    pub(crate) fn is_sold_out(&self) -> bool {
+        let nothing_free =
+            || self.stock.iter().all(|stock| stock.peek() == 0) && self.seats.is_full();
+        let unpaid = |slot| {
+            let phase = self.holds.peek(HoldSlot(slot)).map(|state| state.phase());
+            matches!(phase, Some(Phase::Busy | Phase::Held | Phase::Paying))
+        };
+        // Again at the end: an order that was given back between the looks is neither.
+        nothing_free() && !(0..self.holds.used()).any(unpaid) && nothing_free()
+    }
+
+    /// Whether nothing is left to wait for.
+    pub(crate) fn is_nothing_left(&self, now: UnixMillis) -> bool {
+        self.is_over(now) || self.is_sold_out()
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {

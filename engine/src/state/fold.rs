@@ -12,7 +12,7 @@ use crate::record::{
 use crate::state::event::{
     BLOCKED, Block, Event, Order, OrderState, Payment, SeatStatus, TicketType,
 };
-use crate::state::{FoldError, Key, Layout, State, User};
+use crate::state::{FoldError, Key, Layout, Queue, State, User};
 
 impl State {
     /// Folds the next record in.
@@ -85,6 +85,28 @@ impl State {
                 event.inventory_lsn = lsn;
                 Ok(())
             }
+            Record::QueueJoined { event, user, place, at } => {
+                self.queue_mut(*event, *at)?.join(*user, *place, *at)
+            }
+            Record::QueueAdmitted { event, user, place, at } => {
+                self.queue_mut(*event, *at)?.admit(*user, *place, *at)
+            }
+            Record::QueueLeft { event, user, reason: _, at } => {
+                self.queue_mut(*event, *at)?.leave(*user)
+            }
+            Record::QueueCleared { event, at } => {
+                self.queue_mut(*event, *at)?.clear();
+                Ok(())
+            }
+            Record::QueueClosed { event, at } => {
+                self.queue_mut(*event, *at)?.close();
+                Ok(())
+            }
+            Record::QueueChanged { event, settings, at } => {
+                self.queue_mut(*event, *at)?.change(*settings);
+                Ok(())
+            }
+            Record::QueueMovedUp { event, user, at } => self.queue_mut(*event, *at)?.move_up(*user),
         }
     }
 
@@ -296,6 +318,7 @@ impl State {
         };
         event.derive(sections)?;
         self.events.push(event);
+        self.queues.push(Queue::default());
         Ok(())
     }
 
@@ -331,6 +354,12 @@ impl State {
 
     fn event_mut(&mut self, event: EventIndex) -> Result<&mut Event, String> {
         self.events.get_mut(event.position()).ok_or_else(|| format!("no event {event}"))
+    }
+
+    /// An event's queue, for a record of this instant.
+    fn queue_mut(&mut self, event: EventIndex, at: UnixMillis) -> Result<&mut Queue, String> {
+        self.seen(at);
+        self.queues.get_mut(event.position()).ok_or_else(|| format!("no event {event}"))
     }
 
     fn live_order(&mut self, order: OrderRef) -> Result<(EventIndex, &mut Order), String> {

@@ -8,11 +8,18 @@ use crate::ids::{Epoch, EventIndex, LayoutIndex, Lsn, UnixMillis, UserIndex};
 use crate::inventory::layout::SeatPlan;
 use crate::record::{EventDetails, EventRules, KeywordMapping, OrderRef, Section};
 use crate::state::event::{Block, Event, Order, TicketType};
-use crate::state::{Key, Layout, State, User};
+use crate::state::{Key, Layout, Queue, State, User};
 
 /// The stored fields of [`State`], in its order.
 #[derive(Deserialize)]
 pub(super) struct StoredState {
+    without_queues: StoredFormerState,
+    queues: Vec<Queue>,
+}
+
+/// The stored fields of a [`State`] as they were before there were queues, in its order.
+#[derive(Deserialize)]
+struct StoredFormerState {
     lsn: Lsn,
     epoch: Epoch,
     last_at: UnixMillis,
@@ -21,6 +28,28 @@ pub(super) struct StoredState {
     keywords: Vec<KeywordMapping>,
     events: Vec<StoredEvent>,
     keys: Vec<Key>,
+}
+
+/// A state stored before there were queues: decodes from that encoding, with nobody in line.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "StoredFormerState")]
+pub struct FormerState(State);
+
+impl FormerState {
+    /// The state.
+    #[must_use]
+    pub fn into_state(self) -> State {
+        self.0
+    }
+}
+
+impl TryFrom<StoredFormerState> for FormerState {
+    type Error = String;
+
+    fn try_from(stored: StoredFormerState) -> Result<FormerState, String> {
+        let queues = stored.events.iter().map(|_| Queue::default()).collect();
+        State::try_from(StoredState { without_queues: stored, queues }).map(FormerState)
+    }
 }
 
 /// The stored fields of [`Event`], in its order.
@@ -43,6 +72,10 @@ impl TryFrom<StoredState> for State {
     type Error = String;
 
     fn try_from(stored: StoredState) -> Result<State, String> {
+        let StoredState { without_queues: stored, queues } = stored;
+        if queues.len() != stored.events.len() {
+            return Err(format!("{} queues for {} events", queues.len(), stored.events.len()));
+        }
         let mut state = State {
             lsn: stored.lsn,
             epoch: stored.epoch,
@@ -50,6 +83,7 @@ impl TryFrom<StoredState> for State {
             users: stored.users,
             layouts: stored.layouts,
             keywords: stored.keywords,
+            queues,
             ..State::default()
         };
         for (position, user) in state.users.iter().enumerate() {

@@ -6,4 +6,5 @@ mod booking;
 mod dependencies;
 mod histories;
 mod house;
+mod queue;
 mod storms;

@@ -8,13 +8,13 @@ use std::fs;
 use std::path::PathBuf;
 
 use tiketi_engine::ids::{
-    Attempt, Epoch, EventIndex, HoldSlot, LayoutIndex, Lsn, OrderNumber, SeatIndex,
+    Attempt, Epoch, EventIndex, HoldSlot, LayoutIndex, Lsn, OrderNumber, Place, SeatIndex,
     TicketTypeIndex, UnixMillis, UserId, UserIndex,
 };
 use tiketi_engine::record::{
     Claim, EndReason, EventCreated, EventDetails, EventRules, Held, IdempotencyKey, KeywordKind,
-    KeywordMapping, LayoutCreated, NewTicketType, OrderRef, PaymentMethod, PaymentStarted, Record,
-    Role, SeatList, Section, TicketLine, UserRegistered,
+    KeywordMapping, LayoutCreated, LeaveReason, NewTicketType, OrderRef, PaymentMethod,
+    PaymentStarted, QueueSettings, Record, Role, SeatList, Section, TicketLine, UserRegistered,
 };
 use tiketi_persistence::batch::{Batch, BatchDefect, BatchHash, HEADER_BYTES, seal};
 use tiketi_persistence::codec::{take_frame, with_frame};
@@ -34,7 +34,31 @@ fn held_fast(name: &str, written: &[u8]) -> Vec<u8> {
     fixture
 }
 
-/// One of every kind, and every optional field both ways.
+/// The kinds that came with the waiting room.
+fn queue_samples() -> Vec<(&'static str, Record)> {
+    let at = UnixMillis(1_700_000_000_000);
+    let (event, user, place) = (EventIndex(3), UserIndex(1_000_000), Place(300_000));
+    let settings = QueueSettings {
+        threshold: 1_000,
+        own_threshold: false,
+        rate_milli: Some(2_500),
+        own_rate: true,
+        paused: true,
+    };
+    let unlimited = QueueSettings { rate_milli: None, paused: false, ..settings };
+    vec![
+        ("queue_joined", Record::QueueJoined { event, user, place, at }),
+        ("queue_admitted", Record::QueueAdmitted { event, user, place, at }),
+        ("queue_left", Record::QueueLeft { event, user, reason: LeaveReason::Silent, at }),
+        ("queue_cleared", Record::QueueCleared { event, at }),
+        ("queue_closed", Record::QueueClosed { event, at }),
+        ("queue_changed", Record::QueueChanged { event, settings, at }),
+        ("queue_changed_unlimited", Record::QueueChanged { event, settings: unlimited, at }),
+        ("queue_moved_up", Record::QueueMovedUp { event, user, at }),
+    ]
+}
+
+/// One of every kind of version 1, and every optional field both ways.
 fn samples() -> Vec<(&'static str, Record)> {
     let at = UnixMillis(1_700_000_000_000);
     let order = OrderRef { event: EventIndex(3), number: OrderNumber(300) };
@@ -174,7 +198,7 @@ fn samples() -> Vec<(&'static str, Record)> {
 #[test]
 fn frames_of_every_record() {
     let mut kinds = std::collections::BTreeSet::new();
-    for (name, record) in samples() {
+    for (name, record) in samples().into_iter().chain(queue_samples()) {
         let written = with_frame(&record, <[u8]>::to_vec);
         let fixture = held_fast(&format!("frame_{name}.bin"), &written);
         assert_eq!(take_frame(&fixture), Ok((record, &[][..])), "{name}");
@@ -183,7 +207,7 @@ fn frames_of_every_record() {
     }
     assert_eq!(
         kinds.into_iter().collect::<Vec<_>>(),
-        (0..15).collect::<Vec<_>>(),
+        (0..22).collect::<Vec<_>>(),
         "a kind is missing"
     );
 }
@@ -221,20 +245,54 @@ fn a_mark_slot() {
     assert_eq!(Mark::decode(fixture.first_chunk().unwrap()), Some(mark));
 }
 
+/// Records with a queue in the state that they make.
+fn log_with_a_queue() -> Vec<Record> {
+    let at = |ms: u64| UnixMillis(100 + ms);
+    let event = EventIndex(0);
+    let joined = |user, place| Record::QueueJoined {
+        event,
+        user: UserIndex(user),
+        place: Place(place),
+        at: at(u64::from(place)),
+    };
+    let left = |user| Record::QueueLeft {
+        event,
+        user: UserIndex(user),
+        reason: LeaveReason::Left,
+        at: at(9),
+    };
+    let settings = QueueSettings {
+        threshold: 1,
+        own_threshold: true,
+        rate_milli: Some(1_500),
+        own_rate: true,
+        paused: false,
+    };
+    let mut log = vec![Record::EpochStarted { epoch: Epoch(1), at: UnixMillis(5) }];
+    log.extend((0..12).map(crate::common::record));
+    log.push(Record::QueueChanged { event, settings, at: at(0) });
+    log.extend((1..=6).map(|place| joined(place, place)));
+    log.push(Record::QueueAdmitted { event, user: UserIndex(1), place: Place(1), at: at(8) });
+    log.extend([left(3), left(6)]);
+    log.push(Record::QueueMovedUp { event, user: UserIndex(5), at: at(10) });
+    log
+}
+
 #[test]
 fn a_snapshot() {
-    let log: Vec<_> = (0..12).map(crate::common::record).collect();
-    let started = Record::EpochStarted { epoch: Epoch(1), at: UnixMillis(5) };
-    let state = fold(&[&[started], &log[..]].concat());
+    let state = fold(&log_with_a_queue());
+    let queue = state.queue(EventIndex(0)).unwrap();
+    assert_eq!((queue.waiting_count(), queue.active_count()), (3, 1));
+    assert_eq!(queue.next_place(), Place(7));
     let written = snapshot::encode(&state, BatchHash([0xcd; 16]));
     let (header, decoded) = snapshot::decode(&written).unwrap();
     assert_eq!(decoded, state);
-    assert_eq!((header.epoch, header.snapshot_lsn), (Epoch(1), Lsn(13)));
+    assert_eq!((header.epoch, header.snapshot_lsn), (Epoch(1), state.lsn()));
     assert_eq!(header.chain, BatchHash([0xcd; 16]));
     // The header alone is held fast here; the content is the engine's state, whose encoding is held
     // by the hash at the end.
-    held_fast("snapshot_header.bin", &written[..snapshot::HEADER_BYTES]);
-    let fixture = held_fast("snapshot.bin", &written);
+    held_fast("snapshot_header_2.bin", &written[..snapshot::HEADER_BYTES]);
+    let fixture = held_fast("snapshot_2.bin", &written);
     assert_eq!(snapshot::decode(&fixture).unwrap().1, state);
     for cut in [0, 10, 60, fixture.len() - 1] {
         assert!(snapshot::decode(&fixture[..cut]).is_err());
@@ -243,5 +301,34 @@ fn a_snapshot() {
         let mut flipped = fixture.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
         assert!(snapshot::decode(&flipped).is_err(), "bit {bit}");
+    }
+}
+
+/// What version 1 wrote, before there were queues.
+#[test]
+fn a_snapshot_of_version_1() {
+    let log: Vec<_> = (0..12).map(crate::common::record).collect();
+    let started = Record::EpochStarted { epoch: Epoch(1), at: UnixMillis(5) };
+    let state = fold(&[&[started], &log[..]].concat());
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/journal/fixtures");
+    let fixture = fs::read(path.join("snapshot.bin")).unwrap();
+    let header_fixture = fs::read(path.join("snapshot_header.bin")).unwrap();
+    assert_eq!(fixture[..snapshot::HEADER_BYTES], header_fixture[..]);
+    let (header, mut decoded) = snapshot::decode(&fixture).unwrap();
+    assert_eq!(decoded, state);
+    assert_eq!((header.epoch, header.snapshot_lsn), (Epoch(1), Lsn(13)));
+    // The log goes on with queues.
+    let log = log_with_a_queue();
+    for record in &log[13..] {
+        decoded.apply(decoded.lsn().next(), record).unwrap();
+    }
+    assert_eq!(decoded, fold(&log));
+    // The same content under the number of another version is not taken for it.
+    for version in [0_u16, 2, 3] {
+        let mut other = fixture[..fixture.len() - snapshot::HASH_BYTES].to_vec();
+        other[4..6].copy_from_slice(&version.to_le_bytes());
+        let hash = blake3::hash(&other);
+        other.extend_from_slice(hash.as_bytes());
+        assert!(snapshot::decode(&other).is_err(), "version {version}");
     }
 }

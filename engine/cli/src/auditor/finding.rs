@@ -37,6 +37,12 @@ pub(crate) enum Rule {
     Stock,
     /// An idempotency key makes one order.
     Idempotency,
+    /// Nobody has two places in one line, or is let in twice without leaving.
+    TwoPlaces,
+    /// People are let in in the order of their places, but for those moved up.
+    Overtaking,
+    /// No more people are in than the settings of that moment allow.
+    Threshold,
     /// Free, held, sold and blocked seats make up every section.
     Sum,
     /// What is paid is an order that owns what it claims.
@@ -67,6 +73,9 @@ impl Rule {
             Rule::Limit => "limit",
             Rule::Stock => "stock",
             Rule::Idempotency => "idempotency",
+            Rule::TwoPlaces => "two-places",
+            Rule::Overtaking => "overtaking",
+            Rule::Threshold => "threshold",
             Rule::Sum => "sum",
             Rule::SaleWithoutOrder => "sale-without-order",
             Rule::Overdue => "overdue",

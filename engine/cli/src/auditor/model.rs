@@ -7,6 +7,8 @@ use tiketi_engine::record::{
     Claim, EndReason, EventDetails, EventRules, NewTicketType, Section, TicketLine,
 };
 
+use super::queue::QueueModel;
+
 /// A user, as far as the auditor cares.
 pub(super) struct UserModel {
     pub(super) tag: u64,
@@ -35,6 +37,7 @@ pub(super) struct EventModel {
     /// Holds outside every window known so far; an edit just after them may explain them.
     pub(super) doubtful: Vec<(Lsn, u32, UnixMillis)>,
     pub(super) cancelled_at: Option<UnixMillis>,
+    pub(super) queue: QueueModel,
     pub(super) created_lsn: Lsn,
 }
 
@@ -198,6 +201,7 @@ impl EventModel {
             window: Window::of(details),
             past_windows: Vec::new(),
             doubtful: Vec::new(),
+            queue: QueueModel::default(),
             cancelled_at: None,
             created_lsn,
         }

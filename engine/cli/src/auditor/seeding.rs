@@ -9,6 +9,7 @@ use super::finding::Rule;
 use super::model::{
     ClaimModel, EventModel, LayoutModel, Life, OrderModel, Seat, UserModel, Window, order_name,
 };
+use super::queue::QueueModel;
 use super::{Auditor, RACE_MS};
 
 impl Auditor {
@@ -28,7 +29,9 @@ impl Auditor {
             self.layouts.push(LayoutModel { sections: layout.sections.clone() });
         }
         for (position, event) in state.events().iter().enumerate() {
-            let model = self.seeded_event(EventIndex(position as u32), event, state.last_at());
+            let index = EventIndex(position as u32);
+            let mut model = self.seeded_event(index, event, state.last_at());
+            model.queue = state.queue(index).map(QueueModel::of).unwrap_or_default();
             self.events.push(model);
         }
         for key in state.keys() {
@@ -109,7 +112,11 @@ impl Auditor {
             }
         }
         for (position, (stored, known)) in state.events().iter().zip(&self.events).enumerate() {
-            compare_event(EventIndex(position as u32), stored, known, &mut found);
+            let index = EventIndex(position as u32);
+            compare_event(index, stored, known, &mut found);
+            if state.queue(index).is_none_or(|queue| !known.queue.agrees_with(queue)) {
+                found.push(format!("the queue of event {index} differs in the snapshot"));
+            }
         }
         let lsn = state.lsn();
         for text in found {
