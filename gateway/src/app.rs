@@ -140,10 +140,14 @@ impl App {
         let clock = clock.not_before(state.last_at());
         let started_lsn = state.lsn();
         let engine = Engine::from_state(&state, journal).map_err(StartError::Inconsistent)?;
-        engine.set_queue_defaults(config.queue_threshold, config.queue_rate.milli, QueueTimes {
-            session_ttl_ms: millis(config.queue_session),
-            silence_ms: millis(config.queue_silence),
-        });
+        engine.set_queue_defaults(
+            config.queue_threshold,
+            config.queue_rate.milli,
+            QueueTimes {
+                session_ttl_ms: millis(config.queue_session),
+                silence_ms: millis(config.queue_silence),
+            },
+        );
         let view = View::start(state, &commits, FatalHook::default());
         let secret = jwt_secret(&config)?;
         let app = Arc::new(App {

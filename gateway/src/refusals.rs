@@ -6,9 +6,9 @@ use tiketi_engine::error::{
     AccountRefusal, BlockRefusal, CatalogRefusal, CommandError, HoldRefusal, InvalidField,
     OrderRefusal,
 };
-use tiketi_engine::waiting_room::QueueRefusal;
 use tiketi_engine::record::EndReason;
 use tiketi_engine::state::{Order, OrderState};
+use tiketi_engine::waiting_room::QueueRefusal;
 
 use crate::error::{ApiError, Code};
 use crate::event_plans::EventPlan;

@@ -89,7 +89,12 @@ pub(crate) fn run(
             output.either(&answer, |output| shown(output, &answer))?;
         }
         QueueCommand::Open { event } => {
-            change(client, event, &QueueChangeRequest { paused: Some(false), ..nothing() }, output)?;
+            change(
+                client,
+                event,
+                &QueueChangeRequest { paused: Some(false), ..nothing() },
+                output,
+            )?;
         }
         QueueCommand::Pause { event } => {
             change(client, event, &QueueChangeRequest { paused: Some(true), ..nothing() }, output)?;
@@ -153,15 +158,15 @@ fn shown(output: &Output, answer: &QueueAnswer) -> String {
         (false, _) => output.paint(Paint::Green, "letting people in"),
     };
     let rate = answer.rate.map_or("unlimited".to_owned(), |rate| format!("{rate} people/s"));
-    let inside = format!(
-        "{} of {}",
-        number(answer.current_users.into()),
-        number(answer.threshold.into())
-    );
-    fields(output, &[
-        ("state", state),
-        ("waiting", number(answer.queue_size.into())),
-        ("inside", inside),
-        ("rate", rate),
-    ])
+    let inside =
+        format!("{} of {}", number(answer.current_users.into()), number(answer.threshold.into()));
+    fields(
+        output,
+        &[
+            ("state", state),
+            ("waiting", number(answer.queue_size.into())),
+            ("inside", inside),
+            ("rate", rate),
+        ],
+    )
 }

@@ -149,7 +149,10 @@ pub(crate) struct WaitingRoom {
 
 impl WaitingRoom {
     pub(crate) fn new(room: Room) -> WaitingRoom {
-        WaitingRoom { engaged: AtomicBool::new(room.is_engaged()), room: Box::new(Mutex::new(room)) }
+        WaitingRoom {
+            engaged: AtomicBool::new(room.is_engaged()),
+            room: Box::new(Mutex::new(room)),
+        }
     }
 
     /// Whether holds need admission, as of a moment ago.

@@ -73,7 +73,8 @@ pub(super) fn queue_rate(text: &str) -> Result<QueueRate, String> {
         return Ok(QueueRate::UNLIMITED);
     }
     let milli = text.parse::<f64>().ok().and_then(rate_milli);
-    let wrong = || "expected people a second from 0.001, such as 50 or 0.5, or unlimited".to_owned();
+    let wrong =
+        || "expected people a second from 0.001, such as 50 or 0.5, or unlimited".to_owned();
     milli.map(|milli| QueueRate { milli: Some(milli) }).ok_or_else(wrong)
 }
 

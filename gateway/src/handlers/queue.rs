@@ -97,11 +97,14 @@ pub(crate) async fn change(app: &Arc<App>, request: &Request) -> Result<Response
     let event = request.event_id(0)?;
     let body: QueueChangeRequest = request.json()?;
     let rate = body.rate.map(milli).transpose()?;
-    let changes = [
-        body.threshold.map(QueueChange::Threshold),
-        rate.map(QueueChange::Rate),
-        body.paused.map(QueueChange::Paused),
-    ];
+    if body.threshold == Some(0) {
+        return Err(refusals::invalid("한 명 이상이 들어갈 수 있어야 해요."));
+    }
+    // A pause comes first and its end last, so that nobody is let in on half of what was asked.
+    let [pause, open] = [true, false]
+        .map(|paused| body.paused.filter(|&wanted| wanted == paused).map(QueueChange::Paused));
+    let changes =
+        [pause, rate.map(QueueChange::Rate), body.threshold.map(QueueChange::Threshold), open];
     let mut last = None;
     for change in changes.into_iter().flatten() {
         let changed = app.engine.queue_change(event, change, app.clock.now()).map_err(refused)?;

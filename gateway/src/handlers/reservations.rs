@@ -16,8 +16,8 @@ use crate::api::reservations::{
 };
 use crate::app::App;
 use crate::error::{ApiError, Code};
-use crate::http::{Request, Response};
 use crate::handlers::queue::check_pass;
+use crate::http::{Request, Response};
 use crate::idempotency;
 use crate::metrics::FunnelStage;
 use crate::order_view::OrderView;

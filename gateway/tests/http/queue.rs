@@ -1,6 +1,6 @@
 //! The waiting room (contract/http.md 2.7, domain.md 5, flows.md 16 F).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
@@ -29,8 +29,7 @@ async fn people(shop: &Shop, count: usize) -> Vec<String> {
 }
 
 async fn check(shop: &Shop, event: &str, token: &str) -> Value {
-    let (status, answer) =
-        shop.post(&format!("/api/queue/check/{event}"), token, &json!({})).await;
+    let (status, answer) = shop.post(&format!("/api/queue/check/{event}"), token, &json!({})).await;
     assert_eq!(status, 200, "{answer}");
     answer
 }
@@ -87,7 +86,10 @@ async fn two_are_let_in_three_wait_and_nobody_overtakes() {
     for (person, position) in people.iter().zip(positions) {
         if let Some(position) = position {
             let answer = status(&shop, &event, person).await;
-            assert_eq!((&answer["position"], &answer["queued"]), (&json!(position), &json!(position > 0)));
+            assert_eq!(
+                (&answer["position"], &answer["queued"]),
+                (&json!(position), &json!(position > 0))
+            );
         }
     }
     let seat = first_seat(&shop, &event, 1).await;
@@ -219,12 +221,8 @@ async fn wrong_calls_are_refused_and_change_nothing() {
     let event = shop.seat_event(json!({})).await;
     let person = shop.gateway.user("person@tiketi.gg").await;
     let nobody = "00000000-0000-4000-8000-000000000000";
-    for (method, path) in [
-        ("POST", "check"),
-        ("GET", "status"),
-        ("POST", "leave"),
-        ("GET", "pass"),
-    ] {
+    for (method, path) in [("POST", "check"), ("GET", "status"), ("POST", "leave"), ("GET", "pass")]
+    {
         for (id, token, status, code) in [
             ("not-an-id", person.as_str(), 400, "BAD_ID"),
             (nobody, &person, 404, "NOT_FOUND"),
@@ -265,7 +263,8 @@ fn crowd(data: &std::path::Path, count: u32) -> Vec<String> {
             role: Role::User,
             tag: u64::from(person) + 1,
         };
-        let pending = engine.register_user(new.check().expect("valid"), UnixMillis(1_700_000_000_000));
+        let pending =
+            engine.register_user(new.check().expect("valid"), UnixMillis(1_700_000_000_000));
         let user = journal.committed_blocking(pending.expect("room")).expect("durable");
         let claims = json!({"userId": Id::from(user).to_string(), "email": email, "role": "user",
                             "iat": 1, "exp": 4_000_000_000_u64});
@@ -289,7 +288,8 @@ async fn three_thousand_people_and_a_threshold_of_one_thousand() {
     .await;
     let event = shop.seat_event(json!({})).await;
     let check_all = |tokens: Vec<String>| {
-        let (client, url) = (shop.gateway.client.clone(), shop.gateway.url(&format!("/api/queue/check/{event}")));
+        let (client, url) =
+            (shop.gateway.client.clone(), shop.gateway.url(&format!("/api/queue/check/{event}")));
         async move {
             let mut calls = tokio::task::JoinSet::new();
             for part in tokens.chunks(100) {
@@ -324,15 +324,16 @@ async fn three_thousand_people_and_a_threshold_of_one_thousand() {
     for token in leavers {
         shop.post(&format!("/api/queue/leave/{event}"), token, &json!({})).await;
     }
-    let waited: Vec<(String, u64)> = answers
+    let waited: BTreeMap<String, u64> = answers
         .iter()
         .filter_map(|(token, answer)| Some((token.clone(), answer["position"].as_u64()?)))
         .collect();
-    let again = check_all(waited.iter().map(|(token, _)| token.clone()).collect()).await;
-    for ((token, before), (same, answer)) in waited.iter().zip(&again) {
-        assert_eq!(token, same);
-        assert_eq!(answer["queued"], *before > 500, "{before} {answer}");
-        if *before > 500 {
+    let again = check_all(waited.keys().cloned().collect()).await;
+    assert_eq!(again.len(), waited.len());
+    for (token, answer) in &again {
+        let before = waited[token];
+        assert_eq!(answer["queued"], before > 500, "{before} {answer}");
+        if before > 500 {
             assert_eq!(answer["position"], before - 500);
         }
     }

@@ -192,7 +192,11 @@ pub(crate) fn seat_changes(setup: &Setup, table: &mut Table) -> anyhow::Result<(
         let all = CHANGES * SOCKETS as u32;
         let waited = Instant::now();
         while arrived.get() < all {
-            anyhow::ensure!(waited.elapsed() < Duration::from_secs(30), "{} of {all} arrived", arrived.get());
+            anyhow::ensure!(
+                waited.elapsed() < Duration::from_secs(30),
+                "{} of {all} arrived",
+                arrived.get()
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         Ok(delays.borrow().clone())
@@ -312,7 +316,11 @@ pub(crate) fn idle(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
         }
         table.row(
             "sockets in one process, joined to a seat map",
-            format!("{}, {:.1} KiB resident each", count(f64::from(open)), (after - before) / 1024.0 / f64::from(open)),
+            format!(
+                "{}, {:.1} KiB resident each",
+                count(f64::from(open)),
+                (after - before) / 1024.0 / f64::from(open)
+            ),
             "20,000 file descriptors are the limit here".to_owned(),
             "19,000, ≤ 12 KiB",
         );
