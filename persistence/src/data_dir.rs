@@ -228,7 +228,8 @@ pub fn prepare(
     store.remove_leftovers()?;
     snapshot::remove_leftovers(disk, layout).map_err(making())?;
     if found.is_some() {
-        return Ok(());
+        // An earlier start may have ended after it gave the file its name and before it synced that.
+        return disk.sync_dir(&layout.dir).map_err(making());
     }
     disk.create_dir_all(&layout.log()).map_err(making())?;
     disk.create_dir_all(&layout.snapshots()).map_err(making())?;

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use tiketi_engine::ids::Lsn;
 
 use crate::batch::{Batch, BatchDefect, HEADER_BYTES, Header, MAGIC};
-use crate::disk::{Disk, DiskFile, OpenMode, TEMPORARY_SUFFIX, read_full, temporary_name};
+use crate::disk::{
+    Disk, DiskFile, OpenMode, TEMPORARY_SUFFIX, read_full, temporary_name, write_again,
+};
 use crate::storage::{Entries, Entry, Generation, GenerationWriter, LogStore, StorageError};
 
 const SUFFIX: &str = ".segment";
@@ -79,8 +81,9 @@ impl LogStore for SegmentStore {
         let file = self.file(&path, OpenMode::Write)?;
         let opening = || StorageError::io(format!("open {}", path.display()));
         let end = file.len().map_err(opening())?;
-        // What the last process wrote may still be in memory only.
+        // What the last process wrote may still be in memory only, the file's name included.
         file.sync_data().map_err(opening())?;
+        self.sync_dir()?;
         Ok(Box::new(SegmentWriter { file, path, end }))
     }
 
@@ -97,6 +100,12 @@ impl LogStore for SegmentStore {
         let cutting = || StorageError::io(format!("cut {} at {position}", path.display()));
         file.set_len(position).map_err(cutting())?;
         file.sync_data().map_err(cutting())
+    }
+
+    fn write_again(&self, generation: Generation) -> Result<(), StorageError> {
+        let path = self.path(generation);
+        let file = self.file(&path, OpenMode::Write)?;
+        write_again(&*file).map_err(StorageError::io(format!("rewrite {}", path.display())))
     }
 
     fn remove(&self, generation: Generation) -> Result<(), StorageError> {

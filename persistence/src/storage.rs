@@ -165,6 +165,16 @@ pub trait LogStore: Send + Sync + 'static {
     /// Whatever the store reports.
     fn cut(&self, generation: Generation, position: u64) -> Result<(), StorageError>;
 
+    /// Writes a generation over itself, as it can be read: what is read from it afterwards is on
+    /// the disk, which after a failed sync it need not be. Only while nobody uses it.
+    ///
+    /// # Errors
+    /// Whatever the store reports.
+    ///
+    /// # Durability
+    /// Durable on return.
+    fn write_again(&self, generation: Generation) -> Result<(), StorageError>;
+
     /// Removes a generation.
     ///
     /// # Errors

@@ -158,6 +158,10 @@ impl LogStore for Gate {
         self.inner.cut(generation, position)
     }
 
+    fn write_again(&self, generation: Generation) -> Result<(), StorageError> {
+        self.inner.write_again(generation)
+    }
+
     fn remove(&self, generation: Generation) -> Result<(), StorageError> {
         self.inner.remove(generation)
     }
