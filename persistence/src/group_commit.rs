@@ -662,7 +662,8 @@ impl Writer {
         };
         let Some(next) = next else { return Ok(()) };
         let writer = std::mem::replace(&mut self.current, next);
-        let sealed = SealedGeneration { generation: self.generation, writer };
+        let sealed =
+            SealedGeneration { generation: self.generation, last_lsn: self.synced_lsn, writer };
         self.generation = self.generation.next();
         self.written_bytes = 0;
         self.asked_for_next = false;
@@ -688,6 +689,8 @@ impl Writer {
 /// A generation that nothing is appended to any more.
 struct SealedGeneration {
     generation: Generation,
+    /// Its last record, up to which the snapshot of it reaches.
+    last_lsn: Lsn,
     writer: Box<dyn GenerationWriter>,
 }
 
@@ -777,7 +780,7 @@ impl House {
     }
 
     fn fold(&self, sealed: SealedGeneration) -> Result<(), Fatal> {
-        let SealedGeneration { generation, writer } = sealed;
+        let SealedGeneration { generation, last_lsn, writer } = sealed;
         // Closes the store's handle: sled locks an open database.
         drop(writer);
         match snapshot::make(&*self.disk, &self.layout, &*self.store, generation) {
@@ -792,10 +795,7 @@ impl House {
                 tracing::warn!(%error, %generation, "no room for a snapshot");
                 Ok(())
             }
-            Err(error) => Err(Fatal::Snapshot {
-                snapshot_lsn: self.shared.durable.get(),
-                why: error.to_string(),
-            }),
+            Err(error) => Err(Fatal::Snapshot { snapshot_lsn: last_lsn, why: error.to_string() }),
         }
     }
 }
