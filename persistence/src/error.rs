@@ -31,20 +31,30 @@ pub enum OpenError {
         found: String,
     },
     /// A log without the file that says which version wrote it.
-    #[error("{path} holds a log but its version file is missing")]
+    #[error("{path} holds a log, as {shown_by} shows, but its version file is missing")]
     VersionMissing {
         /// The directory.
         path: PathBuf,
+        /// What in it no directory without a log has.
+        shown_by: PathBuf,
     },
-    /// The version file names another version, or is damaged.
-    #[error("{path} says {found:?}; this program reads version {expected}")]
+    /// The version file names another version.
+    #[error("{path} says version {found}; this program reads version {expected}")]
     WrongVersion {
+        /// The version file.
+        path: PathBuf,
+        /// What it says.
+        found: u32,
+        /// What this program reads.
+        expected: u32,
+    },
+    /// The version file is none: no version ever wrote this.
+    #[error("{path} is damaged: it begins with {found:?}, which names no version")]
+    VersionDamaged {
         /// The version file.
         path: PathBuf,
         /// Its first line.
         found: String,
-        /// What this program reads.
-        expected: u32,
     },
     /// The log was begun in another kind of store.
     #[error("the log in {path} is kept in {found}; it cannot be opened as {asked}")]

@@ -14,7 +14,7 @@ use crate::disk::{
 };
 use crate::storage::{Entries, Entry, Generation, GenerationWriter, LogStore, StorageError};
 
-const SUFFIX: &str = ".segment";
+pub(crate) const SUFFIX: &str = ".segment";
 
 /// Generations as files `<generation>.segment` of one directory.
 pub struct SegmentStore {
