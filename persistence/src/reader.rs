@@ -203,15 +203,22 @@ impl LogReader {
         Ok((verified, found.fold.state))
     }
 
-    /// Folds the whole log into a snapshot. `None` where the log is empty.
+    /// Folds the whole log into a snapshot, but for a torn tail, which is left for a start to cut.
+    /// `None` where the log is empty.
     ///
     /// # Errors
     /// [`OpenError::Refused`] where a start would be refused; otherwise see [`SnapshotError`].
     pub fn make_snapshot(&self) -> Result<Option<SnapshotMade>, MakeSnapshotError> {
         self.state()?;
-        let through = self.store.generations().map_err(SnapshotError::from)?.last().copied();
-        let through = through.unwrap_or(Generation::FIRST);
-        Ok(snapshot::make(&RealDisk, &self.layout, &*self.store, through)?)
+        let generations = self.store.generations().map_err(SnapshotError::from)?;
+        // What the last process wrote may be in memory only, and a durable snapshot must not reach
+        // further than the durable log. Only the newest generation with batches can hold such, and
+        // an empty one at most was made ahead of it.
+        for &generation in generations.iter().rev().take(2) {
+            drop(self.store.open(generation).map_err(SnapshotError::from)?);
+        }
+        let through = generations.last().copied().unwrap_or(Generation::FIRST);
+        Ok(snapshot::make_up_to_a_tear(&RealDisk, &self.layout, &*self.store, through)?)
     }
 }
 

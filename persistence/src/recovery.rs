@@ -244,7 +244,7 @@ pub enum DefectKind {
 }
 
 impl DefectKind {
-    fn is_torn(&self) -> bool {
+    pub(crate) fn is_torn(&self) -> bool {
         matches!(self, DefectKind::Torn(_))
     }
 }

@@ -198,3 +198,31 @@ fn tools_read_and_fold_what_a_server_wrote() {
         assert_eq!((verified.last_lsn, verified.records), (Lsn(122), 22));
     }
 }
+
+#[test]
+fn a_snapshot_ends_before_a_torn_tail_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path(), StoreKind::Segments);
+    let opened = open(&options, UnixMillis(1)).unwrap();
+    append(&opened, 0, 99);
+    opened.journal.close().unwrap();
+    let segment = options.dir.join("log/0000000001.segment");
+    let whole = fs::read(&segment).unwrap();
+    let torn = [&whole[..], &[0; 700]].concat();
+    fs::write(&segment, &torn).unwrap();
+
+    let made = make_snapshot(&options.dir).unwrap().unwrap();
+    assert_eq!((made.name.snapshot_lsn, made.records), (Lsn(100), 100));
+    let tail = made.torn_tail.unwrap();
+    assert_eq!((tail.position, tail.bytes), (whole.len() as u64, 700));
+    let again = make_snapshot(&options.dir).unwrap().unwrap();
+    assert_eq!((again.bytes, again.torn_tail.as_ref()), (0, Some(&tail)));
+    assert!(fs::read(&segment).unwrap() == torn, "cutting is for a start");
+
+    let opened = open(&options, UnixMillis(1)).unwrap();
+    assert_eq!((opened.report.recovered_lsn, opened.report.records), (Lsn(100), 0));
+    assert_eq!(opened.report.torn_tail, Some(tail));
+    append(&opened, 99, 120);
+    opened.journal.close().unwrap();
+    assert_eq!(make_snapshot(&options.dir).unwrap().unwrap().torn_tail, None);
+}
