@@ -72,8 +72,9 @@ pub enum OpenError {
         /// The directory.
         path: PathBuf,
     },
-    /// The data is damaged, or a part of it is missing. The files are as they were.
-    #[error("the data in {path} is not whole: {refusal}")]
+    /// The data is damaged, a part of it is missing, or a newer version wrote it. The files are as
+    /// they were.
+    #[error("the data in {path} {}: {refusal}", refusal.verdict())]
     Refused {
         /// The directory.
         path: PathBuf,

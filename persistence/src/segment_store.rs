@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tiketi_engine::ids::Lsn;
 
-use crate::batch::{Batch, BatchDefect, HEADER_BYTES, Header, MAGIC};
+use crate::batch::{Batch, BatchDefect, HEADER_BYTES, Header, MAGIC, newer_version};
 use crate::disk::{
     Disk, DiskFile, OpenMode, TEMPORARY_SUFFIX, read_full, temporary_name, write_again,
 };
@@ -181,6 +181,7 @@ impl SegmentEntries {
             bytes: self.at - position,
             why: self.describe(position, defect)?,
             claims,
+            newer: newer_version(&head[..read]),
         })
     }
 
@@ -195,7 +196,9 @@ impl SegmentEntries {
         })
     }
 
-    /// Where the next whole batch begins at or after `from`, else the end of the file.
+    /// Where the next whole batch, or one of a newer version, begins at or after `from`; else the
+    /// end of the file. Here the newer one's checksum must be good: any text may look like its first
+    /// bytes.
     fn next_batch(&self, from: u64) -> Result<u64, StorageError> {
         let mut rest =
             vec![0; usize::try_from(self.end - from.min(self.end)).unwrap_or(usize::MAX)];
@@ -203,7 +206,12 @@ impl SegmentEntries {
         let rest = &rest[..read];
         let starts = rest.windows(MAGIC.len()).enumerate().filter(|(_, bytes)| *bytes == MAGIC);
         for (offset, _) in starts {
-            if Batch::parse(&rest[offset..]).is_ok() {
+            let rest = &rest[offset..];
+            let is_newer = || {
+                newer_version(rest).is_some()
+                    && matches!(Header::parse(rest), Err(BatchDefect::Version(_)))
+            };
+            if Batch::parse(rest).is_ok() || is_newer() {
                 return Ok(from + offset as u64);
             }
         }

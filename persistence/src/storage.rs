@@ -98,7 +98,7 @@ pub enum Entry {
         /// Header and body.
         bytes: Vec<u8>,
     },
-    /// Bytes that are no batch, up to the next that look like one.
+    /// Bytes that are no batch of this version, up to the next that look like one.
     Damaged {
         /// Where they begin.
         position: u64,
@@ -108,6 +108,8 @@ pub enum Entry {
         why: String,
         /// The LSN up to which the damaged batch, where its header is whole, claims a log.
         claims: Option<Lsn>,
+        /// See [`crate::batch::newer_version`].
+        newer: Option<u16>,
     },
 }
 
