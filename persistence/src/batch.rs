@@ -138,6 +138,19 @@ impl Header {
     }
 }
 
+/// The version of what begins here, where it says that a newer program than this one wrote it.
+///
+/// Looks at magic and version alone, which every version keeps in their places: a newer one may lay
+/// out and sum up all the rest in its own way. A write that was interrupted leaves the version or
+/// zeros, so it is never mistaken for this; a flipped bit may be, which refuses a start and loses
+/// nothing.
+#[must_use]
+pub fn newer_version(bytes: &[u8]) -> Option<u16> {
+    let (head, _) = bytes.split_first_chunk::<6>()?;
+    let version = u16::from_le_bytes([head[4], head[5]]);
+    (head[..4] == MAGIC && version > VERSION).then_some(version)
+}
+
 /// Bytes that are not a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum BatchDefect {
@@ -330,6 +343,20 @@ mod tests {
         for cut in 0..bytes.len() {
             assert_eq!(Batch::parse(&bytes[..cut]).unwrap_err(), BatchDefect::CutOff, "cut {cut}");
         }
+    }
+
+    #[test]
+    fn a_newer_version_is_known_by_its_first_bytes() {
+        let mut bytes = sample(1);
+        assert_eq!(newer_version(&bytes), None);
+        for (version, newer) in [(0, None), (1, None), (2, Some(2)), (0xffff, Some(0xffff))] {
+            bytes[4..6].copy_from_slice(&u16::to_le_bytes(version));
+            assert_eq!(newer_version(&bytes), newer);
+            assert_eq!(newer_version(&bytes[..6]), newer, "the rest is not looked at");
+            assert_eq!(newer_version(&bytes[..5]), None);
+        }
+        bytes[0] = 0;
+        assert_eq!(newer_version(&bytes), None);
     }
 
     #[test]

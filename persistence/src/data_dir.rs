@@ -19,8 +19,9 @@ use std::time::Duration;
 use crate::disk::{Disk, TEMPORARY_SUFFIX};
 use crate::error::OpenError;
 use crate::mark;
+use crate::segment_store::SUFFIX as SEGMENT_SUFFIX;
 use crate::snapshot;
-use crate::storage::{Entry, Generation, LogStore};
+use crate::storage::{Entry, Generation, LogStore, StorageError};
 
 /// The version of the directory's layout and of every format in it.
 pub const DATA_VERSION: u32 = 1;
@@ -185,7 +186,7 @@ pub fn refuse_foreign(disk: &dyn Disk, layout: &Layout) -> Result<(), OpenError>
 /// What the version file says; `None` where there is none.
 ///
 /// # Errors
-/// [`OpenError::WrongVersion`], and whatever the system reports.
+/// [`OpenError::WrongVersion`], [`OpenError::VersionDamaged`], and whatever the system reports.
 pub fn read_version(disk: &dyn Disk, layout: &Layout) -> Result<Option<StoreKind>, OpenError> {
     let path = layout.version();
     let reading = OpenError::io(format!("read {}", path.display()));
@@ -198,8 +199,23 @@ pub fn read_version(disk: &dyn Disk, layout: &Layout) -> Result<Option<StoreKind
             return Ok(Some(kind));
         }
     }
-    let found = text.lines().next().unwrap_or("").chars().take(60).collect();
-    Err(OpenError::WrongVersion { path, found, expected: DATA_VERSION })
+    match named_version(&text) {
+        Some(found) if found != DATA_VERSION => {
+            Err(OpenError::WrongVersion { path, found, expected: DATA_VERSION })
+        }
+        // Ours, with a store that it never had.
+        Some(_) | None => {
+            let found = text.lines().next().unwrap_or("").chars().take(60).collect();
+            Err(OpenError::VersionDamaged { path, found })
+        }
+    }
+}
+
+/// The version that the first line names, whatever another version keeps in those after it.
+fn named_version(text: &str) -> Option<u32> {
+    let (line, _) = text.split_once('\n')?;
+    let version = line.strip_prefix("tiketi data ")?.parse().ok()?;
+    (line == format!("tiketi data {version}")).then_some(version)
 }
 
 fn version_text(kind: StoreKind) -> String {
@@ -212,7 +228,7 @@ fn version_text(kind: StoreKind) -> String {
 /// that holds records has lost it.
 ///
 /// # Errors
-/// [`OpenError::WrongVersion`], [`OpenError::OtherStore`], [`OpenError::VersionMissing`], and
+/// Those of [`read_version`], [`OpenError::OtherStore`], [`OpenError::VersionMissing`], and
 /// whatever the disk reports.
 pub fn prepare(
     disk: &dyn Disk,
@@ -228,17 +244,13 @@ pub fn prepare(
     store.remove_leftovers()?;
     snapshot::remove_leftovers(disk, layout).map_err(making())?;
     if found.is_some() {
-        return Ok(());
+        // An earlier start may have ended after it gave the file its name and before it synced that.
+        return disk.sync_dir(&layout.dir).map_err(making());
     }
     disk.create_dir_all(&layout.log()).map_err(making())?;
     disk.create_dir_all(&layout.snapshots()).map_err(making())?;
-    let blank = matches!(
-        mark::read(disk, &layout.mark()).map_err(making())?,
-        mark::MarkRead::Missing | mark::MarkRead::Blank
-    );
-    let snapshots = disk.list(&layout.snapshots()).map_err(making())?;
-    if !blank || !snapshots.is_empty() || holds_records(disk, layout, store)? {
-        return Err(OpenError::VersionMissing { path: layout.dir.clone() });
+    if let Some(shown_by) = sign_of_a_log(disk, layout, store)? {
+        return Err(OpenError::VersionMissing { path: layout.dir.clone(), shown_by });
     }
     for generation in store.generations()? {
         store.remove(generation)?;
@@ -249,24 +261,53 @@ pub fn prepare(
     disk.write_file_durably(&layout.version(), version_text(kind).as_bytes()).map_err(making())
 }
 
-fn holds_records(
+/// Something that a directory without a log does not have: neither an empty one nor one whose making
+/// was interrupted.
+///
+/// # Errors
+/// Whatever the disk reports; what cannot be read as a log is a sign too.
+pub(crate) fn sign_of_a_log(
     disk: &dyn Disk,
     layout: &Layout,
     store: &dyn LogStore,
-) -> Result<bool, OpenError> {
-    let generations = store.generations()?;
-    let listing = OpenError::io(format!("list {}", layout.log().display()));
-    if disk.list(&layout.log()).map_err(listing)?.len() != generations.len() {
-        // Something of another store, or of nobody.
-        return Ok(true);
+) -> Result<Option<PathBuf>, OpenError> {
+    let reading = || OpenError::io(format!("read {}", layout.dir.display()));
+    let mark = mark::read(disk, &layout.mark()).map_err(reading())?;
+    if !matches!(mark, mark::MarkRead::Missing | mark::MarkRead::Blank) {
+        return Ok(Some(layout.mark()));
     }
-    for generation in generations {
-        let first: Option<Entry> = store.read(generation)?.next().transpose()?;
+    let is_whole = |name: &String| !name.ends_with(TEMPORARY_SUFFIX);
+    if let Some(name) =
+        disk.list(&layout.snapshots()).map_err(reading())?.iter().find(|n| is_whole(n))
+    {
+        return Ok(Some(layout.snapshots().join(name)));
+    }
+    let generations = store.generations()?;
+    for name in disk.list(&layout.log()).map_err(reading())?.iter().filter(|name| is_whole(name)) {
+        let path = layout.log().join(name);
+        let number = Path::new(name).file_stem().and_then(|stem| Generation::parse(stem.to_str()?));
+        let Some(generation) = number.filter(|number| generations.contains(number)) else {
+            // Something of another store, or of nobody.
+            return Ok(Some(path));
+        };
+        let first: Option<Entry> = match store.read(generation) {
+            Ok(mut entries) => entries.next().transpose()?,
+            Err(StorageError::Damaged { .. }) => return Ok(Some(path)),
+            Err(error) => return Err(error.into()),
+        };
         if first.is_some() {
-            return Ok(true);
+            return Ok(Some(path));
         }
     }
-    Ok(false)
+    Ok(None)
+}
+
+/// The store that the names in `log/` are of; the version file is what says it.
+pub(crate) fn guessed_kind(disk: &dyn Disk, layout: &Layout) -> Result<StoreKind, OpenError> {
+    let listing = OpenError::io(format!("list {}", layout.log().display()));
+    let names = disk.list(&layout.log()).map_err(listing)?;
+    let is_segment = |name: &String| name.ends_with(SEGMENT_SUFFIX);
+    Ok(if names.iter().any(is_segment) { StoreKind::Segments } else { StoreKind::Sled })
 }
 
 /// Sets `bytes` of disk aside, to be given back when a full disk would keep the log from opening.

@@ -81,19 +81,25 @@ pub trait Disk: Send + Sync + 'static {
 
     /// Makes a directory and those above it, durable on return.
     ///
+    /// Those that are there already are synced as well: an earlier start may have made them and ended
+    /// before it synced them, and everything below would go with them.
+    ///
     /// # Errors
-    /// Whatever the system reports.
+    /// Whatever the system reports, but for directories above that were there and that this process
+    /// may not open or the file system does not sync: those are not ours to make durable.
     fn create_dir_durably(&self, path: &Path) -> io::Result<()> {
-        let mut missing = Vec::new();
-        for above in path.ancestors().filter(|above| !above.as_os_str().is_empty()) {
-            if self.exists(above)? {
-                break;
-            }
-            missing.push(above);
+        let mut named = Vec::new();
+        for dir in path.ancestors().filter(|dir| !dir.as_os_str().is_empty()) {
+            named.push((dir, self.exists(dir)?));
         }
         self.create_dir_all(path)?;
-        for made in missing.into_iter().rev() {
-            self.sync_dir(made.parent().unwrap_or(Path::new(".")))?;
+        for (dir, was_there) in named.into_iter().rev() {
+            // The root has no name.
+            let Some(parent) = dir.parent() else { continue };
+            match self.sync_dir(parent) {
+                Err(error) if was_there && is_not_ours_to_sync(&error) => {}
+                synced => synced?,
+            }
         }
         Ok(())
     }
@@ -183,6 +189,32 @@ pub trait DiskFile: Send {
     /// # Errors
     /// Whatever the system reports. Never retried: the kernel may have dropped the pages (I9).
     fn sync_data(&self) -> io::Result<()>;
+}
+
+fn is_not_ours_to_sync(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | InvalidInput | Unsupported)
+}
+
+/// Writes what a file holds over itself and syncs it, so that what is read from it is on the disk.
+///
+/// After a failed sync the kernel may show pages that it has given up writing, and a later sync
+/// succeeds without them. Written again they are new to it. A crash meanwhile leaves every sector
+/// as it was or as it was read.
+///
+/// # Errors
+/// Whatever the system reports.
+pub(crate) fn write_again(file: &dyn DiskFile) -> io::Result<()> {
+    let mut bytes = vec![0; 1 << 20];
+    let mut at = 0;
+    loop {
+        let read = read_full(file, &mut bytes, at)?;
+        if read == 0 {
+            return file.sync_data();
+        }
+        file.write_at(&bytes[..read], at)?;
+        at += read as u64;
+    }
 }
 
 /// Reads until the buffer is full or the file ends.

@@ -31,20 +31,30 @@ pub enum OpenError {
         found: String,
     },
     /// A log without the file that says which version wrote it.
-    #[error("{path} holds a log but its version file is missing")]
+    #[error("{path} holds a log, as {shown_by} shows, but its version file is missing")]
     VersionMissing {
         /// The directory.
         path: PathBuf,
+        /// What in it no directory without a log has.
+        shown_by: PathBuf,
     },
-    /// The version file names another version, or is damaged.
-    #[error("{path} says {found:?}; this program reads version {expected}")]
+    /// The version file names another version.
+    #[error("{path} says version {found}; this program reads version {expected}")]
     WrongVersion {
+        /// The version file.
+        path: PathBuf,
+        /// What it says.
+        found: u32,
+        /// What this program reads.
+        expected: u32,
+    },
+    /// The version file is none: no version ever wrote this.
+    #[error("{path} is damaged: it begins with {found:?}, which names no version")]
+    VersionDamaged {
         /// The version file.
         path: PathBuf,
         /// Its first line.
         found: String,
-        /// What this program reads.
-        expected: u32,
     },
     /// The log was begun in another kind of store.
     #[error("the log in {path} is kept in {found}; it cannot be opened as {asked}")]
@@ -62,8 +72,9 @@ pub enum OpenError {
         /// The directory.
         path: PathBuf,
     },
-    /// The data is damaged, or a part of it is missing. The files are as they were.
-    #[error("the data in {path} is not whole: {refusal}")]
+    /// The data is damaged, a part of it is missing, or a newer version wrote it. The files are as
+    /// they were.
+    #[error("the data in {path} {}: {refusal}", refusal.verdict())]
     Refused {
         /// The directory.
         path: PathBuf,

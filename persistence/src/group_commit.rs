@@ -54,8 +54,10 @@ const COMMIT_BATCHES_MAX: usize = 6;
 /// How often free space and the writer's pulse are looked at.
 const TICK: Duration = Duration::from_secs(1);
 
-/// A disk that has not answered for this long will not.
-const STALL_MAX: Duration = Duration::from_secs(60);
+/// How long a write or sync of the log or the mark may take. Up to here new work is refused and
+/// nothing else happens; after it the process ends, as a disk this slow will not come back and sled 0.34.7 can hang
+/// for ever (reliability.md asks for 30 s in both places). Looked at every [`TICK`].
+const STALL_MAX: Duration = Duration::from_secs(30);
 
 /// The journal. See the module.
 pub struct GroupCommit {
@@ -98,6 +100,8 @@ struct Shared {
     started: Instant,
     /// Since when the writer waits for the disk, in milliseconds after `started`; 0 if it does not.
     waiting_since_ms: AtomicU64,
+    /// Likewise for whoever writes the mark; written under its lock.
+    marking_since_ms: AtomicU64,
 }
 
 /// What waits for the writer.
@@ -180,6 +184,7 @@ impl GroupCommit {
             on_fatal: options.on_fatal.clone(),
             started: Instant::now(),
             waiting_since_ms: AtomicU64::new(0),
+            marking_since_ms: AtomicU64::new(0),
         });
         let mut threads = Threads::default();
         let marker = {
@@ -433,6 +438,11 @@ impl Shared {
         }
     }
 
+    /// Milliseconds after the start, never 0.
+    fn now_ms(&self) -> u64 {
+        (self.started.elapsed().as_millis() as u64).max(1)
+    }
+
     fn has_failed(&self) -> bool {
         self.fatal.get().is_some()
     }
@@ -449,8 +459,11 @@ impl Shared {
                 }
                 continue;
             };
+            // ORDERING: Relaxed, here and below; as in `Writer::write`.
+            self.marking_since_ms.store(self.now_ms(), Ordering::Relaxed);
             mark.write(&Mark::new(self.epoch, newest.last_lsn, newest.hash))
                 .map_err(|error| Fatal::Mark(Arc::new(error)))?;
+            self.marking_since_ms.store(0, Ordering::Relaxed);
             self.acknowledge(mark, sealed);
         }
         Ok(())
@@ -625,9 +638,8 @@ impl Writer {
 
     /// Writes batches and syncs them together.
     fn write(&mut self, chunks: Vec<Chunk>) -> Result<Vec<Sealed>, StorageError> {
-        let now_ms = self.shared.started.elapsed().as_millis() as u64;
         // ORDERING: Relaxed; the keeper compares it with the clock, nothing is read behind it.
-        self.shared.waiting_since_ms.store(now_ms.max(1), Ordering::Relaxed);
+        self.shared.waiting_since_ms.store(self.shared.now_ms(), Ordering::Relaxed);
         let mut batches = Vec::with_capacity(chunks.len());
         for Chunk { mut bytes, first_lsn, count } in chunks {
             let (epoch, synced_lsn) = (self.shared.epoch, self.synced_lsn);
@@ -662,7 +674,8 @@ impl Writer {
         };
         let Some(next) = next else { return Ok(()) };
         let writer = std::mem::replace(&mut self.current, next);
-        let sealed = SealedGeneration { generation: self.generation, writer };
+        let sealed =
+            SealedGeneration { generation: self.generation, last_lsn: self.synced_lsn, writer };
         self.generation = self.generation.next();
         self.written_bytes = 0;
         self.asked_for_next = false;
@@ -688,6 +701,8 @@ impl Writer {
 /// A generation that nothing is appended to any more.
 struct SealedGeneration {
     generation: Generation,
+    /// Its last record, up to which the snapshot of it reaches.
+    last_lsn: Lsn,
     writer: Box<dyn GenerationWriter>,
 }
 
@@ -750,18 +765,16 @@ impl House {
     }
 
     fn tick(&self) -> Result<(), Fatal> {
+        // First, as what follows asks the same disk.
+        for since_ms in [&self.shared.waiting_since_ms, &self.shared.marking_since_ms] {
+            // ORDERING: Relaxed; compared with the clock only.
+            stalled(since_ms.load(Ordering::Relaxed), self.shared.started.elapsed())?;
+        }
         self.look_at_free_space();
         if let Err(error) =
             data_dir::fill_ballast(&self.layout, self.ballast_bytes, self.free_bytes_min)
         {
             tracing::warn!(%error, "the ballast cannot be made");
-        }
-        // ORDERING: Relaxed; compared with the clock only.
-        let since = self.shared.waiting_since_ms.load(Ordering::Relaxed);
-        let now = self.shared.started.elapsed();
-        let waited = now.saturating_sub(Duration::from_millis(since));
-        if since > 0 && waited > STALL_MAX {
-            return Err(Fatal::Stalled { seconds: waited.as_secs() });
         }
         Ok(())
     }
@@ -777,7 +790,7 @@ impl House {
     }
 
     fn fold(&self, sealed: SealedGeneration) -> Result<(), Fatal> {
-        let SealedGeneration { generation, writer } = sealed;
+        let SealedGeneration { generation, last_lsn, writer } = sealed;
         // Closes the store's handle: sled locks an open database.
         drop(writer);
         match snapshot::make(&*self.disk, &self.layout, &*self.store, generation) {
@@ -792,11 +805,18 @@ impl House {
                 tracing::warn!(%error, %generation, "no room for a snapshot");
                 Ok(())
             }
-            Err(error) => Err(Fatal::Snapshot {
-                snapshot_lsn: self.shared.durable.get(),
-                why: error.to_string(),
-            }),
+            Err(error) => Err(Fatal::Snapshot { snapshot_lsn: last_lsn, why: error.to_string() }),
         }
+    }
+}
+
+/// Whether somebody has waited too long: since so many milliseconds after the start, 0 if nobody
+/// waits.
+fn stalled(since_ms: u64, now: Duration) -> Result<(), Fatal> {
+    let waited = now.saturating_sub(Duration::from_millis(since_ms));
+    match since_ms > 0 && waited > STALL_MAX {
+        true => Err(Fatal::Stalled { seconds: waited.as_secs() }),
+        false => Ok(()),
     }
 }
 
@@ -817,5 +837,24 @@ fn spawn(
     match thread::Builder::new().name(name.to_owned()).spawn(run) {
         Ok(handle) => handle,
         Err(error) => panic!("the thread {name} cannot be started: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_has_thirty_seconds_to_answer() {
+        let now = Duration::from_secs(100);
+        for (since_ms, seconds) in
+            [(0, None), (100_000, None), (70_000, None), (69_999, Some(30)), (40_000, Some(60))]
+        {
+            let found = match stalled(since_ms, now) {
+                Err(Fatal::Stalled { seconds }) => Some(seconds),
+                _ => None,
+            };
+            assert_eq!(found, seconds, "since {since_ms} ms");
+        }
     }
 }

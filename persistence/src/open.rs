@@ -50,23 +50,11 @@ pub fn open(options: &Options, now: UnixMillis) -> Result<Opened, OpenError> {
         .map_err(OpenError::io(format!("make {}", layout.dir().display())))?;
     let lock = DirLock::take(&layout)?;
     let (options, armed) = disarmed(options);
-    let attempt = || {
-        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-        let store = real_store(options.store, &layout);
-        open_on(disk, store, &options, now)
-    };
-    let opened = match attempt() {
-        Err(error) if error.is_storage_full() => {
-            let dropping = OpenError::io(format!("remove {}", layout.ballast().display()));
-            if !data_dir::drop_ballast(&layout).map_err(dropping)? {
-                return Err(error);
-            }
-            let mut opened = attempt()?;
-            opened.report.ballast_dropped = true;
-            opened
-        }
-        other => other?,
-    };
+    let store = real_store(options.store, &layout);
+    let opened = open_making_room(Arc::new(RealDisk), store, &options, now, || {
+        let dropping = OpenError::io(format!("remove {}", layout.ballast().display()));
+        data_dir::drop_ballast(&layout).map_err(dropping)
+    })?;
     if let Err(error) =
         data_dir::fill_ballast(&layout, options.ballast_bytes, options.free_bytes_min)
     {
@@ -78,6 +66,36 @@ pub fn open(options: &Options, now: UnixMillis) -> Result<Opened, OpenError> {
     match opened.journal.fatal() {
         Some(fatal) => Err(OpenError::Fatal(fatal.clone())),
         None => Ok(opened),
+    }
+}
+
+/// As [`open_on`], and where the disk is full once more, if `make_room` has made some.
+///
+/// The first attempt may have written its batch and failed to sync it. The kernel may then show
+/// that batch to the second attempt and never write it: it would be served and built upon, and be
+/// a hole in the log after the next power cut. So what the first attempt may have written to is
+/// written again before it is read (I9, I10). That is the newest generation with a batch in it,
+/// or the empty one made ahead of it.
+pub(crate) fn open_making_room(
+    disk: Arc<dyn Disk>,
+    store: Arc<dyn LogStore>,
+    options: &Options,
+    now: UnixMillis,
+    make_room: impl FnOnce() -> Result<bool, OpenError>,
+) -> Result<Opened, OpenError> {
+    match open_on(disk.clone(), store.clone(), options, now) {
+        Err(error) if error.is_storage_full() => {
+            if !make_room()? {
+                return Err(error);
+            }
+            for generation in store.generations()?.into_iter().rev().take(2) {
+                store.write_again(generation)?;
+            }
+            let mut opened = open_on(disk, store, options, now)?;
+            opened.report.ballast_dropped = true;
+            Ok(opened)
+        }
+        other => other,
     }
 }
 

@@ -91,12 +91,12 @@ impl LogReader {
     /// Opens a directory that no server uses. No record is changed.
     ///
     /// # Errors
-    /// [`OpenError::Empty`], [`OpenError::InUse`], [`OpenError::WrongVersion`], and whatever the
-    /// system reports.
+    /// [`OpenError::Empty`], [`OpenError::VersionMissing`], [`OpenError::VersionDamaged`],
+    /// [`OpenError::WrongVersion`], [`OpenError::InUse`], and whatever the system reports.
     pub fn open(dir: impl AsRef<Path>) -> Result<LogReader, OpenError> {
         let layout = Layout::new(dir.as_ref());
         let Some(kind) = data_dir::read_version(&RealDisk, &layout)? else {
-            return Err(OpenError::Empty { path: layout.dir().to_owned() });
+            return Err(unversioned(&layout)?);
         };
         let lock = DirLock::take(&layout)?;
         let store = real_store(kind, &layout);
@@ -203,16 +203,48 @@ impl LogReader {
         Ok((verified, found.fold.state))
     }
 
-    /// Folds the whole log into a snapshot. `None` where the log is empty.
+    /// Folds the whole log into a snapshot, but for a torn tail, which is left for a start to cut.
+    /// `None` where the log is empty.
     ///
     /// # Errors
     /// [`OpenError::Refused`] where a start would be refused; otherwise see [`SnapshotError`].
     pub fn make_snapshot(&self) -> Result<Option<SnapshotMade>, MakeSnapshotError> {
         self.state()?;
-        let through = self.store.generations().map_err(SnapshotError::from)?.last().copied();
-        let through = through.unwrap_or(Generation::FIRST);
-        Ok(snapshot::make(&RealDisk, &self.layout, &*self.store, through)?)
+        let generations = self.store.generations().map_err(SnapshotError::from)?;
+        // What the last process wrote may be in memory only, and a durable snapshot must not reach
+        // further than the durable log. Only the newest generation with batches can hold such, and
+        // an empty one at most was made ahead of it.
+        for &generation in generations.iter().rev().take(2) {
+            drop(self.store.open(generation).map_err(SnapshotError::from)?);
+        }
+        let through = generations.last().copied().unwrap_or(Generation::FIRST);
+        Ok(snapshot::make_up_to_a_tear(&RealDisk, &self.layout, &*self.store, through)?)
     }
+}
+
+/// What a directory without a version file is: one without a log, or one that has lost the file.
+/// Nothing is written into somebody else's.
+fn unversioned(layout: &Layout) -> Result<OpenError, OpenError> {
+    let path = layout.dir().to_owned();
+    let store = real_store(data_dir::guessed_kind(&RealDisk, layout)?, layout);
+    let shown_by = match data_dir::refuse_foreign(&RealDisk, layout) {
+        Err(OpenError::Foreign { .. }) => {
+            store.generations()?.first().map(|first| layout.log().join(first.name()))
+        }
+        Err(error) => return Err(error),
+        Ok(()) => {
+            let _lock = match store.generations()?.is_empty() {
+                true => None,
+                // A start may be making it right now.
+                false => Some(DirLock::take(layout)?),
+            };
+            data_dir::sign_of_a_log(&RealDisk, layout, &*store)?
+        }
+    };
+    Ok(match shown_by {
+        Some(shown_by) => OpenError::VersionMissing { path, shown_by },
+        None => OpenError::Empty { path },
+    })
 }
 
 /// Why a tool made no snapshot.

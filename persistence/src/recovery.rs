@@ -9,7 +9,7 @@ use thiserror::Error;
 use tiketi_engine::ids::{Epoch, Lsn};
 use tiketi_engine::state::{FoldError, State};
 
-use crate::batch::{Batch, BatchDefect, BatchHash, Header};
+use crate::batch::{Batch, BatchDefect, BatchHash, Header, VERSION, newer_version};
 use crate::data_dir::Layout;
 use crate::disk::Disk;
 use crate::error::OpenError;
@@ -42,6 +42,8 @@ pub enum LogFact {
     Broken,
     /// It ends before the snapshot that the fold began from.
     BehindSnapshot,
+    /// It has a batch of a newer version: good for the program that wrote it, and never to be cut.
+    Newer,
 }
 
 /// How the mark compares to the log.
@@ -97,6 +99,8 @@ pub enum Verdict {
 /// Why a start is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
+    /// [`LogFact::Newer`]
+    NewerVersion,
     /// [`BaseFact::Nothing`]
     NothingToFoldFrom,
     /// [`LogFact::Broken`]
@@ -119,6 +123,7 @@ pub enum Reason {
 ///
 /// | base | log | mark | state | verdict |
 /// |---|---|---|---|---|
+/// | * | newer | * | * | refuse: a newer version wrote it, naming generation, position, record |
 /// | nothing | * | * | * | refuse: nothing to fold from |
 /// | * | broken | * | * | refuse: the log is broken, naming generation, position, record |
 /// | * | behind snapshot | * | * | refuse: the log ends before its snapshot |
@@ -133,6 +138,7 @@ pub enum Reason {
 pub fn decide(facts: Facts) -> Verdict {
     use Verdict::{CutThenServe, Refuse, Serve};
     match facts {
+        Facts { log: LogFact::Newer, .. } => Refuse(Reason::NewerVersion),
         Facts { base: BaseFact::Nothing, .. } => Refuse(Reason::NothingToFoldFrom),
         Facts { log: LogFact::Broken, .. } => Refuse(Reason::LogBroken),
         Facts { log: LogFact::BehindSnapshot, .. } => Refuse(Reason::LogBehindSnapshot),
@@ -149,6 +155,9 @@ pub fn decide(facts: Facts) -> Verdict {
 /// Why a start was refused, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
+    /// A batch of a newer version, which this program neither reads nor cuts.
+    #[error("{0}; start the version that wrote it")]
+    NewerVersion(Defect),
     /// No snapshot can be used and the log does not begin at record 1.
     #[error("no snapshot can be used and the log begins at record {log_begins}{}", list(damaged))]
     NothingToFoldFrom {
@@ -203,6 +212,17 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// What it means for the data, to be put after its name.
+    #[must_use]
+    pub fn verdict(&self) -> &'static str {
+        match self {
+            Refusal::NewerVersion(_) => "cannot be read by this version",
+            _ => "is not whole",
+        }
+    }
+}
+
 fn list(damaged: &[DamagedSnapshot]) -> String {
     damaged.iter().map(|snapshot| format!("; {snapshot}")).collect()
 }
@@ -226,6 +246,9 @@ pub struct Defect {
 /// What is wrong with a piece of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DefectKind {
+    /// What begins like a batch of a newer version.
+    #[error("written by a newer version: batch version {0}; this program reads {VERSION}")]
+    Newer(u16),
     /// Bytes that are no batch, and nothing after them that was written once they were durable.
     #[error("torn tail: {0}")]
     Torn(String),
@@ -244,7 +267,7 @@ pub enum DefectKind {
 }
 
 impl DefectKind {
-    fn is_torn(&self) -> bool {
+    pub(crate) fn is_torn(&self) -> bool {
         matches!(self, DefectKind::Torn(_))
     }
 }
@@ -462,6 +485,15 @@ fn fold_generation(
     for entry in store.read(generation).map_err(damage)? {
         let entry = entry.map_err(damage)?;
         let position = entry.position();
+        let (newer, len) = match &entry {
+            Entry::Batch { bytes, .. } => (newer_version(bytes), bytes.len() as u64),
+            Entry::Damaged { newer, bytes, .. } => (*newer, *bytes),
+        };
+        // Before anything is concluded from what it is not: it is no torn tail, wherever it stands.
+        if let Some(version) = newer {
+            place(fold, walk, generation, position, len);
+            return Err(Stop::Defect(DefectKind::Newer(version)));
+        }
         let (key, bytes) = match entry {
             Entry::Batch { key, bytes, .. } => (key, bytes),
             Entry::Damaged { bytes, why, claims, .. } => {
@@ -705,6 +737,7 @@ fn base_fact(fold: &LogFold, damaged: &[DamagedSnapshot]) -> BaseFact {
 
 fn log_fact(fold: &LogFold) -> LogFact {
     match &fold.defect {
+        Some(Defect { kind: DefectKind::Newer(_), .. }) => LogFact::Newer,
         Some(defect) if !defect.kind.is_torn() => LogFact::Broken,
         _ if fold.last_lsn < fold.state.lsn() => LogFact::BehindSnapshot,
         Some(_) => LogFact::Torn,
@@ -751,8 +784,10 @@ fn refusal(
         (Reason::NothingToFoldFrom, _) => {
             Refusal::NothingToFoldFrom { log_begins: fold.log_begins, damaged: damaged.to_vec() }
         }
+        (Reason::NewerVersion, Some(defect)) => Refusal::NewerVersion(defect.clone()),
         (Reason::LogBroken, Some(defect)) => Refusal::LogBroken(defect.clone()),
-        (Reason::LogBroken, None) | (Reason::LogBehindSnapshot, _) => {
+        // Both stand for a defect, so there is one.
+        (Reason::NewerVersion | Reason::LogBroken, None) | (Reason::LogBehindSnapshot, _) => {
             Refusal::LogBehindSnapshot { last_lsn, snapshot_lsn: fold.state.lsn() }
         }
         (Reason::MarkMissing, _) => Refusal::MarkMissing,

@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use tiketi_engine::ids::Lsn;
 
-use crate::batch::{Batch, BatchDefect, HEADER_BYTES, Header, MAGIC};
-use crate::disk::{Disk, DiskFile, OpenMode, TEMPORARY_SUFFIX, read_full, temporary_name};
+use crate::batch::{Batch, BatchDefect, HEADER_BYTES, Header, MAGIC, newer_version};
+use crate::disk::{
+    Disk, DiskFile, OpenMode, TEMPORARY_SUFFIX, read_full, temporary_name, write_again,
+};
 use crate::storage::{Entries, Entry, Generation, GenerationWriter, LogStore, StorageError};
 
-const SUFFIX: &str = ".segment";
+pub(crate) const SUFFIX: &str = ".segment";
 
 /// Generations as files `<generation>.segment` of one directory.
 pub struct SegmentStore {
@@ -79,8 +81,9 @@ impl LogStore for SegmentStore {
         let file = self.file(&path, OpenMode::Write)?;
         let opening = || StorageError::io(format!("open {}", path.display()));
         let end = file.len().map_err(opening())?;
-        // What the last process wrote may still be in memory only.
+        // What the last process wrote may still be in memory only, the file's name included.
         file.sync_data().map_err(opening())?;
+        self.sync_dir()?;
         Ok(Box::new(SegmentWriter { file, path, end }))
     }
 
@@ -97,6 +100,12 @@ impl LogStore for SegmentStore {
         let cutting = || StorageError::io(format!("cut {} at {position}", path.display()));
         file.set_len(position).map_err(cutting())?;
         file.sync_data().map_err(cutting())
+    }
+
+    fn write_again(&self, generation: Generation) -> Result<(), StorageError> {
+        let path = self.path(generation);
+        let file = self.file(&path, OpenMode::Write)?;
+        write_again(&*file).map_err(StorageError::io(format!("rewrite {}", path.display())))
     }
 
     fn remove(&self, generation: Generation) -> Result<(), StorageError> {
@@ -172,6 +181,7 @@ impl SegmentEntries {
             bytes: self.at - position,
             why: self.describe(position, defect)?,
             claims,
+            newer: newer_version(&head[..read]),
         })
     }
 
@@ -186,7 +196,9 @@ impl SegmentEntries {
         })
     }
 
-    /// Where the next whole batch begins at or after `from`, else the end of the file.
+    /// Where the next whole batch, or one of a newer version, begins at or after `from`; else the
+    /// end of the file. Here the newer one's checksum must be good: any text may look like its first
+    /// bytes.
     fn next_batch(&self, from: u64) -> Result<u64, StorageError> {
         let mut rest =
             vec![0; usize::try_from(self.end - from.min(self.end)).unwrap_or(usize::MAX)];
@@ -194,7 +206,12 @@ impl SegmentEntries {
         let rest = &rest[..read];
         let starts = rest.windows(MAGIC.len()).enumerate().filter(|(_, bytes)| *bytes == MAGIC);
         for (offset, _) in starts {
-            if Batch::parse(&rest[offset..]).is_ok() {
+            let rest = &rest[offset..];
+            let is_newer = || {
+                newer_version(rest).is_some()
+                    && matches!(Header::parse(rest), Err(BatchDefect::Version(_)))
+            };
+            if Batch::parse(rest).is_ok() || is_newer() {
                 return Ok(from + offset as u64);
             }
         }

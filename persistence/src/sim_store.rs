@@ -19,7 +19,7 @@ use tiketi_engine::ids::UnixMillis;
 use crate::data_dir::{Layout, StoreKind};
 use crate::disk::{Disk, DiskFile, OpenMode};
 use crate::error::OpenError;
-use crate::open::{Opened, open_on};
+use crate::open::{self, Opened, open_on};
 use crate::options::{Housekeeping, Options};
 use crate::segment_store::SegmentStore;
 
@@ -297,7 +297,12 @@ impl SimFile {
         let mut content = self.durable.clone();
         match keep {
             Keep::Nothing => {}
-            Keep::Everything => content.clone_from(&self.live),
+            // Not what is live: pages that a failed sync gave up are not kept.
+            Keep::Everything => {
+                for pending in &self.pending {
+                    pending.apply(&mut content);
+                }
+            }
             Keep::Prefix => {
                 let total: usize = self.pending.iter().map(Pending::cost).sum();
                 let mut left = choices.below(total as u64 + 1) as usize;
@@ -556,12 +561,21 @@ impl DiskFile for OpenFile {
 
     fn sync_data(&self) -> io::Result<()> {
         let mut sim = self.sim.lock();
-        // A failed sync makes nothing durable, and nothing may count on a second try.
-        sim.call()?;
+        let called = sim.call();
+        let is_off = sim.off;
         let file = &mut sim.files[self.id];
-        file.pending.clear();
-        file.durable = file.live.clone();
-        Ok(())
+        match called {
+            Ok(()) => {
+                for pending in file.pending.drain(..) {
+                    pending.apply(&mut file.durable);
+                }
+            }
+            // What the power cut off may be kept in part.
+            Err(_) if is_off => {}
+            // The kernel gives these pages up: still to be read, and written by no later sync.
+            Err(_) => file.pending.clear(),
+        }
+        called
     }
 }
 
@@ -596,6 +610,22 @@ pub fn open(disk: &SimDisk, options: &Options, now: UnixMillis) -> Result<Opened
     open_on(Arc::new(disk.clone()), store, options, now)
 }
 
+/// As [`open`], and once more where the disk is full, as [`crate::open()`] does when it has given the
+/// ballast back.
+///
+/// # Errors
+/// As [`crate::open()`].
+pub fn open_making_room(
+    disk: &SimDisk,
+    options: &Options,
+    now: UnixMillis,
+) -> Result<Opened, OpenError> {
+    let store = Arc::new(store(disk, options));
+    let reaching = OpenError::io(format!("make {}", options.dir.display()));
+    disk.create_dir_durably(&options.dir).map_err(reaching)?;
+    open::open_making_room(Arc::new(disk.clone()), store, options, now, || Ok(true))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -627,6 +657,41 @@ mod tests {
             seen.insert(survived);
         }
         assert!(seen.len() > 20, "{}", seen.len());
+    }
+
+    #[test]
+    fn a_directory_that_was_there_is_made_durable_too() {
+        let path = Path::new("/a/b/c");
+        let survives =
+            |disk: &SimDisk| (0..64).filter(|&seed| disk.crash(seed).exists(path).unwrap()).count();
+        let disk = SimDisk::new();
+        // An earlier start, which ended before it synced anything.
+        disk.create_dir_all(path).unwrap();
+        assert!(survives(&disk) < 64);
+        // A directory above that is not ours to sync is no reason not to start; a failing disk is.
+        disk.fail_call(disk.calls() + 1, io::ErrorKind::Other);
+        assert!(disk.create_dir_durably(path).is_err());
+        disk.fail_call(disk.calls() + 3, io::ErrorKind::PermissionDenied);
+        disk.create_dir_durably(path).unwrap();
+        assert!(survives(&disk) < 64);
+        disk.create_dir_durably(path).unwrap();
+        assert_eq!(survives(&disk), 64);
+    }
+
+    #[test]
+    fn what_a_failed_sync_did_not_write_is_read_but_not_kept() {
+        let disk = SimDisk::new();
+        let file = disk.open(Path::new("/f"), OpenMode::Create).unwrap();
+        disk.sync_dir(Path::new("/")).unwrap();
+        file.write_at(b"lost", 0).unwrap();
+        disk.fail_call(disk.calls() + 1, io::ErrorKind::StorageFull);
+        assert!(file.sync_data().is_err());
+        file.write_at(b"kept", 4).unwrap();
+        file.sync_data().unwrap();
+        assert_eq!(content(&disk)[0].1, b"lostkept");
+        assert_eq!(content(&disk.crash(1))[0].1, b"\0\0\0\0kept");
+        crate::disk::write_again(&*file).unwrap();
+        assert_eq!(content(&disk.crash(1))[0].1, b"lostkept");
     }
 
     #[test]

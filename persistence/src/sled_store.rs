@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use tiketi_engine::ids::Lsn;
 
-use crate::disk::{Disk, RealDisk, TEMPORARY_SUFFIX, temporary_name};
+use crate::disk::{Disk, OpenMode, RealDisk, TEMPORARY_SUFFIX, temporary_name, write_again};
 use crate::storage::{Entries, Entry, Generation, GenerationWriter, LogStore, StorageError};
 
 /// A leaf above a quarter of this goes to a blob file, which sled never syncs; sixteen batches of
@@ -123,6 +123,24 @@ impl LogStore for SledStore {
         })?;
         drop(database);
         sync_everything(&path).map_err(StorageError::io(format!("sync {}", path.display())))
+    }
+
+    fn write_again(&self, generation: Generation) -> Result<(), StorageError> {
+        let path = self.path(generation).join("db");
+        let writing = || StorageError::io(format!("rewrite {}", path.display()));
+        // sled's own lock: its threads may still be writing after the database was closed.
+        let lock = File::open(&path).map_err(writing())?;
+        let mut tries_left = UNLOCK_TRIES;
+        while let Err(error) = lock.try_lock() {
+            if tries_left == 0 {
+                return Err(writing()(error.into()));
+            }
+            tries_left -= 1;
+            thread::sleep(UNLOCK_WAIT);
+        }
+        // What sled writes anywhere in the file stands for batches, so all of it.
+        let file = RealDisk.open(&path, OpenMode::Write).map_err(writing())?;
+        write_again(&*file).map_err(writing())
     }
 
     fn remove(&self, generation: Generation) -> Result<(), StorageError> {

@@ -14,7 +14,7 @@ use tiketi_engine::state::{FormerState, State};
 use crate::batch::BatchHash;
 use crate::data_dir::Layout;
 use crate::disk::{Disk, TEMPORARY_SUFFIX};
-use crate::recovery::{LogFold, fold_log};
+use crate::recovery::{Defect, LogFold, fold_log};
 use crate::storage::{Entry, Generation, LogStore, StorageError};
 
 /// The first bytes of every snapshot.
@@ -290,7 +290,7 @@ impl SnapshotError {
 }
 
 /// A snapshot that was made, or was there already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotMade {
     /// Which one is the newest now.
     pub name: SnapshotName,
@@ -298,6 +298,8 @@ pub struct SnapshotMade {
     pub records: u64,
     /// Bytes of the file; 0 where none was written.
     pub bytes: u64,
+    /// The torn tail before which it ends, for a start to cut.
+    pub torn_tail: Option<Defect>,
 }
 
 /// Folds the sealed generations up to `through` into a new snapshot, checks it, and removes what
@@ -310,20 +312,51 @@ pub(crate) fn make(
     store: &dyn LogStore,
     through: Generation,
 ) -> Result<Option<SnapshotMade>, SnapshotError> {
+    fold_into_file(disk, layout, store, through, Tear::IsDamage)
+}
+
+/// As [`make`], of a log that no process writes: a torn tail, which a start would cut, is left out.
+pub(crate) fn make_up_to_a_tear(
+    disk: &dyn Disk,
+    layout: &Layout,
+    store: &dyn LogStore,
+    through: Generation,
+) -> Result<Option<SnapshotMade>, SnapshotError> {
+    fold_into_file(disk, layout, store, through, Tear::IsLeftOut)
+}
+
+/// What a torn tail means to whoever makes a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tear {
+    /// A sealed generation was synced, so nothing in it can be torn.
+    IsDamage,
+    /// The last process may have been stopped in a write.
+    IsLeftOut,
+}
+
+fn fold_into_file(
+    disk: &dyn Disk,
+    layout: &Layout,
+    store: &dyn LogStore,
+    through: Generation,
+    tear: Tear,
+) -> Result<Option<SnapshotMade>, SnapshotError> {
     let (base, _) = load_newest(disk, layout).map_err(SnapshotError::io("read snapshots"))?;
     let base_lsn = base.as_ref().map_or(Lsn::ZERO, |base| base.name.snapshot_lsn);
     let mut generations = store.generations()?;
     generations.retain(|&generation| generation <= through);
     let LogFold { state, last_lsn, chain, epoch, defect, .. } =
         fold_log(store, &generations, base, None)?;
-    if let Some(defect) = defect {
+    let is_left_out = |defect: &Defect| tear == Tear::IsLeftOut && defect.kind.is_torn();
+    if let Some(defect) = defect.as_ref().filter(|defect| !is_left_out(defect)) {
         return Err(SnapshotError::Log(defect.to_string()));
     }
     if last_lsn == Lsn::ZERO {
         return Ok(None);
     }
     let name = SnapshotName { epoch, snapshot_lsn: last_lsn };
-    let mut made = SnapshotMade { name, records: last_lsn.0 - base_lsn.0, bytes: 0 };
+    let records = last_lsn.0 - base_lsn.0;
+    let mut made = SnapshotMade { name, records, bytes: 0, torn_tail: defect };
     if made.records > 0 {
         state.check().map_err(SnapshotError::Log)?;
         let bytes = encode(&state, chain);

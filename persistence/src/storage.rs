@@ -98,7 +98,7 @@ pub enum Entry {
         /// Header and body.
         bytes: Vec<u8>,
     },
-    /// Bytes that are no batch, up to the next that look like one.
+    /// Bytes that are no batch of this version, up to the next that look like one.
     Damaged {
         /// Where they begin.
         position: u64,
@@ -108,6 +108,8 @@ pub enum Entry {
         why: String,
         /// The LSN up to which the damaged batch, where its header is whole, claims a log.
         claims: Option<Lsn>,
+        /// See [`crate::batch::newer_version`].
+        newer: Option<u16>,
     },
 }
 
@@ -164,6 +166,16 @@ pub trait LogStore: Send + Sync + 'static {
     /// # Errors
     /// Whatever the store reports.
     fn cut(&self, generation: Generation, position: u64) -> Result<(), StorageError>;
+
+    /// Writes a generation over itself, as it can be read: what is read from it afterwards is on
+    /// the disk, which after a failed sync it need not be. Only while nobody uses it.
+    ///
+    /// # Errors
+    /// Whatever the store reports.
+    ///
+    /// # Durability
+    /// Durable on return.
+    fn write_again(&self, generation: Generation) -> Result<(), StorageError>;
 
     /// Removes a generation.
     ///

@@ -30,6 +30,7 @@ pub(crate) fn open_failure(error: OpenError) -> Failure {
         ),
         OpenError::VersionMissing { .. }
         | OpenError::WrongVersion { .. }
+        | OpenError::VersionDamaged { .. }
         | OpenError::OtherStore { .. } => Failure::new(Exit::Damaged, "VERSION", text),
         OpenError::Refused { .. } => {
             let text = format!("{text}; `tiketi log verify` says more");

@@ -34,22 +34,30 @@ pub(crate) fn run(args: &SnapshotArgs, output: &Output) -> Result<Exit, Failure>
         return Err(Failure::new(Exit::Refused, "EMPTY", text));
     };
     let (lsn, epoch) = (made.name.snapshot_lsn.0, made.name.epoch.0);
+    let torn = made.torn_tail.as_ref().map(ToString::to_string);
     let document = json!({
         "lsn": lsn,
         "epoch": epoch,
         "records": made.records,
         "bytes": made.bytes,
         "written": made.bytes > 0,
+        "tornTail": torn,
     });
-    output.either(&document, |output| match made.bytes {
-        0 => format!("the snapshot at record {} is the newest already\n", number(lsn)),
-        bytes => format!(
-            "{} at record {}, epoch {epoch}: {} records, {} bytes\n",
-            output.paint(Paint::Green, "snapshot"),
-            number(lsn),
-            number(made.records),
-            number(bytes)
-        ),
+    output.either(&document, |output| {
+        let mut text = match made.bytes {
+            0 => format!("the snapshot at record {} is the newest already\n", number(lsn)),
+            bytes => format!(
+                "{} at record {}, epoch {epoch}: {} records, {} bytes\n",
+                output.paint(Paint::Green, "snapshot"),
+                number(lsn),
+                number(made.records),
+                number(bytes)
+            ),
+        };
+        if let Some(torn) = &torn {
+            text.push_str(&format!("it ends before {torn}; a start cuts that\n"));
+        }
+        text
     })?;
     Ok(Exit::Ok)
 }

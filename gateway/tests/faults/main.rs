@@ -15,6 +15,7 @@ mod driver;
 mod http;
 mod launch;
 mod ledger;
+mod lives;
 mod machine;
 mod random;
 mod shop;

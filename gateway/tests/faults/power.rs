@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::check::{compare, must_hold};
+use crate::check::compare;
 use crate::driver::Drivers;
 use crate::launch::Launch;
+use crate::lives::{Blow, end_lives};
 use crate::machine::{self, LoopDisk};
 use crate::random::Random;
 use crate::shop::{Plan, Positions, Shop};
@@ -24,67 +25,31 @@ fn disk(proof: &str) -> Option<LoopDisk> {
     tried.map_err(|why| machine::skipped(proof, &why)).ok()
 }
 
+/// The processes run a little into the cut: what they answer then must not be wrong either.
+struct Cut {
+    disk: LoopDisk,
+    random: Random,
+}
+
+impl Blow for Cut {
+    const NAME: &str = "cuts";
+
+    fn strike(&mut self) {
+        self.disk.cut().expect("cut");
+        sleep(Duration::from_millis(self.random.below(20) as u64));
+    }
+
+    fn mend(&mut self) {
+        self.disk.replug();
+    }
+}
+
 fn cuts(test: &str, store: &str, cycles: usize) {
     let _turn = machine::turn();
-    let Some(mut disk) = disk(&format!("power cuts ({test})")) else { return };
-    let mut random = Random::seeded(test);
+    let Some(disk) = disk(&format!("power cuts ({test})")) else { return };
     let data = disk.data();
-    let launch = Launch::new(&data).store(store).small_generations();
-    let positions = Positions::default();
-    let mut shops: Vec<Arc<Shop>> = Vec::new();
-    let (mut during_start, mut rotated) = (0, 0);
-    for cycle in 0..cycles {
-        if cycle % 5 == 0 {
-            // The very first starts as well, which make the directory.
-            let process = launch.spawn();
-            sleep(Duration::from_millis(random.below(200) as u64));
-            disk.cut().expect("cut");
-            process.kill();
-            disk.replug();
-            during_start += 1;
-        }
-        if cycle % 9 == 8 {
-            machine::rotate(&data, store);
-            rotated += 1;
-        }
-        if cycle % 9 == 4 {
-            let tool = machine::begin_snapshot(&data);
-            sleep(Duration::from_millis(random.below(60) as u64));
-            disk.cut().expect("cut");
-            drop(tool);
-            disk.replug();
-        }
-        let server = launch.must_start();
-        let when = format!("{test}, cycle {cycle}");
-        if cycle % 10 == 0 {
-            must_hold(&server, &shops, &when);
-            let shop = Shop::open(&server, Plan::default(), &positions);
-            shops.push(Arc::new(shop.unwrap_or_else(|why| panic!("{when}: {why}"))));
-        }
-        let shop = shops.last().expect("opened");
-        must_hold(&server, std::slice::from_ref(shop), &when);
-        let drivers = Drivers::start(shop, server.address, &mut random);
-        sleep(Duration::from_millis(random.between(2, 250) as u64));
-        disk.cut().expect("cut");
-        // Not a moment before the cut counts any more, but what it says after it must not be wrong.
-        sleep(Duration::from_millis(random.below(20) as u64));
-        server.kill();
-        drivers.join();
-        disk.replug();
-    }
-    let server = launch.must_start();
-    must_hold(&server, &shops, &format!("{test}, at the end"));
-    server.must_stop();
-    machine::audit(&data);
-    let records = positions.lock().unwrap().len();
-    // The newest may be made ahead and not written to yet.
-    let ended = machine::newest_generation(&data).saturating_sub(2 + rotated);
-    eprintln!(
-        "{test}: {cycles} cuts under load, {during_start} during the start, {records} acknowledgements, \
-         {ended} generations ended under load"
-    );
-    assert!(records > cycles, "too little was acknowledged to prove anything: {records}");
-    assert!(ended > 0, "no generation ended under load");
+    let mut cut = Cut { disk, random: Random::seeded(&format!("{test}, cuts")) };
+    end_lives(test, store, cycles, &data, &mut cut);
 }
 
 #[test]

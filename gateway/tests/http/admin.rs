@@ -163,6 +163,26 @@ async fn an_event_brings_its_layout() {
 }
 
 #[tokio::test]
+async fn an_event_that_was_refused_after_its_layout_was_made_is_made_by_the_same_request() {
+    let shop = Shop::open().await;
+    let layout = json!({"name": " inline ", "description": "",
+        "sections": [{"name": "A", "rows": 2, "seatsPerRow": 3, "price": 10}]});
+    // All that such a request leaves: the log took the layout and had no room for the event (503).
+    let (status, made) = shop.post("/api/admin/seat-layouts", &shop.admin, &layout).await;
+    assert_eq!(status, 201, "{made}");
+    let body = json!({"layout": layout});
+    let first = shop.event(body.clone()).await;
+    assert_eq!(first["seat_layout_id"], made["layout"]["id"]);
+    assert_eq!(shop.seats(&text(&first["id"])).await.len(), 6);
+    // Also where the gateway was started again in between.
+    let shop = shop.restart(|_| {}).await;
+    let again = shop.event(body).await;
+    assert_eq!(again["seat_layout_id"], made["layout"]["id"]);
+    let layouts = shop.ok("/api/seats/layouts", "").await;
+    assert_eq!(list(&layouts["layouts"]).len(), 2, "the theatre and this one, once");
+}
+
+#[tokio::test]
 async fn an_event_is_edited() {
     let shop = Shop::open().await;
     let id = shop.seat_event(json!({})).await;

@@ -278,3 +278,42 @@ fn epochs_rise_over_lives_that_wrote_nothing_else() {
         opened.journal.close().unwrap();
     }
 }
+
+#[test]
+fn a_second_try_on_a_full_disk_builds_on_nothing_that_is_not_on_the_disk() {
+    let mut options = sim_store::options();
+    options.on_fatal = FatalHook::new(|_| {});
+    let empty = SimDisk::new();
+    let lived = SimDisk::new();
+    let mut world = World::default();
+    world.live(&lived, &[1; 5]);
+    for before in [empty, lived] {
+        let whole = before.kill();
+        sim_store::open(&whole, &options, UnixMillis(1)).unwrap().journal.close().unwrap();
+        let (mut second_tries, from) = (0, World::default().script);
+        for number in 1..=whole.calls() {
+            let disk = before.kill();
+            disk.fail_call(number, ErrorKind::StorageFull);
+            let opened = match sim_store::open_making_room(&disk, &options, UnixMillis(1)) {
+                Ok(opened) => opened,
+                // The directory itself, which is made before there is a ballast in it.
+                Err(error) => {
+                    assert!(error.is_storage_full(), "{error}");
+                    continue;
+                }
+            };
+            second_tries += u32::from(opened.report.ballast_dropped);
+            let script = if opened.state.users().is_empty() { from } else { 5 };
+            let permit = opened.journal.reserve(Purpose::NewWork).unwrap();
+            let last = opened.journal.append(permit, &record(script));
+            opened.journal.durable().wait_blocking(last).unwrap();
+            opened.journal.close().unwrap();
+            for seed in 0..8 {
+                let again = sim_store::open(&disk.crash(seed), &options, UnixMillis(1));
+                let again = again.unwrap_or_else(|error| panic!("call {number}: {error}"));
+                assert_eq!(again.report.recovered_lsn, last, "call {number}, seed {seed}");
+            }
+        }
+        assert!(second_tries >= 3, "{second_tries}");
+    }
+}

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use tiketi_engine::ids::{Lsn, UnixMillis};
+use tiketi_persistence::sled_store::SledStore;
+use tiketi_persistence::storage::{Generation, LogStore};
 use tiketi_persistence::{LogReader, OpenError, Options, StoreKind, make_snapshot, open};
 
 use crate::append;
@@ -33,16 +35,36 @@ fn a_directory_in_use_is_refused() {
 }
 
 #[test]
-fn another_version_is_refused() {
+fn another_version_is_told_from_a_damaged_version_file() {
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path(), StoreKind::Segments);
     open(&options, UnixMillis(1)).unwrap().journal.close().unwrap();
     let version = options.dir.join("version");
-    for content in ["tiketi data 2\nstore segments\n", "", "tiketi data 1\nstore paper\n", "\u{1}"]
-    {
+    for (content, other) in [
+        ("tiketi data 2\nstore segments\n", Some(2)),
+        ("tiketi data 2\n", Some(2)),
+        ("tiketi data 0\nlog paper\n", Some(0)),
+        ("", None),
+        ("tiketi data 2", None),
+        ("tiketi data 02\n", None),
+        ("tiketi data -2\n", None),
+        ("tiketi data 1\nstore paper\n", None),
+        ("tiketi data 1\nstore segments\n\n", None),
+        ("\u{1}", None),
+    ] {
         fs::write(&version, content).unwrap();
-        let error = open(&options, UnixMillis(1)).unwrap_err();
-        assert!(matches!(error, OpenError::WrongVersion { .. }), "{error}");
+        let errors = [
+            open(&options, UnixMillis(1)).map(drop).unwrap_err(),
+            LogReader::open(&options.dir).map(drop).unwrap_err(),
+        ];
+        for error in errors {
+            let said = match &error {
+                OpenError::WrongVersion { found, expected: 1, .. } => Some(*found),
+                OpenError::VersionDamaged { .. } => None,
+                error => panic!("{error}"),
+            };
+            assert_eq!(said, other, "{content:?}: {error}");
+        }
     }
 }
 
@@ -75,12 +97,23 @@ fn a_log_without_its_version_file_is_not_overwritten() {
         append(&opened, 0, 10);
         opened.journal.close().unwrap();
         fs::remove_file(options.dir.join("version")).unwrap();
+        let shown_by = |error: OpenError| match error {
+            OpenError::VersionMissing { shown_by, .. } => shown_by,
+            error => panic!("{error}"),
+        };
+        let reader = || LogReader::open(&options.dir).map(drop).unwrap_err();
+        assert_eq!(shown_by(reader()), options.dir.join("mark"));
         // Even where the mark says nothing, and whatever store is asked for.
         fs::write(options.dir.join("mark"), [0; 4096]).unwrap();
+        let generation = fs::read_dir(options.dir.join("log")).unwrap().next().unwrap().unwrap();
+        assert_eq!(shown_by(reader()), generation.path());
+        fs::write(options.dir.join("thesis.txt"), "dear").unwrap();
+        assert!(shown_by(reader()).starts_with(options.dir.join("log")));
+        fs::remove_file(options.dir.join("thesis.txt")).unwrap();
         for asked in [store, StoreKind::Sled, StoreKind::Segments] {
             options.store = asked;
-            let error = open(&options, UnixMillis(1)).unwrap_err();
-            assert!(matches!(error, OpenError::VersionMissing { .. }), "{error}");
+            let error = open(&options, UnixMillis(1)).map(drop).unwrap_err();
+            assert_eq!(shown_by(error), generation.path());
         }
     }
 }
@@ -97,6 +130,15 @@ fn an_interrupted_creation_is_begun_again() {
         fs::create_dir(&log).unwrap();
         fs::remove_file(options.dir.join("version")).unwrap();
         fs::remove_file(options.dir.join("mark")).unwrap();
+        assert!(matches!(LogReader::open(&options.dir), Err(OpenError::Empty { .. })));
+        // Or one moment later, with everything but the version file.
+        match store {
+            StoreKind::Sled => drop(SledStore::new(&log).create(Generation::FIRST).unwrap()),
+            StoreKind::Segments => fs::write(log.join("0000000001.segment"), "").unwrap(),
+        }
+        fs::write(options.dir.join("mark"), [0; 4096]).unwrap();
+        fs::write(options.dir.join("version.new"), "tiketi").unwrap();
+        assert!(matches!(LogReader::open(&options.dir), Err(OpenError::Empty { .. })));
         let opened = open(&options, UnixMillis(1)).unwrap();
         assert_eq!(opened.state.lsn(), Lsn(1));
     }
@@ -155,4 +197,32 @@ fn tools_read_and_fold_what_a_server_wrote() {
         let verified = LogReader::open(&options.dir).unwrap().verify().unwrap();
         assert_eq!((verified.last_lsn, verified.records), (Lsn(122), 22));
     }
+}
+
+#[test]
+fn a_snapshot_ends_before_a_torn_tail_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path(), StoreKind::Segments);
+    let opened = open(&options, UnixMillis(1)).unwrap();
+    append(&opened, 0, 99);
+    opened.journal.close().unwrap();
+    let segment = options.dir.join("log/0000000001.segment");
+    let whole = fs::read(&segment).unwrap();
+    let torn = [&whole[..], &[0; 700]].concat();
+    fs::write(&segment, &torn).unwrap();
+
+    let made = make_snapshot(&options.dir).unwrap().unwrap();
+    assert_eq!((made.name.snapshot_lsn, made.records), (Lsn(100), 100));
+    let tail = made.torn_tail.unwrap();
+    assert_eq!((tail.position, tail.bytes), (whole.len() as u64, 700));
+    let again = make_snapshot(&options.dir).unwrap().unwrap();
+    assert_eq!((again.bytes, again.torn_tail.as_ref()), (0, Some(&tail)));
+    assert!(fs::read(&segment).unwrap() == torn, "cutting is for a start");
+
+    let opened = open(&options, UnixMillis(1)).unwrap();
+    assert_eq!((opened.report.recovered_lsn, opened.report.records), (Lsn(100), 0));
+    assert_eq!(opened.report.torn_tail, Some(tail));
+    append(&opened, 99, 120);
+    opened.journal.close().unwrap();
+    assert_eq!(make_snapshot(&options.dir).unwrap().unwrap().torn_tail, None);
 }

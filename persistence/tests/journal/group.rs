@@ -10,8 +10,13 @@ use tiketi_engine::error::JournalUnavailable;
 use tiketi_engine::ids::{Lsn, UnixMillis, UserIndex};
 use tiketi_engine::journal::{Journal, Pending, Permit, Purpose};
 use tiketi_engine::record::{Record, Role};
+use tiketi_persistence::batch::Header;
+use tiketi_persistence::disk::RealDisk;
+use tiketi_persistence::segment_store::SegmentStore;
 use tiketi_persistence::sim_store::{self, SimDisk};
-use tiketi_persistence::storage::{Entries, Generation, GenerationWriter, LogStore, StorageError};
+use tiketi_persistence::storage::{
+    Entries, Entry, Generation, GenerationWriter, LogStore, StorageError,
+};
 use tiketi_persistence::{
     Fatal, FatalHook, LogReader, Opened, Options, Poisoned, StoreKind, View, WhenFull, open,
     open_on,
@@ -156,6 +161,10 @@ impl LogStore for Gate {
 
     fn cut(&self, generation: Generation, position: u64) -> Result<(), StorageError> {
         self.inner.cut(generation, position)
+    }
+
+    fn write_again(&self, generation: Generation) -> Result<(), StorageError> {
+        self.inner.write_again(generation)
     }
 
     fn remove(&self, generation: Generation) -> Result<(), StorageError> {
@@ -356,4 +365,31 @@ fn the_process_ends_with_its_code_and_one_line() {
     assert_eq!(output.status.code(), Some(tiketi_persistence::FATAL_EXIT_CODE));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.contains("tiketi: record 2 does not follow"), "{stderr}");
+}
+
+#[test]
+fn a_failed_snapshot_names_the_record_it_was_to_reach() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = Options::new(dir.path().join("data"));
+    options.store = StoreKind::Segments;
+    options.ballast_bytes = 0;
+    options.generation_bytes = 2_000;
+    options.on_fatal = FatalHook::new(|_| {});
+    let opened = open(&options, UnixMillis(1)).unwrap();
+    // Snapshots cannot even be listed.
+    std::fs::remove_dir(options.dir.join("snapshot")).unwrap();
+    std::fs::write(options.dir.join("snapshot"), "").unwrap();
+    for number in 0.. {
+        match opened.journal.reserve(Purpose::NewWork) {
+            Ok(permit) => drop(opened.journal.append(permit, &role(number))),
+            Err(JournalUnavailable::Poisoned) => break,
+            Err(_) => thread::yield_now(),
+        }
+    }
+    let Err(Fatal::Snapshot { snapshot_lsn, .. }) = opened.journal.close() else { panic!() };
+    let store = SegmentStore::new(Arc::new(RealDisk), options.dir.join("log"));
+    let entries = store.read(Generation(1)).unwrap().map(Result::unwrap);
+    let Some(Entry::Batch { bytes, .. }) = entries.last() else { panic!() };
+    // Commits had gone on meanwhile, so the durable end is another one.
+    assert_eq!(snapshot_lsn, Header::parse(&bytes).unwrap().last_lsn());
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crc32c::crc32c;
 use tiketi_engine::ids::{Epoch, Lsn, UnixMillis};
 use tiketi_engine::journal::{Journal, Purpose};
 use tiketi_persistence::batch::{self, BatchHash, HEADER_BYTES, Header};
@@ -11,6 +12,8 @@ use tiketi_persistence::recovery::{
     BaseFact, DefectKind, Facts, LogFact, MarkFact, Reason, StateFact, Verdict, decide,
 };
 use tiketi_persistence::sim_store::{self, SIM_DIR, SimDisk};
+use tiketi_persistence::sled_store::SledStore;
+use tiketi_persistence::storage::{Entry, Generation, LogStore};
 use tiketi_persistence::{OpenError, Opened, Refusal};
 
 use crate::common::record;
@@ -21,11 +24,12 @@ const BASES: [(&str, BaseFact); 4] = [
     ("older", BaseFact::Older),
     ("nothing", BaseFact::Nothing),
 ];
-const LOGS: [(&str, LogFact); 4] = [
+const LOGS: [(&str, LogFact); 5] = [
     ("whole", LogFact::Whole),
     ("torn", LogFact::Torn),
     ("broken", LogFact::Broken),
     ("behind snapshot", LogFact::BehindSnapshot),
+    ("newer", LogFact::Newer),
 ];
 const MARKS: [(&str, MarkFact); 6] = [
     ("missing", MarkFact::Missing),
@@ -37,7 +41,8 @@ const MARKS: [(&str, MarkFact); 6] = [
 ];
 const STATES: [(&str, StateFact); 2] =
     [("sound", StateFact::Sound), ("unsound", StateFact::Unsound)];
-const REASONS: [(&str, Reason); 8] = [
+const REASONS: [(&str, Reason); 9] = [
+    ("a newer version wrote it", Reason::NewerVersion),
     ("nothing to fold from", Reason::NothingToFoldFrom),
     ("the log is broken", Reason::LogBroken),
     ("the log ends before its snapshot", Reason::LogBehindSnapshot),
@@ -63,7 +68,7 @@ fn printed_rows() -> Vec<Vec<String>> {
 #[test]
 fn every_combination_is_decided_as_printed() {
     let rows = printed_rows();
-    assert_eq!(rows.len(), 10);
+    assert_eq!(rows.len(), 11);
     let format = include_str!("../../FORMAT.md");
     for row in &rows {
         assert!(format.contains(&format!("| {} |", row.join(" | "))), "FORMAT.md lacks {row:?}");
@@ -87,7 +92,7 @@ fn every_combination_is_decided_as_printed() {
         }
     }
     assert!(seen.iter().all(|&times| times > 0), "a row that never decides: {seen:?}");
-    assert_eq!(seen.iter().sum::<i32>(), 4 * 4 * 6 * 2);
+    assert_eq!(seen.iter().sum::<i32>(), 4 * 5 * 6 * 2);
 }
 
 fn verdict_name(verdict: Verdict) -> String {
@@ -253,6 +258,86 @@ fn after(last: &[u8], epoch: u64) -> Vec<u8> {
     with_frame(&record(150), |frame| bytes.extend_from_slice(frame));
     batch::seal(&mut bytes, Epoch(epoch), first_lsn, 1, last.header().last_lsn(), last.hash());
     bytes
+}
+
+/// What a later version may write: its own number, and then whatever it likes.
+fn newer(next: &[u8], with_our_checksum: bool) -> Vec<u8> {
+    let mut bytes = next.to_vec();
+    bytes[4] = 2;
+    if with_our_checksum {
+        let crc = crc32c(&bytes[..60]);
+        bytes[60..64].copy_from_slice(&crc.to_le_bytes());
+    } else {
+        bytes[6..].iter_mut().for_each(|byte| *byte ^= 0x5a);
+    }
+    bytes
+}
+
+#[test]
+fn a_batch_of_a_newer_version_is_never_cut() {
+    let disk = lived();
+    let (path, bytes) = last_generation(&disk);
+    let offsets = offsets(&bytes);
+    let next = after(&bytes[offsets[offsets.len() - 2]..], 1);
+    let end = bytes.len() as u64;
+    for (tail, position) in [
+        (newer(&next, true), end),
+        (newer(&next, false), end),
+        // All that a crash left of it.
+        (newer(&next, false)[..10].to_vec(), end),
+        ([next.clone(), newer(&next, false)].concat(), end + next.len() as u64),
+        // After a piece of its own commit that is no batch.
+        ([vec![0; 300], newer(&next, true)].concat(), end + 300),
+    ] {
+        let disk = disk.kill();
+        change(&disk, &path, |bytes| bytes.extend_from_slice(&tail));
+        let refusal = refused(&disk);
+        let Refusal::NewerVersion(defect) = &refusal else { panic!("{refusal}") };
+        assert_eq!((&defect.kind, defect.position), (&DefectKind::Newer(2), position));
+        assert!(refusal.to_string().contains("written by a newer version"), "{refusal}");
+    }
+    // Not past the mark: a downgrade.
+    let older = disk.kill();
+    change(&older, &path, |bytes| bytes[offsets[offsets.len() - 2] + 4] = 9);
+    assert!(
+        matches!(refused(&older), Refusal::NewerVersion(defect) if defect.last_lsn == Lsn(150))
+    );
+}
+
+#[test]
+fn a_text_that_looks_like_a_newer_version_is_a_torn_tail_like_any_other() {
+    let disk = lived();
+    let (path, bytes) = last_generation(&disk);
+    let offsets = offsets(&bytes);
+    let mut next = after(&bytes[offsets[offsets.len() - 2]..], 1);
+    // Somebody's name, in a batch of which the beginning was lost.
+    next.extend_from_slice(&[b"TKTB22".repeat(20), vec![0; 90]].concat());
+    next[..64].fill(0);
+    change(&disk, &path, |bytes| bytes.extend_from_slice(&next));
+    let opened = open(&disk).unwrap();
+    assert_eq!(opened.report.torn_tail.unwrap().bytes, next.len() as u64);
+}
+
+#[test]
+fn a_batch_of_a_newer_version_in_sled_is_never_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = tiketi_persistence::Options::new(dir.path().join("data"));
+    options.ballast_bytes = 0;
+    let opened = tiketi_persistence::open(&options, UnixMillis(1)).unwrap();
+    work(&opened, 0, 10);
+    opened.journal.close().unwrap();
+    let store = SledStore::new(options.dir.join("log"));
+    let batches: Vec<_> = store.read(Generation(1)).unwrap().map(Result::unwrap).collect();
+    let Some(Entry::Batch { bytes, .. }) = batches.last() else { panic!() };
+    let mut writer = store.open(Generation(1)).unwrap();
+    writer.append(Lsn(12), &newer(&after(bytes, 1), false)).unwrap();
+    writer.sync().unwrap();
+    drop(writer);
+    for _ in 0..2 {
+        let error = tiketi_persistence::open(&options, UnixMillis(1)).map(drop).unwrap_err();
+        assert!(error.to_string().contains("cannot be read by this version"), "{error}");
+        assert!(error.to_string().contains("after record 11: written by a newer"), "{error}");
+    }
 }
 
 #[test]

@@ -113,6 +113,22 @@ fn a_cut_removes_everything_from_there_on() {
 }
 
 #[test]
+fn a_generation_written_again_is_the_same() {
+    each(|name, store| {
+        let mut writer = store.create(Generation(1)).unwrap();
+        // More than is read at once.
+        let batches: Vec<_> = (1..=40).map(|lsn| sample(lsn * 10_000, 65_536)).collect();
+        for (i, batch) in (1..).zip(&batches) {
+            writer.append(Lsn(i * 10_000), batch).unwrap();
+        }
+        writer.sync().unwrap();
+        drop(writer);
+        store.write_again(Generation(1)).unwrap();
+        assert_eq!(contents(store, Generation(1)), batches, "{name}");
+    });
+}
+
+#[test]
 fn names_of_generations_are_their_only_spelling() {
     for name in ["1", "+000000001", "00000000001", "0000000000", "000000000a", ""] {
         assert_eq!(Generation::parse(name), None, "{name}");

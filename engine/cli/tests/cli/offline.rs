@@ -161,6 +161,49 @@ fn damage_is_found() {
     on(data.path(), &["snapshot", "DIR"]).fails(4, "not whole");
 }
 
+#[test]
+fn a_torn_tail_stops_nobody_and_is_reported() {
+    let (data, _) = lived(LogStoreKind::Segments);
+    let dir = data.path();
+    let last = json(dir, &["log", "verify", "DIR"])["lastLsn"].clone();
+    let segment = largest_file(&dir.join("log"));
+    let mut bytes = fs::read(&segment).unwrap();
+    // What a crash leaves of a write.
+    bytes.extend_from_slice(b"TKTB\x01\0\0\0half a batch");
+    fs::write(&segment, bytes).unwrap();
+    let torn = json(dir, &["log", "verify", "DIR"])["tornTail"].clone();
+    assert!(torn.as_str().unwrap().contains("torn tail"), "{torn}");
+    let made = json(dir, &["snapshot", "DIR"]);
+    assert_eq!((&made["lsn"], &made["written"]), (&last, &true.into()), "{made}");
+    assert_eq!(made["tornTail"], torn);
+    let again = on(dir, &["snapshot", "DIR"]);
+    assert!(again.succeeds().contains("a start cuts that"), "{}", again.stdout);
+    let verified = json(dir, &["log", "verify", "DIR"]);
+    assert_eq!((&verified["snapshot"], &verified["tornTail"]), (&last, &torn), "{verified}");
+}
+
+#[test]
+fn what_is_not_of_this_version_is_refused() {
+    let (data, _) = lived(LogStoreKind::Segments);
+    let dir = data.path();
+    let segment = largest_file(&dir.join("log"));
+    let whole = fs::read(&segment).unwrap();
+    fs::write(&segment, [&whole[..], b"TKTB\x02\0and so on"].concat()).unwrap();
+    on(dir, &["snapshot", "DIR"]).fails(4, "written by a newer version");
+    let verified = on(dir, &["log", "verify", "DIR"]);
+    assert_eq!(verified.code, 4);
+    assert!(verified.stdout.contains("written by a newer version"), "{}", verified.stdout);
+    fs::write(&segment, whole).unwrap();
+
+    let version = dir.join("version");
+    fs::write(&version, "tiketi data 7\nstore segments\n").unwrap();
+    on(dir, &["snapshot", "DIR"]).fails(4, "says version 7; this program reads version 1");
+    fs::write(&version, "tiketi dada 1\n").unwrap();
+    on(dir, &["snapshot", "DIR"]).fails(4, "is damaged: it begins with \"tiketi dada 1\"");
+    fs::remove_file(&version).unwrap();
+    on(dir, &["snapshot", "DIR"]).fails(4, "its version file is missing");
+}
+
 fn largest_file(dir: &Path) -> PathBuf {
     let mut files = Vec::new();
     let mut dirs = vec![dir.to_owned()];
