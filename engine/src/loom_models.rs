@@ -1,4 +1,4 @@
-//! Every interleaving of two or three threads over the structures that decide (I1, I2, I4, I8).
+//! Every interleaving of two or three threads over the structures that decide (I1, I2, I4, I8, I12).
 //!
 //! Each property stands beside its wrong twin: the same model with one rule broken, which must fail.
 //! Run with `RUSTFLAGS="--cfg loom" cargo test -p tiketi-engine --release --lib loom_models`.
@@ -6,7 +6,7 @@
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
-use crate::ids::{Attempt, HoldSlot, OrderNumber, SeatIndex, UnixMillis, UserIndex};
+use crate::ids::{Attempt, HoldSlot, Lsn, OrderNumber, SeatIndex, UnixMillis, UserIndex};
 use crate::inline_list::InlineList;
 use crate::inventory::bitmap::SeatBitmap;
 use crate::inventory::hold_table::{HoldTable, Phase, SlotClaim, SlotOrder};
@@ -14,6 +14,7 @@ use crate::inventory::layout::SeatPlan;
 use crate::inventory::stock::TicketStock;
 use crate::record::Section;
 use crate::sync::{AtomicBool, AtomicU32, Ordering, fence};
+use crate::waiting_room::{QueueDefaults, Room};
 
 /// What the models log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,9 @@ enum Fact {
     Ended(u32),
     PaymentStarted(u32),
     Paid(u32),
+    Joined(u32),
+    Admitted(u32),
+    Left(u32),
 }
 
 /// A journal whose order is the order of appends.
@@ -421,4 +425,100 @@ fn stock_is_never_oversold() {
         assert_eq!(won.count(), 1);
         assert_eq!(stock.peek(), 1);
     });
+}
+
+/// A room for one, with user 0 in it and user 1 in line, and beside it what a newcomer of the twin
+/// looks at: how many are in.
+struct OneAtATime {
+    room: Mutex<Room>,
+    active: AtomicU32,
+    log: Log,
+}
+
+const NOW: UnixMillis = UnixMillis(1_000);
+
+impl OneAtATime {
+    fn new() -> OneAtATime {
+        let mut room = Room::new(&QueueDefaults { threshold: 1, ..QueueDefaults::default() });
+        room.wake(NOW);
+        let new =
+            OneAtATime { room: Mutex::new(room), active: AtomicU32::new(0), log: Log::default() };
+        new.check(0);
+        new.check(1);
+        new
+    }
+
+    fn check(&self, user: u32) {
+        let mut room = self.room.lock().expect("not poisoned");
+        self.log.append(Fact::Joined(user));
+        room.line.join(UserIndex(user), NOW, Lsn::ZERO);
+        self.admit(&mut room);
+    }
+
+    fn leave(&self, user: u32) {
+        let mut room = self.room.lock().expect("not poisoned");
+        self.log.append(Fact::Left(user));
+        room.forget(UserIndex(user));
+        self.active.store(room.sessions.len(), Ordering::Release);
+        self.admit(&mut room);
+    }
+
+    fn admit(&self, room: &mut Room) {
+        while let Some(next) = room.next_admission(NOW) {
+            self.log.append(Fact::Admitted(next.user.0));
+            room.admit(&next, NOW, Lsn::ZERO);
+        }
+        self.active.store(room.sessions.len(), Ordering::Release);
+    }
+
+    /// The twin: somebody who sees a free slot takes it without a place in line.
+    fn look_and_enter(&self, user: u32) {
+        if self.active.load(Ordering::Acquire) < 1 {
+            let mut room = self.room.lock().expect("not poisoned");
+            self.log.append(Fact::Admitted(user));
+            room.sessions.begin(UserIndex(user), NOW, 300_000, Lsn::ZERO);
+        } else {
+            self.check(user);
+        }
+    }
+}
+
+/// User 0 goes while user 2 comes; user 1 was there before.
+fn join_against_freed_slot(without_a_place: bool) {
+    explore(move || {
+        let shared = Arc::new(OneAtATime::new());
+        let newcomer = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || match without_a_place {
+                true => shared.look_and_enter(2),
+                false => shared.check(2),
+            })
+        };
+        shared.leave(0);
+        newcomer.join().expect("no panic");
+        let (mut active, mut admitted) = (0, Vec::new());
+        for fact in shared.log.facts() {
+            match fact {
+                Fact::Admitted(user) => {
+                    active += 1;
+                    admitted.push(user);
+                }
+                Fact::Left(_) => active -= 1,
+                _ => {}
+            }
+            assert!(active <= 1, "overtaken or overfull: {:?}", shared.log.facts());
+        }
+        assert_eq!(admitted, [0, 1], "overtaken or overfull: {:?}", shared.log.facts());
+    });
+}
+
+#[test]
+fn a_freed_slot_goes_to_who_waits_whoever_comes_at_that_moment() {
+    join_against_freed_slot(false);
+}
+
+#[test]
+#[should_panic(expected = "overtaken or overfull")]
+fn twin_newcomers_who_let_themselves_in_are_caught() {
+    join_against_freed_slot(true);
 }

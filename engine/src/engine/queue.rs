@@ -393,6 +393,7 @@ impl<J: Journal> Desk<'_, J> {
     fn close_line(&mut self) -> Result<usize, JournalUnavailable> {
         let waiting = self.room.line.waiting();
         if waiting == 0 {
+            self.room.was_sold_out = false;
             return Ok(0);
         }
         let sold_out_before = self.room.was_sold_out;

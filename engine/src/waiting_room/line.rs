@@ -379,6 +379,9 @@ struct UserPlaces {
 
 const PARTS: usize = 64;
 
+/// What an empty part may keep for the next people.
+const SPARE: usize = 64;
+
 impl UserPlaces {
     fn get(&self, user: UserIndex) -> Option<Place> {
         self.parts.get(user.position() % PARTS)?.get(&user).copied()
@@ -392,7 +395,12 @@ impl UserPlaces {
     }
 
     fn remove(&mut self, user: UserIndex) -> Option<Place> {
-        self.parts.get_mut(user.position() % PARTS)?.remove(&user)
+        let part = self.parts.get_mut(user.position() % PARTS)?;
+        let place = part.remove(&user);
+        if part.is_empty() && part.capacity() > SPARE {
+            *part = HashMap::default();
+        }
+        place
     }
 
     fn len(&self) -> u32 {

@@ -201,9 +201,14 @@ fn frames_of_every_record() {
     for (name, record) in samples().into_iter().chain(queue_samples()) {
         let written = with_frame(&record, <[u8]>::to_vec);
         let fixture = held_fast(&format!("frame_{name}.bin"), &written);
-        assert_eq!(take_frame(&fixture), Ok((record, &[][..])), "{name}");
+        assert_eq!(take_frame(&fixture), Ok((record.clone(), &[][..])), "{name}");
         // The first byte after the length is the number of the variant.
-        kinds.insert(fixture[fixture.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1]);
+        let kind = fixture[fixture.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1];
+        let printed = format!("{record:?}");
+        let variant = printed.split(|c: char| !c.is_alphanumeric()).next().unwrap();
+        let row = format!("| {kind} | {variant} |");
+        assert!(include_str!("../../FORMAT.md").contains(&row), "FORMAT.md lacks {row:?}");
+        kinds.insert(kind);
     }
     assert_eq!(
         kinds.into_iter().collect::<Vec<_>>(),
