@@ -8,4 +8,5 @@ pub(crate) mod metrics;
 pub(crate) mod payments;
 pub(crate) mod reservations;
 pub(crate) mod seats;
+pub(crate) mod sockets;
 pub(crate) mod tickets;
