@@ -365,6 +365,11 @@ mod tests {
             (&["--log", "info,=x="], "--log (TIKETI_LOG): expected a level"),
             (&["--admin-email", "nobody"], "--admin-email (ADMIN_EMAIL): expected an e-mail"),
             (&["--jwt-secret", ""], "--jwt-secret (JWT_SECRET): "),
+            (&["--frontend-url", "*"], "--frontend-url (FRONTEND_URL): expected an origin"),
+            (
+                &["--max-sockets-per-user", "0"],
+                "--max-sockets-per-user (TIKETI_MAX_SOCKETS_PER_USER): expected a number from 1",
+            ),
             (
                 &["--generation-bytes", "1"],
                 "--generation-bytes (TIKETI_GENERATION_BYTES): expected a number from 4096",

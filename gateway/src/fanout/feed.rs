@@ -48,6 +48,9 @@ struct Kept {
     since: Lsn,
     /// Of the event's inventory.
     as_of: Lsn,
+    /// What is touched later than this, by then, was not known to be: it went to the members of
+    /// then, and is for those who come after to be told.
+    published: Lsn,
     frames: Arc<[Bytes]>,
 }
 
@@ -264,7 +267,7 @@ impl EventFeed {
             let event = state.event(self.event)?;
             let as_of = event.inventory_lsn();
             if let Some(kept) = &self.kept[slot(room)]
-                && (kept.since, kept.as_of) == (since, as_of)
+                && (kept.since, kept.as_of, kept.published) == (since, as_of, self.published)
             {
                 return Some(Err(Arc::clone(&kept.frames)));
             }
@@ -275,7 +278,9 @@ impl EventFeed {
             Some(Err(frames)) => frames,
             Some(Ok((as_of, frames))) => {
                 let frames: Arc<[Bytes]> = frames.into();
-                self.kept[slot(room)] = Some(Kept { since, as_of, frames: Arc::clone(&frames) });
+                let published = self.published;
+                self.kept[slot(room)] =
+                    Some(Kept { since, as_of, published, frames: Arc::clone(&frames) });
                 frames
             }
         }

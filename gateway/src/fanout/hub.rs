@@ -92,16 +92,14 @@ impl Hub {
     }
 
     /// Frames for everybody in a room; `frame` is one whole frame to clients.
-    #[allow(dead_code, reason = "the waiting room's events come with it")]
-    pub(crate) fn to_room(&self, app: &App, room: Room, name: &'static str, frame: &Bytes) {
+    pub(super) fn to_room(&self, app: &App, room: Room, name: &'static str, frame: &Bytes) {
         let Some(feed) = self.known_feed(room.event()) else { return };
         let reached = feed.lock().tell(room, frame);
         app.metrics.sockets.sent(name, reached);
     }
 
     /// A frame for a user's sockets, those that are in the event's `queue` room, and nobody else's.
-    #[allow(dead_code, reason = "the waiting room's events come with it")]
-    pub(crate) fn to_user(
+    pub(super) fn to_user(
         &self,
         app: &App,
         event: EventIndex,
@@ -120,9 +118,15 @@ impl Hub {
     }
 
     /// How many sockets are in a room.
-    #[allow(dead_code, reason = "the waiting room's events come with it")]
-    pub(crate) fn members(&self, room: Room) -> usize {
+    pub(super) fn members(&self, room: Room) -> usize {
         self.known_feed(room.event()).map_or(0, |feed| feed.lock().count(room))
+    }
+
+    /// Whether a user has a socket in one of these rooms.
+    pub(super) fn is_in_any(&self, user: UserIndex, rooms: &[Room]) -> bool {
+        let users = self.users.lock();
+        let clients = users.get(&user).map_or(&[][..], Vec::as_slice);
+        clients.iter().any(|client| rooms.iter().any(|&room| client.is_in(room)))
     }
 
     fn known_feed(&self, event: EventIndex) -> Option<Arc<Mutex<EventFeed>>> {
