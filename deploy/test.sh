@@ -11,13 +11,23 @@ cd "$(dirname "$0")/.."
 # What the fault tests start beside the gateway: system call faults, a false clock, a file system
 # that is cut off.
 packages=(strace faketime e2fsprogs mount util-linux coreutils perl-base procps)
+# The web frontend's own socket client runs in node.
+frontend_client=gateway/tests/sockets/client
 
 install() {
     local missing=()
     for package in "${packages[@]}"; do
         dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
     done
-    [ ${#missing[@]} -eq 0 ] && return
+    # However node came here, Debian's would stand beside it.
+    command -v node >/dev/null || missing+=(nodejs)
+    command -v npm >/dev/null || missing+=(npm)
+    [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
+    (cd "$frontend_client" && npm ci --no-audit --no-fund)
+}
+
+install_packages() {
+    local missing=("$@")
     if ! command -v apt-get >/dev/null; then
         echo "test.sh: install these yourself: ${missing[*]}" >&2
         exit 1

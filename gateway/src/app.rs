@@ -35,6 +35,7 @@ use crate::config::{Config, LogStoreKind, Secret};
 use crate::connections::Connections;
 use crate::error::{ApiError, Code};
 use crate::event_plans::EventPlans;
+use crate::fanout::{self, Hub};
 use crate::http::Response;
 use crate::metrics::Metrics;
 use crate::payments::{Payments, worker};
@@ -71,6 +72,7 @@ pub struct App {
     pub(crate) request_ids: RequestIds,
     pub(crate) plans: EventPlans,
     pub(crate) seat_maps: SeatMaps,
+    pub(crate) hub: Hub,
     pub(crate) payments: Payments,
     /// The last record of earlier process lives.
     pub(crate) started_lsn: Lsn,
@@ -149,6 +151,7 @@ impl App {
             },
         );
         let view = View::start(state, &commits, FatalHook::default());
+        let hub = Hub::new(commits);
         let secret = jwt_secret(&config)?;
         let app = Arc::new(App {
             clock,
@@ -168,6 +171,7 @@ impl App {
             request_ids: RequestIds::new(),
             plans: EventPlans::default(),
             seat_maps: SeatMaps::default(),
+            hub,
             payments: Payments::new(config.sandbox_delay),
             started_lsn,
             config,
@@ -190,6 +194,7 @@ impl App {
         workers.spawn(expire_holds(Arc::clone(&self)));
         workers.spawn(keep_house(Arc::clone(&self)));
         workers.spawn(recount(Arc::clone(&self)));
+        workers.spawn(fanout::follow(Arc::clone(&self)));
         let stopped = stop.clone().cancelled_owned();
         let accepting = tokio::spawn(server::accept(Arc::clone(&self), listener, stopped));
         Ok(Running { app: self, address, stop, accepting, workers })

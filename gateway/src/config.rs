@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
+use hyper::header::HeaderValue;
 use thiserror::Error;
 
 use crate::rate_limit::RateLimitConfig;
@@ -20,6 +21,8 @@ const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr
 /// The login page of the legacy frontend advertises these two; development only.
 const DEFAULT_ADMIN_EMAIL: &str = "admin@tiketi.gg";
 const DEFAULT_ADMIN_PASSWORD: &str = "admin123";
+/// Where the frontend's own development server is.
+const DEFAULT_FRONTEND_URL: &str = "http://localhost:3000";
 const BALLAST_BYTES: u64 = 64 << 20;
 /// What sled has to say of a damaged log is in the one line that refuses the start.
 const DEFAULT_LOG: &str = "info,sled=off";
@@ -128,6 +131,14 @@ struct Flags {
     #[arg(long, env = "TIKETI_MAX_CONNECTIONS_PER_ADDRESS", value_name = "COUNT",
           default_value = "2000", value_parser = parse::connections)]
     max_connections_per_address: usize,
+    /// Sockets open at a time that say they are one user's
+    #[arg(long, env = "TIKETI_MAX_SOCKETS_PER_USER", value_name = "COUNT", default_value = "20",
+          value_parser = parse::connections)]
+    max_sockets_per_user: usize,
+    /// Origin of the web frontend: may use /socket.io/ with credentials
+    #[arg(long, env = "FRONTEND_URL", value_name = "URL", default_value = DEFAULT_FRONTEND_URL,
+          value_parser = parse::origin)]
+    frontend_url: HeaderValue,
     /// Bytes of the log after which a generation ends and a snapshot is made [default: 180 MiB].
     /// Hidden: no operator gains by it. Tests make it small, so that both happen under load.
     #[arg(long, env = "TIKETI_GENERATION_BYTES", value_name = "BYTES", hide = true,
@@ -184,6 +195,12 @@ pub struct Config {
     pub connections_max: usize,
     /// Connections open at a time from one address.
     pub connections_per_address_max: usize,
+    /// Sockets of one user open at a time.
+    pub sockets_per_user_max: usize,
+    /// Origin of the web frontend, as a header has it.
+    pub frontend_url: HeaderValue,
+    /// How long things take on sockets. No flag: the frontend is built for these; tests change them.
+    pub socket_times: SocketTimes,
     /// Bytes of the log after which a generation ends and a snapshot is made; `None` is what the
     /// log has as its default.
     pub generation_bytes: Option<u64>,
@@ -211,6 +228,30 @@ pub enum LogStoreKind {
     Sled,
     /// Plain append-only files.
     Segments,
+}
+
+/// How long things take on sockets (contract/socket.md 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketTimes {
+    /// Between two pings of the server.
+    pub ping_every: Duration,
+    /// How long a ping may be unanswered.
+    pub pong_within: Duration,
+    /// How long a Socket.IO client may take to say who it is.
+    pub connect_within: Duration,
+    /// How long a peer may take no byte.
+    pub write_within: Duration,
+}
+
+impl Default for SocketTimes {
+    fn default() -> Self {
+        SocketTimes {
+            ping_every: Duration::from_secs(25),
+            pong_within: Duration::from_secs(60),
+            connect_within: Duration::from_secs(45),
+            write_within: Duration::from_secs(10),
+        }
+    }
 }
 
 /// Where this process runs.
@@ -313,6 +354,9 @@ impl Config {
             workers: default_workers(),
             connections_max: 10_000,
             connections_per_address_max: 2_000,
+            sockets_per_user_max: 20,
+            frontend_url: HeaderValue::from_static(DEFAULT_FRONTEND_URL),
+            socket_times: SocketTimes::default(),
             generation_bytes: None,
             ballast_bytes: BALLAST_BYTES,
         }
@@ -370,6 +414,11 @@ mod tests {
             (&["--log", "info,=x="], "--log (TIKETI_LOG): expected a level"),
             (&["--admin-email", "nobody"], "--admin-email (ADMIN_EMAIL): expected an e-mail"),
             (&["--jwt-secret", ""], "--jwt-secret (JWT_SECRET): "),
+            (&["--frontend-url", "*"], "--frontend-url (FRONTEND_URL): expected an origin"),
+            (
+                &["--max-sockets-per-user", "0"],
+                "--max-sockets-per-user (TIKETI_MAX_SOCKETS_PER_USER): expected a number from 1",
+            ),
             (
                 &["--generation-bytes", "1"],
                 "--generation-bytes (TIKETI_GENERATION_BYTES): expected a number from 4096",

@@ -1,12 +1,14 @@
-//! Cross-origin answers: any origin may call, without credentials.
+//! Cross-origin answers: any origin may call, without credentials. At `/socket.io/` it is the
+//! frontend's origin alone, with credentials, as Socket.IO's own server has it.
 //!
 //! Every answer carries the two headers below, errors too: without them the frontend sees a network
 //! error instead of the status.
 
 use hyper::StatusCode;
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_HEADERS, HeaderMap, HeaderValue, VARY,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, HeaderMap,
+    HeaderValue, VARY,
 };
 
 use crate::http::Response;
@@ -28,4 +30,17 @@ pub(crate) fn preflight(request: &HeaderMap) -> Response {
         .header(ACCESS_CONTROL_ALLOW_HEADERS, headers)
         .header(ACCESS_CONTROL_MAX_AGE, MAX_AGE)
         .header(VARY, HeaderValue::from_static("Access-Control-Request-Headers"))
+}
+
+/// Whether a path is that of Socket.IO.
+pub(crate) fn is_of_socket_io(path: &str) -> bool {
+    path.trim_end_matches('/').eq_ignore_ascii_case("/socket.io")
+}
+
+/// An answer that a page of the frontend may read with its credentials.
+pub(crate) fn for_frontend(response: Response, frontend_url: &HeaderValue) -> Response {
+    response
+        .header(ACCESS_CONTROL_ALLOW_ORIGIN, frontend_url.clone())
+        .header(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"))
+        .header(VARY, HeaderValue::from_static("Origin"))
 }

@@ -15,6 +15,7 @@ mod connections;
 mod cors;
 mod error;
 mod event_plans;
+mod fanout;
 mod handlers;
 mod http;
 mod idempotency;

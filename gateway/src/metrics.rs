@@ -7,6 +7,7 @@
 mod builder;
 mod daily;
 mod events;
+mod sockets;
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::metrics::builder::Builder;
 use crate::metrics::daily::DailyMetrics;
 use crate::metrics::events::EventFamilies;
 pub(crate) use crate::metrics::events::{EventMetrics, FunnelStage};
+pub(crate) use crate::metrics::sockets::SocketMetrics;
 use crate::routes::{ROUTES, Route};
 
 /// Events beyond this share the label `other`.
@@ -30,9 +32,9 @@ pub(crate) const EVENTS_LABELLED_MAX: usize = 1_000;
 /// The label of paths that no route has.
 const UNMATCHED: &str = "unmatched";
 /// Statuses that have a slot of their own; the commonest first.
-const STATUSES: [u16; 22] = [
-    200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 422, 429, 431, 500, 501,
-    502, 503, 504,
+const STATUSES: [u16; 23] = [
+    200, 101, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 422, 429, 431, 500,
+    501, 502, 503, 504,
 ];
 const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "other"];
 
@@ -52,6 +54,7 @@ pub(crate) struct Metrics {
     by_event: Vec<OnceLock<EventMetrics>>,
     other_events: OnceLock<EventMetrics>,
     pub(crate) daily: DailyMetrics,
+    pub(crate) sockets: SocketMetrics,
 }
 
 /// One slot for each status, the last for any other.
@@ -109,6 +112,7 @@ impl Metrics {
             by_event: (0..EVENTS_LABELLED_MAX).map(|_| OnceLock::new()).collect(),
             other_events: OnceLock::new(),
             daily: DailyMetrics::new(&by)?,
+            sockets: SocketMetrics::new(&by)?,
             registry: registry.clone(),
         };
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;

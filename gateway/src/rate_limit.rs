@@ -25,7 +25,7 @@ pub(crate) enum RateClass {
     Login,
     /// Claims seats or tickets: per user.
     Booking,
-    /// Queue status and socket handshakes: per user.
+    /// Queue status, and sockets that say whose they are: per user.
     Queue,
     /// Everything else: per user, or per address without a token.
     Other,

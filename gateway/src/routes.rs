@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::auth::Access::{self, Admin, Public, User};
 use crate::error::ApiError;
 use crate::handlers::{
-    admin, auth, events, health, metrics, payments, queue, reservations, seats, tickets,
+    admin, auth, events, health, metrics, payments, queue, reservations, seats, sockets, tickets,
 };
 use crate::http::body::JSON_BYTES_MAX;
 use crate::http::{Params, Request, Response};
@@ -66,6 +66,9 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Get,  "/api/admin/orders/:idOrNumber",           Admin,  Other,     handler!(admin::orders::show)),
     route(Post, "/api/admin/orders/:id/cancel",            Admin,  Other,     handler!(admin::orders::cancel)),
     route(Get,  "/api/admin/stats",                        Admin,  Other,     handler!(admin::stats::show)),
+    route(Get,  "/socket.io",                              Public, Unlimited, handler!(sockets::socket_io)),
+    route(Post, "/socket.io",                              Public, Unlimited, handler!(sockets::socket_io)),
+    route(Get,  "/ws",                                     Public, Other,     handler!(sockets::map)),
     route(Get,  "/health",                                 Public, Unlimited, handler!(health::health)),
     route(Get,  "/health/db",                              Public, Unlimited, handler!(health::database)),
     route(Get,  "/health/redis",                           Public, Unlimited, handler!(health::redis)),

@@ -20,6 +20,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioTimer;
+use parking_lot::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
 use tiketi_engine::ids::UnixMillis;
 use tokio::net::{TcpListener, TcpStream};
@@ -31,6 +32,7 @@ use crate::compression::Encoding;
 use crate::connections::{Connections, Place};
 use crate::cors;
 use crate::error::{ApiError, Code};
+use crate::fanout::{self, Handshake};
 use crate::http::{Request, Response, X_REQUEST_ID, body};
 use crate::rate_limit::RateClass;
 use crate::routes::{HandlerFuture, Match, ROUTES, Verb};
@@ -111,12 +113,18 @@ fn open(app: &Arc<App>, socket: TcpStream, place: Place) {
 /// Serves one connection until it is closed, or drained.
 async fn connection(app: Arc<App>, socket: TcpStream, place: Place) {
     let lingers = Arc::new(AtomicBool::new(false));
+    let handshake = Arc::new(Mutex::new(None));
     let address = place.address;
     let service = {
-        let lingers = Arc::clone(&lingers);
+        let (app, lingers) = (Arc::clone(&app), Arc::clone(&lingers));
+        let handshake = Arc::clone(&handshake);
         service_fn(move |request| {
             let (app, lingers) = (Arc::clone(&app), Arc::clone(&lingers));
-            async move { Ok::<_, Infallible>(answer(&app, request, address, &lingers).await) }
+            let handshake = Arc::clone(&handshake);
+            async move {
+                let origin = Origin { address, lingers: &lingers, handshake: &handshake };
+                Ok::<_, Infallible>(answer(&app, request, origin).await)
+            }
         })
     };
     let mut connection = pin!(
@@ -126,6 +134,7 @@ async fn connection(app: Arc<App>, socket: TcpStream, place: Place) {
             .max_headers(HEADERS_MAX)
             .max_buf_size(HEADER_BYTES_MAX)
             .serve_connection(Stream::new(socket, lingers), service)
+            .with_upgrades()
     );
     let mut is_watched = false;
     let mut is_told = false;
@@ -143,14 +152,31 @@ async fn connection(app: Arc<App>, socket: TcpStream, place: Place) {
         connection.as_mut().poll(cx)
     })
     .await;
+    let handshake = handshake.lock().take();
+    if let Some(handshake) = handshake {
+        // A task of its own: this one's is as large as hyper, and sockets stay for hours.
+        let connections = Arc::clone(&app.connections);
+        let id = place.id();
+        let task = tokio::spawn(fanout::serve(app, *handshake, place));
+        connections.set_abort(id, task.abort_handle());
+    }
+}
+
+/// What a request has from its connection.
+#[derive(Clone, Copy)]
+struct Origin<'c> {
+    address: IpAddr,
+    /// See [`Stream::new`].
+    lingers: &'c AtomicBool,
+    /// Where an answer leaves what the connection is to become.
+    handshake: &'c Mutex<Option<Box<Handshake>>>,
 }
 
 /// One request, whatever happens.
 async fn answer(
     app: &Arc<App>,
     request: hyper::Request<Incoming>,
-    address: IpAddr,
-    lingers: &AtomicBool,
+    origin: Origin<'_>,
 ) -> hyper::Response<Full<Bytes>> {
     let started = Instant::now();
     app.metrics.requests_active.inc();
@@ -163,11 +189,13 @@ async fn answer(
         Match::Found(position, _) => Some(position),
         Match::OtherMethod(_) | Match::Unknown => None,
     };
-    let response =
-        match carry_out(app, request, found, app.clock.at(started), address, lingers).await {
-            Ok(response) => response,
-            Err(error) => refuse(app, error, position),
-        };
+    let mut response = match carry_out(app, request, found, app.clock.at(started), origin).await {
+        Ok(response) => response,
+        Err(error) => refuse(app, error, position),
+    };
+    if let Some(handshake) = response.take_handshake() {
+        *origin.handshake.lock() = Some(handshake);
+    }
     let response = response.finish(preferred, &app.compressor).await;
     app.metrics.answered(position, &method, response.status().as_u16(), started.elapsed());
     response
@@ -187,12 +215,15 @@ async fn carry_out(
     request: hyper::Request<Incoming>,
     found: Match,
     now: UnixMillis,
-    address: IpAddr,
-    lingers: &AtomicBool,
+    Origin { address, lingers, .. }: Origin<'_>,
 ) -> Result<Response, ApiError> {
     let (parts, incoming) = request.into_parts();
     if parts.method == Method::OPTIONS {
-        return Ok(cors::preflight(&parts.headers));
+        let preflight = cors::preflight(&parts.headers);
+        return Ok(match cors::is_of_socket_io(parts.uri.path()) {
+            true => cors::for_frontend(preflight, &app.config.frontend_url),
+            false => preflight,
+        });
     }
     let has_body = !incoming.is_end_stream();
     let unread = |error| {

@@ -49,6 +49,11 @@ impl Stream {
         }
     }
 
+    /// The bare socket, once hyper has given it up.
+    pub(crate) fn into_socket(self) -> TcpStream {
+        self.socket.into_inner()
+    }
+
     /// Takes hyper's refusal for sent and keeps ours to send.
     fn replaces(&mut self, bytes: &[u8]) -> bool {
         let Some(refusal) = in_place_of(bytes) else {

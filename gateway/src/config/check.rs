@@ -8,7 +8,7 @@ use tiketi_engine::limits::{HOLD_TTL_MS_MAX, HOLD_TTL_MS_MIN};
 
 use crate::config::{
     BALLAST_BYTES, Config, ConfigError, DEFAULT_ADMIN_PASSWORD, DEFAULT_LISTEN, Environment, Flags,
-    Secret, default_workers,
+    Secret, SocketTimes, default_workers,
 };
 
 /// Signs tokens in production; shorter secrets can be guessed.
@@ -88,6 +88,9 @@ impl Flags {
             workers: self.workers.unwrap_or_else(default_workers),
             connections_max: self.max_connections,
             connections_per_address_max: self.max_connections_per_address,
+            sockets_per_user_max: self.max_sockets_per_user,
+            frontend_url: self.frontend_url,
+            socket_times: SocketTimes::default(),
             generation_bytes: self.generation_bytes,
             ballast_bytes: BALLAST_BYTES,
         })

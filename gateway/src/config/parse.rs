@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hyper::header::HeaderValue;
 use tiketi_engine::limits::{PLACES_PER_EVENT_MAX, QUEUE_RATE_MILLI_MAX, SEATS_PER_HOLD_MAX};
 
 use crate::config::{Environment, LogFormat, LogStoreKind, QueueRate};
@@ -92,6 +93,19 @@ pub(super) fn workers(text: &str) -> Result<usize, String> {
 /// A number of connections.
 pub(super) fn connections(text: &str) -> Result<usize, String> {
     bounded(text, 1, 1_000_000)
+}
+
+/// A scheme, a host and maybe a port, as a browser sends it in `Origin`.
+pub(super) fn origin(text: &str) -> Result<HeaderValue, String> {
+    let wrong = || "expected an origin, such as https://tiketi.gg".to_owned();
+    let text = text.strip_suffix('/').unwrap_or(text);
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', ' ', '*', ',']) => {
+            HeaderValue::from_str(text).map_err(|_| wrong())
+        }
+        _ => Err(wrong()),
+    }
 }
 
 /// The size of a generation.

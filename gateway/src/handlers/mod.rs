@@ -9,4 +9,5 @@ pub(crate) mod payments;
 pub(crate) mod queue;
 pub(crate) mod reservations;
 pub(crate) mod seats;
+pub(crate) mod sockets;
 pub(crate) mod tickets;

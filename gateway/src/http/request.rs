@@ -1,7 +1,10 @@
 //! The request as a handler gets it: matched, authenticated, its body read.
 
 use bytes::Bytes;
-use hyper::header::{HeaderName, IF_NONE_MATCH};
+use fastwebsockets::upgrade::{UpgradeFut, is_upgrade_request, upgrade};
+use http_body_util::Empty;
+use hyper::Method;
+use hyper::header::{HeaderName, IF_NONE_MATCH, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL};
 use hyper::http::request::Parts;
 use serde::de::DeserializeOwned;
 use tiketi_engine::ids::{
@@ -233,6 +236,31 @@ impl Request {
             };
             value.split(',').any(|tag| tag.trim() == "*" || opaque(tag) == opaque(etag))
         })
+    }
+
+    /// The answer to a WebSocket handshake, and the connection to be; `None` where this is none as
+    /// RFC 6455 has it.
+    pub(crate) fn upgrade(&self) -> Option<(hyper::Response<Empty<Bytes>>, UpgradeFut)> {
+        /// Sixteen bytes in base64.
+        const KEY_CHARS: usize = 24;
+        let key = self.parts.headers.get(SEC_WEBSOCKET_KEY)?;
+        if self.parts.method != Method::GET || key.len() != KEY_CHARS {
+            return None;
+        }
+        let mut request = hyper::Request::from_parts(self.parts.clone(), ());
+        if !is_upgrade_request(&request) {
+            return None;
+        }
+        upgrade(&mut request).ok()
+    }
+
+    /// The sub-protocols that a WebSocket handshake asks for.
+    pub(crate) fn protocols(&self) -> impl Iterator<Item = &str> {
+        let values = self.parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+        values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
     }
 
     /// The position of `Tiketi-Min-Lsn: <epoch>-<lsn>`. Positions are dense over all epochs, so the

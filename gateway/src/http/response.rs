@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{Empty, Full};
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL,
     CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER, VARY,
@@ -16,6 +16,7 @@ use tiketi_engine::ids::{Epoch, Lsn};
 use crate::compression::{COMPRESSED_BYTES_MIN, CachedBody, Compressor, Encoding};
 use crate::cors;
 use crate::error::{ApiError, Code};
+use crate::fanout::Handshake;
 
 /// The content type of nearly every answer.
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -29,6 +30,7 @@ pub(crate) struct Response {
     pub(crate) status: StatusCode,
     headers: HeaderMap,
     payload: Payload,
+    handshake: Option<Box<Handshake>>,
 }
 
 enum Payload {
@@ -43,6 +45,7 @@ impl Response {
             status,
             headers: HeaderMap::with_capacity(8),
             payload: Payload::Once(Bytes::new()),
+            handshake: None,
         }
     }
 
@@ -92,6 +95,19 @@ impl Response {
         response
     }
 
+    /// The connection becomes a socket once this answer is sent.
+    pub(crate) fn switching(answer: &hyper::Response<Empty<Bytes>>, handshake: Handshake) -> Self {
+        let mut response = Self::empty(answer.status());
+        response.headers.extend(answer.headers().clone());
+        response.handshake = Some(Box::new(handshake));
+        response
+    }
+
+    /// What the connection becomes, where it does.
+    pub(crate) fn take_handshake(&mut self) -> Option<Box<Handshake>> {
+        self.handshake.take()
+    }
+
     /// Adds `Tiketi-Lsn`: the position a later read can ask for.
     #[must_use]
     pub(crate) fn at(mut self, epoch: Epoch, lsn: Lsn) -> Self {
@@ -121,7 +137,7 @@ impl Response {
         preferred: Encoding,
         compressor: &Compressor,
     ) -> hyper::Response<Full<Bytes>> {
-        let Response { status, mut headers, payload } = self;
+        let Response { status, mut headers, payload, handshake: _ } = self;
         let length = match &payload {
             Payload::Once(bytes) => bytes.len(),
             Payload::Kept(body) => body.len(),
@@ -142,7 +158,7 @@ impl Response {
         if !headers.contains_key(CACHE_CONTROL) {
             headers.insert(CACHE_CONTROL, NO_STORE);
         }
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, cors::ANY_ORIGIN);
+        headers.entry(ACCESS_CONTROL_ALLOW_ORIGIN).or_insert(cors::ANY_ORIGIN);
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, cors::EXPOSED_HEADERS);
         let mut response = hyper::Response::new(Full::new(bytes));
         *response.status_mut() = status;

@@ -20,5 +20,6 @@ mod sample;
 mod seats;
 mod settings;
 mod shop;
+mod sockets;
 mod support;
 mod surface;

@@ -60,6 +60,8 @@ fn help_lists_every_setting_and_no_secret() {
         "JWT_SECRET",
         "ADMIN_PASSWORD",
         "TIKETI_RATE_LIMIT",
+        "TIKETI_MAX_SOCKETS_PER_USER",
+        "FRONTEND_URL",
         "PORT",
     ] {
         assert!(text.contains(variable), "{variable}\n{text}");

@@ -1,0 +1,9 @@
+//! Sockets over real connections: both dialects, what is malformed, and who is slow.
+
+mod bad_input;
+mod client;
+mod frontend;
+mod handshake;
+mod life;
+mod maps;
+mod seats;
