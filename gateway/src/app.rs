@@ -195,6 +195,7 @@ impl App {
         workers.spawn(keep_house(Arc::clone(&self)));
         workers.spawn(recount(Arc::clone(&self)));
         workers.spawn(fanout::follow(Arc::clone(&self)));
+        workers.spawn(fanout::line::keep(Arc::clone(&self)));
         let stopped = stop.clone().cancelled_owned();
         let accepting = tokio::spawn(server::accept(Arc::clone(&self), listener, stopped));
         Ok(Running { app: self, address, stop, accepting, workers })

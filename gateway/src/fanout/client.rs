@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::task::Waker;
+use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -35,7 +36,8 @@ pub(crate) struct Client {
 struct Outbox {
     queue: VecDeque<Bytes>,
     bytes: usize,
-    rooms: Vec<Room>,
+    /// With the instant each was entered.
+    rooms: Vec<(Room, Instant)>,
     /// Rooms of which something was not queued, and the last record of which everything was.
     behind: Vec<(Room, Lsn)>,
     user: Option<UserIndex>,
@@ -113,24 +115,25 @@ impl Client {
     /// Notes a room; `false` where it is in it already or in too many.
     pub(super) fn enter(&self, room: Room) -> bool {
         let mut outbox = self.outbox.lock();
-        if outbox.rooms.len() >= ROOMS_MAX || outbox.rooms.contains(&room) {
+        if outbox.rooms.len() >= ROOMS_MAX || outbox.is_in(room) {
             return false;
         }
-        outbox.rooms.push(room);
+        outbox.rooms.push((room, Instant::now()));
         true
     }
 
     pub(super) fn leave(&self, room: Room) {
         let mut outbox = self.outbox.lock();
-        outbox.rooms.retain(|found| *found != room);
+        outbox.rooms.retain(|(found, _)| *found != room);
         outbox.behind.retain(|(found, _)| *found != room);
     }
 
     pub(super) fn is_in(&self, room: Room) -> bool {
-        self.outbox.lock().rooms.contains(&room)
+        self.outbox.lock().is_in(room)
     }
 
-    pub(super) fn rooms(&self) -> Vec<Room> {
+    /// The rooms it is in, and since when.
+    pub(super) fn rooms(&self) -> Vec<(Room, Instant)> {
         self.outbox.lock().rooms.clone()
     }
 
@@ -193,6 +196,10 @@ impl Outbox {
         self.queue.is_empty()
             || self.queue.len() + frames.len() <= QUEUE_FRAMES_MAX
                 && self.bytes + bytes <= QUEUE_BYTES_MAX
+    }
+
+    fn is_in(&self, room: Room) -> bool {
+        self.rooms.iter().any(|(found, _)| *found == room)
     }
 
     fn queue(&mut self, frames: &[Bytes]) {

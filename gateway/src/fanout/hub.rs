@@ -23,6 +23,7 @@ use crate::app::App;
 use crate::fanout::Dialect;
 use crate::fanout::client::{Client, ClientId};
 use crate::fanout::feed::EventFeed;
+use crate::fanout::line::{self, News, Shorter};
 
 /// Batches that may wait for the follower before it is cut off and starts anew.
 const CAPACITY: usize = 512;
@@ -72,6 +73,8 @@ pub(crate) struct Hub {
     users: Mutex<HashMap<UserIndex, Vec<Arc<Client>>>>,
     next_client: AtomicU64,
     marks: Mutex<Marks>,
+    /// Lines that became shorter, until those in them are told.
+    pub(super) shorter: Mutex<Shorter>,
     /// Up to here the stream was not followed, so anything may have changed.
     unknown_up_to: AtomicU64,
 }
@@ -82,6 +85,7 @@ impl Hub {
         let subscription = commits.subscribe(CAPACITY, WhenFull::Disconnect);
         Hub {
             marks: Mutex::new(Marks::new(subscription.after)),
+            shorter: Mutex::default(),
             subscription: Mutex::new(Some(subscription)),
             commits,
             feeds: DashMap::new(),
@@ -122,11 +126,14 @@ impl Hub {
         self.known_feed(room.event()).map_or(0, |feed| feed.lock().count(room))
     }
 
-    /// Whether a user has a socket in one of these rooms.
-    pub(super) fn is_in_any(&self, user: UserIndex, rooms: &[Room]) -> bool {
+    /// Everybody's rooms, and since when their sockets are in them.
+    pub(super) fn present(&self) -> Vec<(UserIndex, Room, Instant)> {
         let users = self.users.lock();
-        let clients = users.get(&user).map_or(&[][..], Vec::as_slice);
-        clients.iter().any(|client| rooms.iter().any(|&room| client.is_in(room)))
+        let rooms = |(&user, clients): (&UserIndex, &Vec<Arc<Client>>)| {
+            let rooms = clients.iter().flat_map(|client| client.rooms());
+            rooms.map(|(room, since)| (user, room, since)).collect::<Vec<_>>()
+        };
+        users.iter().flat_map(rooms).collect()
     }
 
     fn known_feed(&self, event: EventIndex) -> Option<Arc<Mutex<EventFeed>>> {
@@ -224,7 +231,7 @@ impl Presence {
 
     /// Leaves every room and forgets whose socket it is.
     pub(super) fn leave_all(&self) {
-        for room in self.client.rooms() {
+        for (room, _) in self.client.rooms() {
             self.leave(room);
         }
         if let Some(user) = self.client.user() {
@@ -275,7 +282,12 @@ pub(crate) async fn follow(app: Arc<App>) {
         error!("the commit stream is followed already");
         return;
     };
-    let mut follower = Follower { seen: subscription.after, subscription, touched: HashMap::new() };
+    let mut follower = Follower {
+        seen: subscription.after,
+        subscription,
+        touched: HashMap::new(),
+        news: Vec::new(),
+    };
     while app.view.applied().wait(follower.seen.next()).await.is_ok() {
         let started = Instant::now();
         if !follower.receive(&app).await {
@@ -292,6 +304,7 @@ struct Follower {
     /// The last record received.
     seen: Lsn,
     touched: HashMap<EventIndex, Touched>,
+    news: Vec<(EventIndex, News)>,
 }
 
 impl Follower {
@@ -332,6 +345,8 @@ impl Follower {
         // ORDERING: Relaxed; feeds made from here on read it, those made before are told below.
         app.hub.unknown_up_to.store(after.0, Ordering::Relaxed);
         self.touched.clear();
+        self.news.clear();
+        line::tell_again(app);
         for feed in &app.hub.feeds {
             feed.lock().lose_track(after);
         }
@@ -371,7 +386,16 @@ impl Follower {
             }
             // A seat stays held while it is paid for, and after a payment that failed.
             Record::PaymentStarted(_) | Record::PaymentFailed { .. } => {}
-            Record::EpochStarted { .. }
+            Record::QueueAdmitted { event, user, .. } => {
+                self.news.push((*event, News::Admitted(*user)));
+            }
+            Record::QueueLeft { event, .. } => self.news.push((*event, News::Shorter)),
+            Record::QueueCleared { event, .. } => self.news.push((*event, News::Cleared)),
+            Record::QueueClosed { event, .. } => self.news.push((*event, News::Closed)),
+            Record::QueueJoined { .. }
+            | Record::QueueMovedUp { .. }
+            | Record::QueueChanged { .. }
+            | Record::EpochStarted { .. }
             | Record::UserRegistered(_)
             | Record::UserRoleChanged { .. }
             | Record::LayoutCreated(_)
@@ -385,6 +409,7 @@ impl Follower {
         for (event, touched) in self.touched.drain() {
             app.hub.feed(event).lock().publish(app, &touched, self.seen);
         }
+        line::tell(app, self.news.drain(..));
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) struct EventFamilies {
     payment_amount: HistogramVec,
     seats_reserved: IntGaugeVec,
     seats_available: IntGaugeVec,
+    queue_wait: HistogramVec,
     funnel: IntCounterVec,
     pub(super) views: IntCounterVec,
 }
@@ -45,6 +46,8 @@ pub(crate) struct EventMetrics {
     /// Held or sold.
     pub(crate) seats_reserved: IntGauge,
     pub(crate) seats_available: IntGauge,
+    /// Seconds from taking a place to being let in.
+    pub(crate) queue_wait: Histogram,
     funnel: [IntCounter; 4],
 }
 
@@ -87,6 +90,12 @@ impl EventFamilies {
                 event,
             )?,
             seats_available: by.gauges("tiketi_seats_available_total", "Seats free", event)?,
+            queue_wait: by.histograms(
+                "tiketi_queue_wait_seconds",
+                "From taking a place in line to being let in",
+                event,
+                &[1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0],
+            )?,
             funnel: by.counters(
                 "tiketi_conversion_funnel_total",
                 "Buyers by how far they came",
@@ -114,6 +123,7 @@ impl EventFamilies {
             payment_amount: self.payment_amount.with_label_values(&[id]),
             seats_reserved: self.seats_reserved.with_label_values(&[id]),
             seats_available: self.seats_available.with_label_values(&[id]),
+            queue_wait: self.queue_wait.with_label_values(&[id]),
             funnel: stages.map(|stage| self.funnel.with_label_values(&[stage, id])),
             label,
         }

@@ -5,5 +5,6 @@ mod client;
 mod frontend;
 mod handshake;
 mod life;
+mod line;
 mod maps;
 mod seats;
