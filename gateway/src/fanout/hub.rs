@@ -416,6 +416,111 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::Running;
+    use crate::config::Config;
+    use crate::fanout::client::Work;
+    use crate::fanout::line;
+    use serde_json::json;
+    use std::task::Waker;
+    use tempfile::TempDir;
+    use tiketi_engine::command::NewUser;
+    use tiketi_engine::record::Role;
+
+    /// A gateway with the sample's events.
+    async fn gateway() -> (Running, TempDir) {
+        let directory = tempfile::tempdir().expect("directory");
+        let mut config = Config::development(directory.path());
+        config.ballast_bytes = 0;
+        let running = App::start(config).await.expect("start");
+        running.app().catch_up(None).await.expect("the sample is there");
+        (running, directory)
+    }
+
+    fn work(presence: &Presence) -> Work {
+        presence.client.work(true, Waker::noop())
+    }
+
+    /// Everything that is queued, as text.
+    fn sent(presence: &Presence) -> String {
+        let mut frames = VecDeque::new();
+        while work(presence) == Work::Frames {
+            presence.client.take(&mut frames);
+        }
+        frames.iter().map(|frame| String::from_utf8_lossy(frame)).collect()
+    }
+
+    #[tokio::test]
+    async fn a_user_alone_is_told_what_is_for_the_user() {
+        let (running, _directory) = gateway().await;
+        let app = running.app();
+        let (event, other) = (EventIndex(0), EventIndex(1));
+        let open = |user, event| {
+            let presence = Presence::new(app, Dialect::SocketIo);
+            assert!(presence.identify(UserIndex(user)));
+            assert!(presence.join(Room::Queue(event), |_| None));
+            presence
+        };
+        let (a, a_again) = (open(1, event), open(1, event));
+        let (a_elsewhere, b) = (open(1, other), open(2, event));
+        assert_eq!(line::members(app, event), 3);
+        line::tell_user(app, event, UserIndex(1), "queue-entry-allowed", &json!({"userId": "a"}));
+        for told in [&a, &a_again] {
+            assert!(sent(told).contains("42[\"queue-entry-allowed\",{\"userId\":\"a\"}]"));
+        }
+        for untold in [&a_elsewhere, &b] {
+            assert_eq!(work(untold), Work::Nothing);
+        }
+        line::tell_everybody(app, event, "queue-cleared", &json!({"message": "m"}));
+        assert!(sent(&a).contains("queue-cleared") && sent(&b).contains("queue-cleared"));
+        assert_eq!(work(&a_elsewhere), Work::Nothing);
+        drop((a, a_again));
+        assert!(!line::is_present(app, event, UserIndex(1)));
+        assert!(line::is_present(app, event, UserIndex(2)));
+        b.leave_all();
+        assert!(!line::is_present(app, event, UserIndex(2)) && line::members(app, event) == 0);
+        running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_follower_that_was_cut_off_gives_everybody_the_present() {
+        let (running, _directory) = gateway().await;
+        let app = running.app();
+        let with_seats = app.view.read(|state| {
+            let event = state.events().iter().position(|event| event.layout.is_some());
+            EventIndex(event.expect("an event with seats") as u32)
+        });
+        let presence = Presence::new(app, Dialect::SocketIo);
+        let room = Room::Seats(with_seats);
+        assert!(presence.join(room, |_| None));
+        let subscription = app.hub.commits.subscribe(1, WhenFull::Disconnect);
+        let mut follower =
+            Follower { seen: subscription.after, subscription, touched: HashMap::new() };
+        for number in 0..3 {
+            let new = NewUser {
+                email: format!("{number}@example.com"),
+                password_hash: "hash".to_owned(),
+                name: "name".to_owned(),
+                phone: None,
+                role: Role::User,
+                tag: number,
+            };
+            let new = new.check().expect("sound");
+            let pending = app.engine.register_user(new, app.clock.now()).expect("registered");
+            app.durable(pending).await.expect("durable");
+        }
+        app.catch_up(None).await.expect("applied");
+        assert!(follower.receive(app).await);
+        assert_eq!(follower.seen, app.view.applied_lsn());
+        let Work::CatchUp(behind, since) = work(&presence) else { panic!("not behind") };
+        assert_eq!(behind, room);
+        presence.catch_up(room, since);
+        // Any seat may have changed, so each is told.
+        let seats = app.plan(with_seats).expect("a plan").plan.seat_count() as usize;
+        assert_eq!(sent(&presence).matches("seatId").count(), seats);
+        assert_eq!(work(&presence), Work::Nothing);
+        drop(presence);
+        running.stop().await;
+    }
 
     #[test]
     fn replays_begin_at_the_last_mark_that_is_old_enough() {
