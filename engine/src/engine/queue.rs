@@ -61,12 +61,11 @@ impl<J: Journal> Engine<J> {
         let mut desk = self.desk(event, now)?;
         desk.end_if_over(user)?;
         let counts = desk.room.counts();
-        if desk.room.standing(user, now).is_some() {
-            desk.room.touch(user, now);
-        } else if desk.inventory.is_nothing_left(now) {
-            let place = QueuePlace { standing: Standing::Admitted, counts };
-            return Ok(Pending::new(place, desk.room.last_lsn));
-        } else {
+        if !desk.room.touch(user, now) {
+            if desk.inventory.is_nothing_left(now) {
+                let place = QueuePlace { standing: Standing::Admitted, counts };
+                return Ok(Pending::new(place, desk.room.last_lsn));
+            }
             self.join(&mut desk, user)?;
         }
         desk.admit_some();

@@ -9,9 +9,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::ids::{Lsn, Place, UnixMillis, UserIndex};
 
-/// Places in a block; their bits fill a kilobyte with what belongs to them.
+/// Places in a block; their bits fill eight cache lines.
 const BLOCK: u32 = 4_096;
-const WORDS: usize = BLOCK as usize / 64;
 
 /// Everybody who waits for one event.
 #[derive(Clone, Debug)]
@@ -34,7 +33,9 @@ pub(crate) struct Line {
 #[derive(Clone, Debug)]
 struct Block {
     /// Bit `i % 64` of word `i / 64`: somebody waits at the block's place `i`.
-    words: Vec<Word>,
+    words: Vec<u64>,
+    /// By word, the last record by which one of its places was taken or moved up.
+    lsns: Vec<Lsn>,
     users: Vec<UserIndex>,
     /// Live memory: the last sign of life. The fold: when the place was taken.
     stamps: Vec<UnixMillis>,
@@ -45,15 +46,9 @@ struct Block {
 impl Default for Block {
     fn default() -> Block {
         let earliest = UnixMillis(u64::MAX);
-        Block { words: Vec::new(), users: Vec::new(), stamps: Vec::new(), earliest }
+        let (words, lsns) = (Vec::new(), Vec::new());
+        Block { words, lsns, users: Vec::new(), stamps: Vec::new(), earliest }
     }
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Word {
-    bits: u64,
-    /// The last record by which one of these places was taken or moved up.
-    lsn: Lsn,
 }
 
 /// Somebody who waits.
@@ -168,7 +163,7 @@ impl Line {
     pub(crate) fn move_up(&mut self, place: Place, lsn: Lsn) {
         self.front.push(place);
         let (position, within) = self.locate(place);
-        self.blocks[position].words[within / 64].lsn = lsn;
+        self.blocks[position].lsns[within / 64] = lsn;
     }
 
     /// Who is let in next: those moved up first, then the lowest place. Nobody else ever is, so
@@ -186,6 +181,9 @@ impl Line {
     pub(crate) fn position(&self, place: Place) -> u32 {
         if let Some(ahead) = self.front.iter().position(|&other| other == place) {
             return ahead as u32 + 1;
+        }
+        if place.0 + 1 == self.next.0 {
+            return self.waiting;
         }
         let (position, within) = self.locate(place);
         let (head, tail) = self.counts.as_slices();
@@ -213,7 +211,7 @@ impl Line {
     /// A record that is not before the last one about the one at this place.
     pub(crate) fn lsn(&self, place: Place) -> Lsn {
         let (position, within) = self.locate(place);
-        self.blocks[position].words[within / 64].lsn
+        self.blocks[position].lsns[within / 64]
     }
 
     /// Looks through the first block that may have people whose stamp is `until` or earlier, for up
@@ -255,7 +253,7 @@ impl Line {
     /// The first that differs.
     pub(crate) fn check(&self) -> Result<(), String> {
         for (position, (block, &count)) in self.blocks.iter().zip(&self.counts).enumerate() {
-            if block.words.iter().map(|word| word.bits.count_ones()).sum::<u32>() != count {
+            if block.words.iter().map(|word| word.count_ones()).sum::<u32>() != count {
                 return Err(format!("block {position} of the line does not have {count} people"));
             }
         }
@@ -310,6 +308,7 @@ impl PartialEq for Line {
 impl Block {
     fn clear(&mut self) {
         self.words.clear();
+        self.lsns.clear();
         self.users.clear();
         self.stamps.clear();
         self.earliest = UnixMillis(u64::MAX);
@@ -320,34 +319,34 @@ impl Block {
         self.stamps.resize(within, UnixMillis(0));
         self.users.push(user);
         self.stamps.push(stamp);
-        self.words.resize(within / 64 + 1, Word::default());
-        let word = &mut self.words[within / 64];
-        word.bits |= 1 << (within % 64);
-        word.lsn = lsn;
+        self.words.resize(within / 64 + 1, 0);
+        self.words[within / 64] |= 1 << (within % 64);
+        self.lsns.resize(within / 64 + 1, lsn);
+        self.lsns[within / 64] = lsn;
         self.earliest = self.earliest.min(stamp);
     }
 
     fn take(&mut self, within: usize) -> UnixMillis {
-        let bits = &mut self.words[within / 64].bits;
+        let bits = &mut self.words[within / 64];
         assert!(*bits & (1 << (within % 64)) != 0, "left a place that was not taken");
         *bits &= !(1 << (within % 64));
         self.stamps[within]
     }
 
     fn waits(&self, within: usize) -> bool {
-        self.words.get(within / 64).is_some_and(|word| word.bits & (1 << (within % 64)) != 0)
+        self.words.get(within / 64).is_some_and(|word| word & (1 << (within % 64)) != 0)
     }
 
     fn first(&self) -> Option<usize> {
-        let position = self.words.iter().position(|word| word.bits != 0)?;
-        Some(position * 64 + self.words[position].bits.trailing_zeros() as usize)
+        let position = self.words.iter().position(|&word| word != 0)?;
+        Some(position * 64 + self.words[position].trailing_zeros() as usize)
     }
 
     /// How many wait at places of this block before this one.
     fn rank(&self, within: usize) -> u32 {
-        let whole = &self.words[..(within / 64).min(WORDS)];
-        let partly = self.words[within / 64].bits & ((1 << (within % 64)) - 1);
-        whole.iter().map(|word| word.bits.count_ones()).sum::<u32>() + partly.count_ones()
+        let whole = &self.words[..within / 64];
+        let partly = self.words[within / 64] & ((1 << (within % 64)) - 1);
+        whole.iter().map(|word| word.count_ones()).sum::<u32>() + partly.count_ones()
     }
 
     fn stamped_until(&mut self, until: UnixMillis, max: usize) -> Vec<UserIndex> {

@@ -351,13 +351,14 @@ impl Room {
         session.is_some_and(|(_, alive)| alive)
     }
 
-    /// Notes a sign of life. A session that is over does not come back.
-    pub(crate) fn touch(&mut self, user: UserIndex, now: UnixMillis) {
+    /// Notes a sign of life; whether the user is here. A session that is over does not come back.
+    pub(crate) fn touch(&mut self, user: UserIndex, now: UnixMillis) -> bool {
         if self.is_admitted(user, now) {
             self.sessions.touch(user, now);
-        } else if let Some(place) = self.line.place_of(user) {
-            self.line.touch(place, now);
+            return true;
         }
+        let place = self.line.place_of(user);
+        place.inspect(|&place| self.line.touch(place, now)).is_some()
     }
 
     /// Who is let in now, if anybody: a slot is free, and the rate allows or an administrator said
