@@ -83,12 +83,15 @@ async fn an_admission_is_told_to_its_person_alone() {
     // Who connects after the admission is told at once.
     assert_eq!(next(&mut line.socket(1).await).await.0, "queue-entry-allowed");
     let metrics = line.shop.gateway.get("/metrics").await.text().await.expect("text");
-    let event = format!("event_id=\"{}\"", line.event);
-    for start in [
-        format!("tiketi_queue_wait_seconds_count{{{event}}} 2"),
-        format!("tiketi_queue_users_total{{artist=\"\",{event},"),
-    ] {
-        assert!(metrics.lines().any(|found| found.starts_with(&start)), "{start}\n{metrics}");
+    let of_event = |name: &str| {
+        let lines = metrics.lines().filter(|found| found.starts_with(name));
+        lines.filter(|found| found.contains(&line.event)).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for (name, value) in
+        [("tiketi_queue_wait_seconds_count{", " 2"), ("tiketi_queue_users_total{", " 1")]
+    {
+        let found = of_event(name);
+        assert!(matches!(found.as_slice(), [one] if one.ends_with(value)), "{found:?}");
     }
 }
 
