@@ -11,8 +11,10 @@ use std::thread;
 
 use proptest::prelude::*;
 use tiketi_engine::command::EditEvent;
-use tiketi_engine::error::{CommandError, HoldRefusal};
-use tiketi_engine::ids::{EventIndex, Place, UnixMillis, UserIndex};
+use tiketi_engine::engine::Engine;
+use tiketi_engine::error::{CommandError, HoldRefusal, JournalUnavailable};
+use tiketi_engine::ids::{EventIndex, Lsn, Place, UnixMillis, UserIndex};
+use tiketi_engine::journal::{Journal, MemoryJournal, Permit, Purpose};
 use tiketi_engine::record::{EventDetails, LeaveReason, Record};
 use tiketi_engine::waiting_room::{
     QueueChange, QueueCounts, QueuePlace, QueueRefusal, QueueTimes, Standing,
@@ -621,4 +623,51 @@ fn a_long_line_survives_a_restart() {
     house.restart_with(10);
     house.assert_agreement();
     assert_eq!([14, 15_001, 29_999].map(|user| house.position(user, OPENS)), sample);
+}
+
+/// A journal that at times takes nothing.
+struct Moody {
+    inner: MemoryJournal,
+    full: AtomicBool,
+}
+
+impl Journal for Moody {
+    fn reserve(&self, purpose: Purpose) -> Result<Permit, JournalUnavailable> {
+        match self.full.load(Ordering::Relaxed) {
+            true => Err(JournalUnavailable::QueueFull),
+            false => self.inner.reserve(purpose),
+        }
+    }
+
+    fn append(&self, permit: Permit, record: &Record) -> Lsn {
+        self.inner.append(permit, record)
+    }
+}
+
+#[test]
+fn a_full_journal_loses_nobody() {
+    let mut fold = House::new(&[SMALL], 1).fold;
+    let inner = MemoryJournal::after(fold.lsn());
+    let journal = Moody { inner, full: AtomicBool::new(false) };
+    let engine = Engine::from_state(&fold, journal).unwrap();
+    engine.set_queue_defaults(2, None, TIMES);
+    let check = |user, now| engine.queue_check(EVENT, UserIndex(user), now).map(durable);
+    (0..5).for_each(|user| drop(check(user, OPENS).unwrap()));
+    engine.journal().full.store(true, Ordering::Relaxed);
+    let full = CommandError::Unavailable(JournalUnavailable::QueueFull);
+    assert_eq!(check(9, OPENS), Err(full.clone()), "no room for somebody new");
+    let standing = check(4, OPENS).unwrap().standing;
+    assert_eq!(standing, Standing::Waiting { position: 3, estimated_wait_s: 1 });
+    let left = engine.queue_leave(EVENT, UserIndex(0), OPENS).map(durable);
+    assert_eq!(left, Err(full));
+    let over = OPENS.plus(SESSION_MS);
+    (2..5).for_each(|user| engine.queue_seen(EVENT, UserIndex(user), over));
+    assert_eq!(engine.admit_due(over), Err(JournalUnavailable::QueueFull));
+    engine.journal().full.store(false, Ordering::Relaxed);
+    assert_eq!(engine.admit_due(over), Ok(4), "two sessions end, two people are let in");
+    assert!(engine.queue_is_admitted(EVENT, UserIndex(3), over));
+    for record in engine.journal().inner.take() {
+        fold.apply(fold.lsn().next(), &record).unwrap();
+    }
+    assert_eq!(engine.disagreement_with(&fold), None);
 }

@@ -175,7 +175,7 @@ fn what_the_engine_logs_about_a_crowd_has_no_findings() {
                         75..95 => drop(engine.admit_due(now)),
                         95..97 => drop(engine.queue_admit(EVENT, user, now)),
                         97 => {
-                            let change = QueueChange::Paused(random % 3 == 0);
+                            let change = QueueChange::Paused(random.is_multiple_of(3));
                             drop(engine.queue_change(EVENT, change, now));
                         }
                         98 => {
