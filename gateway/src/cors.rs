@@ -42,5 +42,5 @@ pub(crate) fn for_frontend(response: Response, frontend_url: &HeaderValue) -> Re
     response
         .header(ACCESS_CONTROL_ALLOW_ORIGIN, frontend_url.clone())
         .header(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"))
-        .header(VARY, HeaderValue::from_static("Origin"))
+        .header(VARY, HeaderValue::from_static("Origin, Access-Control-Request-Headers"))
 }

@@ -1,8 +1,8 @@
 //! The HTTP gateway: carries requests to the engine and answers once their records are durable.
 //!
 //! Reading order: [`config`] says how it runs, [`app`] wires it, `server` takes a request through its
-//! steps, `routes` is the table, `handlers` carry requests out. [`api`] is the wire. No seat rule is
-//! decided here.
+//! steps, `routes` is the table, `handlers` carry requests out, `fanout` tells whoever looks. [`api`]
+//! is the wire. No seat rule is decided here.
 
 pub mod api;
 pub mod app;

@@ -11,7 +11,7 @@ use crate::shop::{Shop, text};
 use crate::sockets::client::{Client, SOCKET_IO};
 use crate::support::PATIENCE;
 
-/// A viewer of the seat page. The room has answered once something else has: an event page's.
+/// A viewer of the seat page, in its room.
 async fn viewer(shop: &Shop, token: &str, event: &str) -> Client {
     let mut client = Client::connected(&shop.gateway, token).await;
     join(&mut client, event).await;
@@ -36,7 +36,8 @@ async fn sees(client: &mut Client, seat: &Value, status: &str) {
 #[tokio::test]
 async fn held_paid_cancelled_expired_blocked() {
     let shop = Shop::open().await;
-    let event = shop.seat_event(json!({"holdTtl": 1})).await;
+    let event = shop.seat_event(json!({})).await;
+    let brief = shop.seat_event(json!({"holdTtl": 1})).await;
     let (a, b) = (shop.buyer("a").await, shop.buyer("b").await);
     let seats = shop.seats(&event).await;
     let mut viewer = viewer(&shop, &b, &event).await;
@@ -49,9 +50,11 @@ async fn held_paid_cancelled_expired_blocked() {
     assert_eq!(shop.cancel(&a, &bought).await.0, 200);
     sees(&mut viewer, &seats[0], "available").await;
     // Not paid in time.
-    shop.hold(&a, &event, &seats[1]).await;
-    sees(&mut viewer, &seats[1], "locked").await;
-    sees(&mut viewer, &seats[1], "available").await;
+    join(&mut viewer, &brief).await;
+    let briefly = shop.seats(&brief).await[1].clone();
+    shop.hold(&a, &brief, &briefly).await;
+    sees(&mut viewer, &briefly, "locked").await;
+    sees(&mut viewer, &briefly, "available").await;
     // Two at once, one event each.
     let (status, answer) = shop.reserve(&a, &event, &[&seats[2], &seats[3]]).await;
     assert_eq!(status, 201, "{answer}");
