@@ -419,7 +419,7 @@ mod tests {
     use crate::app::Running;
     use crate::config::Config;
     use crate::fanout::client::Work;
-    use crate::fanout::line;
+    use crate::fanout::socketio;
     use serde_json::json;
     use std::task::Waker;
     use tempfile::TempDir;
@@ -462,22 +462,31 @@ mod tests {
         };
         let (a, a_again) = (open(1, event), open(1, event));
         let (a_elsewhere, b) = (open(1, other), open(2, event));
-        assert_eq!(line::members(app, event), 3);
-        line::tell_user(app, event, UserIndex(1), "queue-entry-allowed", &json!({"userId": "a"}));
+        let (hub, room) = (&app.hub, Room::Queue(event));
+        assert_eq!(hub.members(room), 3);
+        let allowed = socketio::event("queue-entry-allowed", &json!({"userId": "a"}));
+        hub.to_user(app, event, UserIndex(1), "queue-entry-allowed", &allowed);
         for told in [&a, &a_again] {
             assert!(sent(told).contains("42[\"queue-entry-allowed\",{\"userId\":\"a\"}]"));
         }
         for untold in [&a_elsewhere, &b] {
             assert_eq!(work(untold), Work::Nothing);
         }
-        line::tell_everybody(app, event, "queue-cleared", &json!({"message": "m"}));
+        let cleared = socketio::event("queue-cleared", &json!({"message": "m"}));
+        hub.to_room(app, room, "queue-cleared", &cleared);
         assert!(sent(&a).contains("queue-cleared") && sent(&b).contains("queue-cleared"));
         assert_eq!(work(&a_elsewhere), Work::Nothing);
+        let present = || {
+            let mut present: Vec<_> =
+                hub.present().into_iter().map(|(user, room, _)| (user, room)).collect();
+            present.sort_unstable_by_key(|(user, _)| *user);
+            present
+        };
         drop((a, a_again));
-        assert!(!line::is_present(app, event, UserIndex(1)));
-        assert!(line::is_present(app, event, UserIndex(2)));
+        let elsewhere = (UserIndex(1), Room::Queue(other));
+        assert_eq!(present(), [elsewhere, (UserIndex(2), room)]);
         b.leave_all();
-        assert!(!line::is_present(app, event, UserIndex(2)) && line::members(app, event) == 0);
+        assert_eq!((present(), hub.members(room)), (vec![elsewhere], 0));
         running.stop().await;
     }
 
@@ -493,8 +502,12 @@ mod tests {
         let room = Room::Seats(with_seats);
         assert!(presence.join(room, |_| None));
         let subscription = app.hub.commits.subscribe(1, WhenFull::Disconnect);
-        let mut follower =
-            Follower { seen: subscription.after, subscription, touched: HashMap::new() };
+        let mut follower = Follower {
+            seen: subscription.after,
+            subscription,
+            touched: HashMap::new(),
+            news: Vec::new(),
+        };
         for number in 0..3 {
             let new = NewUser {
                 email: format!("{number}@example.com"),
