@@ -16,7 +16,7 @@ use hyper::header::HeaderValue;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use tiketi_engine::ids::{EventIndex, Lsn, SeatIndex, UnixMillis};
-use tiketi_engine::state::{self, Event};
+use tiketi_engine::state::Event;
 use tokio::sync::Mutex;
 
 use crate::api::seats::{LayoutConfig, SeatMapEvent, SeatStatus};
@@ -118,17 +118,11 @@ struct MapData {
 impl MapData {
     fn copy(index: EventIndex, event: &Event) -> Self {
         let seats = (0..event.plan().seat_count()).map(SeatIndex);
-        let status = |seat| match event.seat_status(seat) {
-            state::SeatStatus::Available => SeatStatus::Available,
-            state::SeatStatus::Locked => SeatStatus::Locked,
-            // Buyers need not know why a seat is not for sale.
-            state::SeatStatus::Reserved | state::SeatStatus::Blocked => SeatStatus::Reserved,
-        };
         MapData {
             version: Version::of(event),
             event: SeatMapEvent { id: index.into(), title: event.details.title.clone() },
             plan: EventPlan::of(index, event),
-            statuses: seats.map(status).collect(),
+            statuses: seats.map(|seat| event.seat_status(seat).into()).collect(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tiketi_engine::record::Section;
+use tiketi_engine::state;
 
 use crate::api::reservations::{PaymentStatus, ReservationStatus};
 use crate::api::{Id, Timestamp};
@@ -96,6 +97,17 @@ pub enum SeatStatus {
     Locked,
     /// Sold, or off sale.
     Reserved,
+}
+
+impl From<state::SeatStatus> for SeatStatus {
+    fn from(status: state::SeatStatus) -> Self {
+        match status {
+            state::SeatStatus::Available => SeatStatus::Available,
+            state::SeatStatus::Locked => SeatStatus::Locked,
+            // Buyers need not know why a seat is not for sale.
+            state::SeatStatus::Reserved | state::SeatStatus::Blocked => SeatStatus::Reserved,
+        }
+    }
 }
 
 /// `GET /api/seats/events/:eventId`.

@@ -297,22 +297,12 @@ impl EventFeed {
     }
 }
 
-/// What a buyer may know of a seat.
-pub(super) fn status(event: &Event, seat: SeatIndex) -> SeatStatus {
-    match event.seat_status(seat) {
-        state::SeatStatus::Available => SeatStatus::Available,
-        state::SeatStatus::Locked => SeatStatus::Locked,
-        // Buyers need not know why a seat is not for sale.
-        state::SeatStatus::Reserved | state::SeatStatus::Blocked => SeatStatus::Reserved,
-    }
-}
-
 fn is_taken(status: SeatStatus) -> bool {
     status != SeatStatus::Available
 }
 
 fn states(event: &Event, seats: &[SeatIndex]) -> Vec<SeatState> {
-    seats.iter().map(|&seat| (seat, status(event, seat))).collect()
+    seats.iter().map(|&seat| (seat, event.seat_status(seat).into())).collect()
 }
 
 fn ticket_updates(index: EventIndex, event: &Event, timestamp: Timestamp) -> Vec<TicketUpdate> {

@@ -10,7 +10,7 @@ use tiketi_engine::state::Event;
 
 use crate::api::Id;
 use crate::api::seats::SeatStatus;
-use crate::fanout::feed::{self, SeatState};
+use crate::fanout::feed::SeatState;
 use crate::fanout::frames;
 use crate::fanout::hub::{Presence, Room};
 use crate::fanout::socket::{Ending, Heartbeat, Socket};
@@ -85,7 +85,7 @@ struct Delta<'d> {
 pub(super) fn snapshot(room: Room, index: EventIndex, event: &Event) -> Bytes {
     let lsn = event.inventory_lsn();
     let seats = event.plan().seat_count();
-    let packed = pack((0..seats).map(|seat| feed::status(event, SeatIndex(seat))));
+    let packed = pack((0..seats).map(|seat| event.seat_status(SeatIndex(seat)).into()));
     match room {
         Room::MapBinary(_) => {
             let mut message = head(SNAPSHOT, seats, lsn);
