@@ -51,7 +51,15 @@ pub fn stock<J: Journal>(
                 role: Role::User,
                 tag: u64::from(number),
             };
-            Ok(undurable(engine.register_user(new.check()?, NOW)?).index)
+            let new = new.check()?;
+            let user = loop {
+                match engine.register_user(new.clone(), NOW) {
+                    // The disk is behind.
+                    Err(CommandError::Unavailable(_)) => std::thread::yield_now(),
+                    registered => break registered?,
+                }
+            };
+            Ok(undurable(user).index)
         })
         .collect()
 }

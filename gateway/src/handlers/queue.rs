@@ -128,16 +128,27 @@ pub(crate) async fn admit(app: &Arc<App>, request: &Request) -> Result<Response,
     done(app, admitted, "입장시켰어요.").await
 }
 
-/// A pass that is sent with a hold has to be good; without one the engine alone judges.
+/// What comes before a hold. A pass that is sent has to be good. Where nobody has to wait, whoever
+/// buys is let in by that: deep links to the seat page never call `check` (contract/http.md, D2). Where
+/// somebody waits the engine refuses whoever was not let in.
 ///
 /// # Errors
 /// 403 for a pass that is forged, another's, another event's or over.
-pub(crate) fn check_pass(app: &App, request: &Request, event: EventIndex) -> Result<(), ApiError> {
-    let Some(pass) = request.pass() else { return Ok(()) };
-    let user = request.user()?.user;
-    app.passes
-        .verify(pass, user, event, app.clock.now())
-        .map_err(|_| ApiError::new(Code::QueueRequired).cause("admission pass"))
+pub(crate) fn before_hold(app: &App, request: &Request, event: EventIndex) -> Result<(), ApiError> {
+    let (user, now) = (request.user()?.user, app.clock.now());
+    if let Some(pass) = request.pass() {
+        app.passes
+            .verify(pass, user, event, now)
+            .map_err(|_| ApiError::new(Code::QueueRequired).cause("admission pass"))?;
+    }
+    let is_open = |counts: QueueCounts| counts.waiting == 0 && counts.active < counts.threshold;
+    if !app.engine.queue_is_admitted(event, user.index, now)
+        && app.engine.queue_counts(event).is_some_and(is_open)
+    {
+        // A refusal is the hold's to make.
+        let _ = app.engine.queue_check(event, user.index, now);
+    }
+    Ok(())
 }
 
 impl App {

@@ -16,7 +16,7 @@ use crate::api::reservations::{
 };
 use crate::app::App;
 use crate::error::{ApiError, Code};
-use crate::handlers::queue::check_pass;
+use crate::handlers::queue::before_hold;
 use crate::http::{Request, Response};
 use crate::idempotency;
 use crate::metrics::FunnelStage;
@@ -30,7 +30,7 @@ pub(crate) async fn create(app: &Arc<App>, request: &Request) -> Result<Response
     let Some(ExternalId::Event(event)) = ExternalId::decode(body.event_id.0) else {
         return Err(refusals::unknown("공연을 찾을 수 없어요."));
     };
-    check_pass(app, request, event)?;
+    before_hold(app, request, event)?;
     let wanted = lines(event, &body.items)
         .and_then(|lines| WantedTickets::new(&lines))
         .map_err(|refusal| refused(app, event, refusal.into()))?;

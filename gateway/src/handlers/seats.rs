@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::catalog_view;
 use crate::error::{ApiError, Code};
 use crate::event_plans::EventPlan;
-use crate::handlers::queue::check_pass;
+use crate::handlers::queue::before_hold;
 use crate::http::{Request, Response};
 use crate::idempotency;
 use crate::metrics::FunnelStage;
@@ -47,7 +47,7 @@ pub(crate) async fn map(app: &Arc<App>, request: &Request) -> Result<Response, A
 pub(crate) async fn reserve(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let body: ReserveRequest = request.json()?;
     let plan = plan_of(app, body.event_id)?;
-    check_pass(app, request, plan.event)?;
+    before_hold(app, request, plan.event)?;
     let wanted = wanted_seats(&plan, &body.seat_ids);
     let wanted = wanted.map_err(|refusal| refused(refusal.into(), &plan))?;
     let key = idempotency::key(request, |content| {
@@ -65,7 +65,7 @@ pub(crate) async fn reserve(app: &Arc<App>, request: &Request) -> Result<Respons
 pub(crate) async fn best(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let body: BestRequest = request.json()?;
     let plan = plan_of(app, body.event_id)?;
-    check_pass(app, request, plan.event)?;
+    before_hold(app, request, plan.event)?;
     let section = match body.section.as_deref() {
         None => None,
         Some(name) => match plan.section(name) {

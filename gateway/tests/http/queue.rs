@@ -117,12 +117,16 @@ async fn a_restart_in_the_middle_of_a_line_keeps_the_order() {
 }
 
 #[tokio::test]
-async fn events_without_a_line_ask_for_nothing() {
+async fn a_hold_lets_its_buyer_in_while_there_is_room() {
     let shop = shop(2).await;
     let event = shop.seat_event(json!({})).await;
-    let person = shop.gateway.user("nobody@tiketi.gg").await;
-    let seat = first_seat(&shop, &event, 0).await;
-    assert_eq!(reserve(&shop, &event, &person, &seat).await.0, 201);
+    let people = people(&shop, 3).await;
+    for (position, (person, expected)) in people.iter().zip([201, 201, 403]).enumerate() {
+        let seat = first_seat(&shop, &event, position).await;
+        assert_eq!(reserve(&shop, &event, person, &seat).await.0, expected);
+    }
+    let shown = shop.ok(&format!("/api/queue/admin/{event}"), &shop.admin).await;
+    assert_eq!((&shown["queueSize"], &shown["currentUsers"]), (&json!(0), &json!(2)));
 }
 
 #[tokio::test]

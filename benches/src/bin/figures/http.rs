@@ -37,14 +37,15 @@ const SECTIONS: u32 = 20;
 const EVENTS: u32 = 8;
 
 /// Serves until killed; prints its address first.
-pub(crate) fn serve(data: PathBuf) -> anyhow::Result<()> {
+pub(crate) fn serve(data: PathBuf, threshold: Option<u32>) -> anyhow::Result<()> {
     bare::runtime()?.block_on(async {
         let mut config = Config::development(data);
         config.sample_data = false;
         config.rate_limit = RateLimitConfig::OFF;
         config.jwt_secret = Some(Secret::new(SECRET));
-        // A line forms behind the first; holds of other events need no admission.
-        config.queue_threshold = 1;
+        if let Some(threshold) = threshold {
+            config.queue_threshold = threshold;
+        }
         config.connections_max = 20_000;
         config.connections_per_address_max = 20_000;
         let running = App::start(config).await?;

@@ -70,7 +70,11 @@ fn main() -> anyhow::Result<()> {
             }
             // The servers of the http rows are processes of their own.
             bare::ROLE => return bare::serve(),
-            http::ROLE => return http::serve(arguments.next().context("folder")?.into()),
+            http::ROLE => {
+                let data: PathBuf = arguments.next().context("folder")?.into();
+                let threshold = arguments.next().map(|threshold| threshold.parse()).transpose()?;
+                return http::serve(data, threshold);
+            }
             seat_map::ROLE => return seat_map::serve(),
             recovery::ROLE => {
                 let dir: PathBuf = arguments.next().context("folder")?.into();

@@ -192,6 +192,11 @@ impl Crowd {
     }
 }
 
+/// A gateway that lets one person in; everybody after that waits.
+pub(crate) fn one_inside(data: &Path) -> anyhow::Result<Server> {
+    Server::start(&[ROLE.as_ref(), data.as_os_str(), "1".as_ref()])
+}
+
 pub(crate) fn check_over_http(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
     const CONNECTIONS: usize = 64;
     const JOINING: u32 = 1_500_000;
@@ -203,7 +208,7 @@ pub(crate) fn check_over_http(setup: &Setup, table: &mut Table) -> anyhow::Resul
     ] {
         let data = tempfile::tempdir_in(&setup.dir)?;
         let crowd = Rc::new(RefCell::new(Crowd::new(data.path(), people)?));
-        let gateway = Server::start(&[ROLE.as_ref(), data.path().as_os_str()])?;
+        let gateway = one_inside(data.path())?;
         let bare = Server::start(&[bare::ROLE.as_ref()])?;
         let (mut ratios, mut ours, mut bares) = (Vec::new(), Vec::new(), Vec::new());
         let run = |server: &Server, crowd: &Rc<RefCell<Crowd>>| {

@@ -20,8 +20,7 @@ use tokio::task::LocalSet;
 
 use crate::Setup;
 use crate::bare::Server;
-use crate::http::ROLE;
-use crate::queue::Crowd;
+use crate::queue::{Crowd, one_inside};
 use crate::recovery::resident_bytes_of;
 use crate::table::{Table, count};
 
@@ -135,7 +134,7 @@ fn frame(bytes: &[u8]) -> anyhow::Result<Option<(usize, usize)>> {
 fn gateway(setup: &Setup, people: u32) -> anyhow::Result<(Server, Crowd, tempfile::TempDir)> {
     let data = tempfile::tempdir_in(&setup.dir)?;
     let crowd = Crowd::new(data.path(), people)?;
-    let server = Server::start(&[ROLE.as_ref(), data.path().as_os_str()])?;
+    let server = one_inside(data.path())?;
     Ok((server, crowd, data))
 }
 
