@@ -12,12 +12,15 @@ async fn titles(gateway: &Gateway, query: &str) -> Vec<String> {
     list(&answer["events"]).iter().map(|row| text(&row["title"])).collect()
 }
 
+/// Three events are of the past; two more sell on the day of the load, until 18:00 in Seoul.
+const ENDED: [usize; 2] = [3, 5];
+
 #[tokio::test]
 async fn the_sample_is_loaded_once() {
     let gateway = Gateway::with(|config| config.sample_data = true).await;
     let first = titles(&gateway, "").await;
     assert_eq!(first.len(), 25);
-    assert_eq!(titles(&gateway, "status=ended").await.len(), 3);
+    assert!(ENDED.contains(&titles(&gateway, "status=ended").await.len()));
     let (_, answer) = read(gateway.get("/api/seats/layouts").await).await;
     let totals: Vec<&Value> =
         list(&answer["layouts"]).iter().map(|layout| &layout["total_seats"]).collect();
@@ -59,11 +62,11 @@ async fn the_sample_is_found() {
         ("q=%25", 0),
         ("q=_", 0),
         ("q=", 25),
-        ("q=seoul&status=ended", 3),
         ("q=seoul&status=cancelled", 0),
     ] {
         assert_eq!(titles(&gateway, query).await.len(), count, "{query}");
     }
+    assert!(ENDED.contains(&titles(&gateway, "q=seoul&status=ended").await.len()));
 }
 
 #[tokio::test]
