@@ -213,7 +213,7 @@ impl TryFrom<StoredQueue> for Queue {
     }
 }
 
-/// Writes what [`StoredQueue`] reads, without a copy of the line.
+/// Writes what `StoredQueue` reads, without a copy of the line.
 impl Serialize for Queue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
