@@ -403,7 +403,7 @@ mod tests {
                 &["--queue-threshold", "0"],
                 "--queue-threshold (TIKETI_QUEUE_THRESHOLD): expected a number from 1",
             ),
-            (&["--queue-rate", "-1"], "--queue-rate (TIKETI_QUEUE_RATE): expected people a second"),
+            (&["--queue-rate", "0"], "--queue-rate (TIKETI_QUEUE_RATE): expected people a second"),
             (
                 &["--queue-silence", "10s"],
                 "--queue-silence (TIKETI_QUEUE_SILENCE): expected 60s to 24h",
