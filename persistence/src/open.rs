@@ -33,6 +33,10 @@ pub struct Opened {
     pub report: RecoveryReport,
 }
 
+/// What a start is left to write before anybody can make room: its first record may fit into the last
+/// block of a file on a full disk, and the next one, of a payment that ends, would not.
+const START_BYTES: u64 = 16 << 20;
+
 /// Opens the data directory, recovers the state and begins a new epoch at `now`, or at the last
 /// logged instant where that is later.
 ///
@@ -51,10 +55,14 @@ pub fn open(options: &Options, now: UnixMillis) -> Result<Opened, OpenError> {
     let lock = DirLock::take(&layout)?;
     let (options, armed) = disarmed(options);
     let store = real_store(options.store, &layout);
-    let opened = open_making_room(Arc::new(RealDisk), store, &options, now, || {
+    let drop_ballast = || {
         let dropping = OpenError::io(format!("remove {}", layout.ballast().display()));
         data_dir::drop_ballast(&layout).map_err(dropping)
-    })?;
+    };
+    let is_nearly_full = RealDisk.free_bytes(layout.dir()).is_ok_and(|free| free < START_BYTES);
+    let dropped = is_nearly_full && drop_ballast()?;
+    let mut opened = open_making_room(Arc::new(RealDisk), store, &options, now, drop_ballast)?;
+    opened.report.ballast_dropped |= dropped;
     if let Err(error) =
         data_dir::fill_ballast(&layout, options.ballast_bytes, options.free_bytes_min)
     {

@@ -64,7 +64,7 @@ fn another_version_is_refused_by_its_name() {
     let newer = text.replacen("data 1", "data 2", 1);
     assert_ne!(newer, text);
     fs::write(&version, &newer).expect("write");
-    refused(launch.start(), &[&version.display().to_string(), "data 2"]);
+    refused(launch.start(), &[&version.display().to_string(), "version 2"]);
     assert_eq!(fs::read_to_string(&version).expect("version"), newer, "the file was changed");
     fs::write(&version, text).expect("write");
     launch.must_start().must_stop();
