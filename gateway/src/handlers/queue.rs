@@ -164,7 +164,12 @@ async fn place_of(app: &Arc<App>, request: &Request) -> Result<(QueuePlace, Lsn)
     let (event, user) = (request.event_id(0)?, request.user()?.user.index);
     let pending = app.engine.queue_check(event, user, app.clock.now()).map_err(refused)?;
     let lsn = pending.lsn();
-    Ok((app.durable(pending).await?, lsn))
+    let mut place = app.durable(pending).await?;
+    if let Standing::Waiting { position, .. } = place.standing {
+        // Counted before the caller came, who is in the line by now: the page divides by it.
+        place.counts.waiting = place.counts.waiting.max(position);
+    }
+    Ok((place, lsn))
 }
 
 async fn done<T>(

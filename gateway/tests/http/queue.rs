@@ -62,6 +62,7 @@ async fn two_are_let_in_three_wait_and_nobody_overtakes() {
             0 => assert!(answer.get("position").is_none() && answer.get("estimatedWait").is_none()),
             _ => {
                 assert_eq!(answer["position"], position, "{answer}");
+                assert_eq!(answer["queueSize"], position, "{answer}");
                 assert!(answer["estimatedWait"].as_u64().is_some_and(|wait| wait >= 1));
             }
         }
