@@ -168,6 +168,30 @@ impl<J: Journal> Engine<J> {
         Ok(Pending::new((), lsn))
     }
 
+    /// Lets a buyer in while nobody has to wait, decided in one look at the room; where somebody has
+    /// to, nothing happens, and the hold that follows is refused. A sign of life of whoever is in.
+    ///
+    /// # Errors
+    /// The event is unknown; no more places fit; journal unavailable.
+    ///
+    /// # Durability
+    /// The hold that follows comes after it in the log.
+    pub fn queue_let_in(
+        &self,
+        event: EventIndex,
+        user: UserIndex,
+        now: UnixMillis,
+    ) -> Result<(), CommandError<QueueRefusal>> {
+        let mut desk = self.desk(event, now)?;
+        desk.end_if_over(user)?;
+        let is_here = desk.room.touch(user, now);
+        if !is_here && !desk.room.is_engaged() && !desk.inventory.is_nothing_left(now) {
+            self.join(&mut desk, user)?;
+            desk.admit_some();
+        }
+        Ok(())
+    }
+
     /// A room in numbers, or `None` where there is no such event.
     pub fn queue_counts(&self, event: EventIndex) -> Option<QueueCounts> {
         Some(self.inventory(event)?.waiting_room.enter().counts())

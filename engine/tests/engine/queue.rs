@@ -671,3 +671,19 @@ fn a_full_journal_loses_nobody() {
     }
     assert_eq!(engine.disagreement_with(&fold), None);
 }
+
+#[test]
+fn a_buyer_is_let_in_only_while_nobody_has_to_wait() {
+    let fold = House::new(&[SMALL], 1).fold;
+    let engine = Engine::from_state(&fold, MemoryJournal::after(fold.lsn())).unwrap();
+    engine.set_queue_defaults(2, None, TIMES);
+    for user in [0, 1, 0, 2] {
+        assert_eq!(engine.queue_let_in(EVENT, UserIndex(user), OPENS), Ok(()));
+    }
+    let counts = engine.queue_counts(EVENT).unwrap();
+    assert_eq!((counts.active, counts.waiting), (2, 0), "nobody was put in line");
+    let inside = [0, 1, 2].map(|user| engine.queue_is_admitted(EVENT, UserIndex(user), OPENS));
+    assert_eq!(inside, [true, true, false]);
+    let unknown = engine.queue_let_in(EventIndex(9), UserIndex(0), OPENS);
+    assert_eq!(unknown, Err(QueueRefusal::UnknownEvent(EventIndex(9)).into()));
+}

@@ -141,13 +141,8 @@ pub(crate) fn before_hold(app: &App, request: &Request, event: EventIndex) -> Re
             .verify(pass, user, event, now)
             .map_err(|_| ApiError::new(Code::QueueRequired).cause("admission pass"))?;
     }
-    let is_open = |counts: QueueCounts| counts.waiting == 0 && counts.active < counts.threshold;
-    if !app.engine.queue_is_admitted(event, user.index, now)
-        && app.engine.queue_counts(event).is_some_and(is_open)
-    {
-        // A refusal is the hold's to make.
-        let _ = app.engine.queue_check(event, user.index, now);
-    }
+    // A refusal is the hold's to make.
+    let _ = app.engine.queue_let_in(event, user.index, now);
     Ok(())
 }
 
