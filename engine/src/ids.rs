@@ -70,6 +70,15 @@ index!(
     /// A place in an event's line, counted from 1 in the order of arrival and never used again (I12).
     Place(u32)
 );
+index!(
+    /// A lane of an event's line, counted from 0.
+    Lane(u8)
+);
+
+impl Lane {
+    /// The lane of everybody who was put into no other.
+    pub const EVERYBODYS: Lane = Lane(0);
+}
 
 /// A position in the log, dense from 1.
 #[derive(

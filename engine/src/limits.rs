@@ -82,6 +82,21 @@ pub const PLACES_PER_EVENT_MAX: u32 = u32::MAX - 1;
 /// People of one line that administrators have moved up and that still wait.
 pub const MOVED_UP_MAX: usize = 1_000;
 
+/// Lanes of one line, everybody's among them.
+pub const LANES_MAX: usize = 4;
+
+/// Highest share of a lane: with four lanes, turns are counted in steps of up to a millionth.
+pub const LANE_SHARE_MAX: u16 = 100;
+
+/// Characters of a lane's name.
+pub const LANE_NAME_CHARS_MAX: usize = 40;
+
+/// People put into a lane by one command.
+pub const LANE_MEMBERS_PER_COMMAND_MAX: usize = 5_000;
+
+/// Bytes of a draw's beacon.
+pub const BEACON_BYTES_MAX: usize = 200;
+
 /// People in one event at once, where the server sets no other default.
 pub const QUEUE_THRESHOLD: u32 = 1_000;
 
@@ -112,6 +127,10 @@ const _: () = {
     assert!(RECORD_BYTES_MAX + 1024 <= BATCH_BYTES_MAX);
     // A block of seats fits a record: five bytes are the longest encoded index.
     assert!(SEATS_PER_BLOCK_MAX * 5 + DESCRIPTION_CHARS_MAX * 4 + 64 <= RECORD_BYTES_MAX);
+    // So does a group of members of a lane.
+    assert!(LANE_MEMBERS_PER_COMMAND_MAX * 5 + 64 <= RECORD_BYTES_MAX);
+    // When the last of the longest line is due is a number.
+    assert!((u32::MAX as u64).checked_mul((LANE_SHARE_MAX as u64).pow(LANES_MAX as u32)).is_some());
     // A bucket holds a second's worth and one person, in millionths of a person.
     assert!(QUEUE_RATE_MILLI_MAX < u64::MAX / 1_000 - 1_000);
     // The next place is a number too.

@@ -9,10 +9,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{
-    Attempt, Epoch, EventIndex, HoldSlot, LayoutIndex, OrderNumber, Place, SeatIndex,
+    Attempt, Epoch, EventIndex, HoldSlot, Lane, LayoutIndex, OrderNumber, Place, SeatIndex,
     TicketTypeIndex, UnixMillis, UserId, UserIndex,
 };
 use crate::inline_list::InlineList;
+use crate::waiting_room::draw::Seed;
+use crate::waiting_room::lanes::LaneShare;
 
 /// One logged fact.
 #[expect(missing_docs, reason = "the fields say what their types say")]
@@ -62,6 +64,15 @@ pub enum Record {
     QueueChanged { event: EventIndex, settings: QueueSettings, at: UnixMillis },
     /// An administrator put somebody who waits before those who wait by place.
     QueueMovedUp { event: EventIndex, user: UserIndex, at: UnixMillis },
+    /// An event's line got lanes with these shares, the first of them everybody's. Turns begin anew.
+    QueueLanesSet { event: EventIndex, lanes: Vec<LaneShare>, at: UnixMillis },
+    /// People were put into a lane, those who wait at the places they have.
+    QueueLaneGiven { event: EventIndex, lane: Lane, users: Vec<UserIndex>, at: UnixMillis },
+    /// An event's line became a lobby: nobody is let in before the draw. The seed stays secret
+    /// until then; its commitment is published.
+    QueueLobbyOpened { event: EventIndex, seed: Seed, at: UnixMillis },
+    /// Everybody in the lobby got a new place, in the order of the draw.
+    QueueDrawn { event: EventIndex, beacon: String, at: UnixMillis },
 }
 
 /// Why somebody's place or session ended.

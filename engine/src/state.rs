@@ -22,8 +22,8 @@ use crate::record::{KeywordMapping, OrderRef, Role, Section};
 pub use crate::state::event::{
     Block, Event, Order, OrderState, Payment, SeatStatus, SectionCounts, TicketType,
 };
-pub use crate::state::queue::{Admission, Queue};
-pub use crate::state::stored::FormerState;
+pub use crate::state::queue::{Admission, Draw, Lottery, Queue};
+pub use crate::state::stored::{State1, State2};
 
 /// A record that cannot follow the ones before it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -169,6 +169,12 @@ pub struct Pagination {
     pub total_pages: u64,
 }
 
+/// Bytes as two hexadecimal digits each.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 impl Pagination {
     /// The page of a list of `total` rows.
     #[must_use]

@@ -169,6 +169,15 @@ pub(crate) fn queue(error: CommandError<QueueRefusal>) -> ApiError {
         QueueRefusal::Closed(_) => {
             ApiError::new(Code::Conflict).message("더 기다릴 수 있는 자리가 없어요.")
         }
+        QueueRefusal::NoLobbyNow(_) => ApiError::new(Code::Conflict)
+            .message("추첨 대기실은 판매 전에, 기다리는 사람이 없을 때만 열 수 있어요."),
+        QueueRefusal::NoLobby(_) => {
+            ApiError::new(Code::Conflict).message("추첨 대기실이 열려 있지 않아요.")
+        }
+        QueueRefusal::WrongLanes(_) => invalid(
+            "줄은 1~4개, 이름은 40자 이내, 비율은 1~100이어야 하고 있던 줄은 없애거나 바꿀 수 없어요.",
+        ),
+        QueueRefusal::UnknownLane(..) => unknown("없는 줄이에요."),
     };
     answer.cause(refusal)
 }

@@ -14,7 +14,8 @@ use crate::app::App;
 use crate::auth::Access::{self, Admin, Public, User};
 use crate::error::ApiError;
 use crate::handlers::{
-    admin, auth, events, health, metrics, payments, queue, reservations, seats, sockets, tickets,
+    admin, auth, events, health, lanes, lottery, metrics, payments, queue, reservations, seats,
+    sockets, tickets,
 };
 use crate::http::body::JSON_BYTES_MAX;
 use crate::http::{Params, Request, Response};
@@ -54,6 +55,12 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Put,  "/api/queue/admin/:eventId",               Admin,  Other,     handler!(queue::change)),
     route(Post, "/api/queue/admin/clear/:eventId",         Admin,  Other,     handler!(queue::clear)),
     route(Post, "/api/queue/admin/:eventId/admit",         Admin,  Other,     handler!(queue::admit)),
+    route(Get,  "/api/queue/admin/:eventId/lanes",         Admin,  Other,     handler!(lanes::list)),
+    route(Put,  "/api/queue/admin/:eventId/lanes",         Admin,  Other,     handler!(lanes::set)),
+    route(Post, "/api/queue/admin/:eventId/lanes/members", Admin,  Other,     handler!(lanes::add_members)),
+    route(Post, "/api/queue/admin/:eventId/lobby",         Admin,  Other,     handler!(lottery::open)),
+    route(Post, "/api/queue/admin/:eventId/draw",          Admin,  Other,     handler!(lottery::draw)),
+    route(Get,  "/api/queue/draw/:eventId",                Public, Other,     handler!(lottery::show)),
     route(Get,  "/api/admin/seat-layouts",                 Admin,  Other,     handler!(admin::layouts::list)),
     route(Post, "/api/admin/seat-layouts",                 Admin,  Other,     handler!(admin::layouts::create)),
     route(Post, "/api/admin/events",                       Admin,  Other,     handler!(admin::events::create)),

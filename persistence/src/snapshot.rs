@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use thiserror::Error;
 use tiketi_engine::ids::{Epoch, Lsn, UnixMillis};
-use tiketi_engine::state::{FormerState, State};
+use tiketi_engine::state::{State, State1, State2};
 
 use crate::batch::BatchHash;
 use crate::data_dir::Layout;
@@ -21,10 +21,13 @@ use crate::storage::{Entry, Generation, LogStore, StorageError};
 pub const MAGIC: [u8; 4] = *b"TKTS";
 
 /// The version of header and content that is written.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
+
+/// The version before lines had lanes and lotteries. Read, never written.
+pub const VERSION_2: u16 = 2;
 
 /// The version before there were queues. Read, never written.
-pub const VERSION_WITHOUT_QUEUES: u16 = 1;
+pub const VERSION_1: u16 = 1;
 
 /// Bytes before the content.
 pub const HEADER_BYTES: usize = 56;
@@ -112,7 +115,7 @@ pub fn decode(bytes: &[u8]) -> Result<(SnapshotHeader, State), SnapshotDefect> {
         return Err(SnapshotDefect::Hash);
     }
     let version = u16::from_le_bytes([fields[4], fields[5]]);
-    if !matches!(version, VERSION_WITHOUT_QUEUES | VERSION) {
+    if !matches!(version, VERSION_1 | VERSION_2 | VERSION) {
         return Err(SnapshotDefect::Version(version));
     }
     let u64_at = |at: usize| {
@@ -133,7 +136,8 @@ pub fn decode(bytes: &[u8]) -> Result<(SnapshotHeader, State), SnapshotDefect> {
         return Err(SnapshotDefect::Length);
     }
     let state = match version {
-        VERSION_WITHOUT_QUEUES => whole::<FormerState>(content)?.into_state(),
+        VERSION_1 => whole::<State1>(content)?.into(),
+        VERSION_2 => whole::<State2>(content)?.into(),
         _ => whole::<State>(content)?,
     };
     let speaks_of = (state.epoch(), state.lsn(), state.last_at());

@@ -112,6 +112,16 @@ impl Auditor {
                 self.queue_changed(*event, *settings, *at);
             }
             Record::QueueMovedUp { event, user, at } => self.queue_moved_up(*event, *user, *at),
+            Record::QueueLanesSet { event, lanes, at } => {
+                self.queue_lanes_set(*event, lanes, *at);
+            }
+            Record::QueueLaneGiven { event, lane, users, at } => {
+                self.queue_lane_given(*event, *lane, users, *at);
+            }
+            Record::QueueLobbyOpened { event, seed, at } => {
+                self.queue_lobby_opened(*event, *seed, *at);
+            }
+            Record::QueueDrawn { event, beacon, at } => self.queue_drawn(*event, beacon, *at),
         }
     }
 

@@ -11,6 +11,7 @@ use tiketi_engine::record::{
 use tiketi_engine::state::State;
 use tiketi_gateway::api::{Id, Timestamp, role_name};
 
+use crate::draw::commitment;
 use crate::text::{clean, seoul_exact};
 
 /// Names learnt from the records before.
@@ -336,6 +337,30 @@ impl Names {
             Record::QueueMovedUp { event, user, at } => {
                 let fields = json!({"user": user.0});
                 new("queue-moved-up", Some(*at), who(*event, *user), fields).of_event(*event)
+            }
+            Record::QueueLanesSet { event, lanes, at } => {
+                let shares: Vec<String> =
+                    lanes.iter().map(|lane| format!("{}={}", lane.name, lane.share)).collect();
+                let text = format!("{}: {}", self.event(*event), shares.join(" "));
+                let fields = json!({"lanes": lanes});
+                new("queue-lanes-set", Some(*at), text, fields).of_event(*event)
+            }
+            Record::QueueLaneGiven { event, lane, users, at } => {
+                let text = format!("{}: {} people to lane {lane}", self.event(*event), users.len());
+                let fields = json!({"lane": lane, "users": users});
+                new("queue-lane-given", Some(*at), text, fields).of_event(*event)
+            }
+            // The seed is secret until the draw, and so is left out.
+            Record::QueueLobbyOpened { event, seed, at } => {
+                let commitment = commitment(seed);
+                let text = format!("{}: commitment {commitment}", self.event(*event));
+                let fields = json!({"commitment": commitment});
+                new("queue-lobby-opened", Some(*at), text, fields).of_event(*event)
+            }
+            Record::QueueDrawn { event, beacon, at } => {
+                let text = format!("{}: beacon {beacon:?}", self.event(*event));
+                let fields = json!({"beacon": beacon});
+                new("queue-drawn", Some(*at), text, fields).of_event(*event)
             }
             // Described above, before this is called.
             other => new("other", None, format!("{other:?}"), json!({})),

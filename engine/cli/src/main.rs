@@ -10,6 +10,7 @@ mod client;
 mod confirm;
 mod data;
 mod describe;
+mod draw;
 mod event;
 mod event_file;
 mod exit;

@@ -1,10 +1,18 @@
-//! `tiketi queue`: show, open, pause, rate, threshold, clear, admit.
+//! `tiketi queue`: show, open, pause, rate, threshold, clear, admit; lanes, lobby and draw are
+//! beside it.
+
+mod lanes;
+mod lottery;
+
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use serde_json::json;
 use tiketi_gateway::api::Id;
 use tiketi_gateway::api::admin::UserAnswer;
-use tiketi_gateway::api::queue::{AdmitRequest, QueueAnswer, QueueChangeRequest, QueueMessage};
+use tiketi_gateway::api::queue::{
+    AdmitRequest, LaneRow, QueueAnswer, QueueChangeRequest, QueueMessage,
+};
 
 use crate::client::{Client, segment};
 use crate::confirm::confirm;
@@ -54,6 +62,50 @@ pub(crate) enum QueueCommand {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+    },
+    /// Show the lanes of the line, or set them
+    #[command(after_help = "Example: tiketi queue lanes sum41 general=1 fanclub=3\n\n\
+        While people wait in both, three of every four who are let in come from the second.\n\
+        The first lane is everybody's. Shares may be changed and lanes added, none taken away.")]
+    Lanes {
+        /// Id, or a part of the title that fits one event
+        event: String,
+        /// NAME=SHARE, up to four, shares from 1 to 100
+        #[arg(value_parser = lanes::share)]
+        lanes: Vec<LaneRow>,
+    },
+    /// Put people into a lane; those who wait keep their places in it
+    Lane {
+        /// Id, or a part of the title that fits one event
+        event: String,
+        /// The lane's name
+        lane: String,
+        /// Ids or e-mail addresses
+        users: Vec<String>,
+        /// A file with one of them a line, or - for standard input
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+    /// Before the sale: whoever comes gets a ticket for a draw, and its commitment is published
+    Lobby {
+        /// Id, or a part of the title that fits one event
+        event: String,
+    },
+    /// Draw everybody's place in the lobby; the beginning of the sale does it otherwise
+    Draw {
+        /// Id, or a part of the title that fits one event
+        event: String,
+        /// A public value that nobody knew while tickets were handed out, such as lottery numbers
+        #[arg(long, default_value = "")]
+        beacon: String,
+    },
+    /// Compute a draw again and compare; anybody may
+    VerifyDraw {
+        /// Id, or a part of the title that fits one event
+        event: String,
+        /// The commitment that was published, to compare with
+        #[arg(long)]
+        commitment: Option<String>,
     },
     /// Let somebody in out of turn, with the next free slot
     Admit {
@@ -107,6 +159,15 @@ pub(crate) fn run(
             change(client, event, &QueueChangeRequest { threshold, ..nothing() }, output)?;
         }
         QueueCommand::Clear { event, yes } => clear(&client()?, event, *yes, output)?,
+        QueueCommand::Lanes { event, lanes } => lanes::run(&client()?, event, lanes, output)?,
+        QueueCommand::Lane { event, lane, users, file } => {
+            lanes::add(&client()?, event, lane, users, file.as_deref(), output)?;
+        }
+        QueueCommand::Lobby { event } => lottery::open(&client()?, event, output)?,
+        QueueCommand::Draw { event, beacon } => lottery::draw(&client()?, event, beacon, output)?,
+        QueueCommand::VerifyDraw { event, commitment } => {
+            return lottery::verify(&client()?, event, commitment.as_deref(), output);
+        }
         QueueCommand::Admit { event, user } => admit(&client()?, event, user, output)?,
     }
     Ok(Exit::Ok)
@@ -153,6 +214,7 @@ fn admit(client: &Client, named: &str, user: &str, output: &Output) -> Result<()
 
 fn shown(output: &Output, answer: &QueueAnswer) -> String {
     let state = match (answer.paused, answer.queue_size) {
+        _ if answer.lobby => output.paint(Paint::Yellow, "lobby, nobody is let in before the draw"),
         (true, _) => output.paint(Paint::Yellow, "paused"),
         (false, 0) => output.paint(Paint::Green, "nobody waits"),
         (false, _) => output.paint(Paint::Green, "letting people in"),

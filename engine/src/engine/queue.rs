@@ -2,14 +2,16 @@
 
 use crate::engine::Engine;
 use crate::error::{CommandError, HoldRefusal, JournalUnavailable};
-use crate::ids::{EventIndex, Lsn, UnixMillis, UserIndex};
+use crate::ids::{EventIndex, Lane, Lsn, UnixMillis, UserIndex};
 use crate::inventory::EventInventory;
 use crate::journal::{Journal, Pending, Permit, Purpose};
 use crate::limits::{
-    MOVED_UP_MAX, PLACES_PER_EVENT_MAX, QUEUE_RATE_MILLI_MAX, QUEUE_STEPS_PER_LOCK,
-    QUEUE_STEPS_PER_TICK,
+    BEACON_BYTES_MAX, LANE_MEMBERS_PER_COMMAND_MAX, MOVED_UP_MAX, PLACES_PER_EVENT_MAX,
+    QUEUE_RATE_MILLI_MAX, QUEUE_STEPS_PER_LOCK, QUEUE_STEPS_PER_TICK,
 };
 use crate::record::{LeaveReason, QueueSettings, Record};
+use crate::waiting_room::draw::{Drawing, Seed};
+use crate::waiting_room::lanes::LaneShare;
 use crate::waiting_room::{
     Entered, QueueChange, QueueCounts, QueueDefaults, QueuePlace, QueueRefusal, QueueTimes,
     Standing,
@@ -168,6 +170,108 @@ impl<J: Journal> Engine<J> {
         Ok(Pending::new((), lsn))
     }
 
+    /// Gives an event's line lanes with these shares, the first of them everybody's; of the lanes
+    /// there are, shares may change and others may follow. Turns begin anew.
+    ///
+    /// # Errors
+    /// The event is unknown; the lanes are out of range, or one that people may belong to would be
+    /// gone; journal unavailable.
+    pub fn queue_set_lanes(
+        &self,
+        event: EventIndex,
+        lanes: Vec<LaneShare>,
+        now: UnixMillis,
+    ) -> QueueResult<QueueCounts> {
+        let mut desk = self.desk(event, now)?;
+        if !desk.room.lanes.may_become(&lanes) {
+            return Err(QueueRefusal::WrongLanes(event).into());
+        }
+        if desk.room.lanes.shares() != lanes {
+            let permit = self.journal.reserve(Purpose::Completion)?;
+            // From here it must succeed.
+            desk.log(permit, &Record::QueueLanesSet { event, lanes: lanes.clone(), at: now });
+            desk.room.lanes.set_shares(lanes);
+            let turns = desk.room.lanes.turns();
+            desk.room.line.set_turns(turns);
+        }
+        let lsn = desk.room.last_lsn;
+        desk.admit_some();
+        Ok(Pending::new(desk.room.counts(), lsn))
+    }
+
+    /// Puts up to [`LANE_MEMBERS_PER_COMMAND_MAX`] people into a lane, for good; those who wait keep
+    /// their places in it. More are cut off: the caller sends them in groups.
+    ///
+    /// # Errors
+    /// The event is unknown; there is no such lane; journal unavailable.
+    pub fn queue_give_lane(
+        &self,
+        event: EventIndex,
+        lane: Lane,
+        mut users: Vec<UserIndex>,
+        now: UnixMillis,
+    ) -> QueueResult<()> {
+        let mut desk = self.desk(event, now)?;
+        if !desk.room.lanes.has(lane) {
+            return Err(QueueRefusal::UnknownLane(event, lane).into());
+        }
+        users.truncate(LANE_MEMBERS_PER_COMMAND_MAX);
+        let permit = self.journal.reserve(Purpose::Completion)?;
+        // From here it must succeed.
+        let lsn = desk
+            .log(permit, &Record::QueueLaneGiven { event, lane, users: users.clone(), at: now });
+        for user in users {
+            desk.room.lanes.put(user, lane);
+            if let Some(place) = desk.room.line.place_of(user) {
+                desk.room.line.change_lane(place, lane);
+            }
+        }
+        Ok(Pending::new((), lsn))
+    }
+
+    /// Makes an event's line a lobby: whoever comes gets a ticket, and nobody is let in before
+    /// [`Engine::queue_draw`], which the tick does when the sale begins. The seed is logged and
+    /// stays secret until then; its [`commitment`](crate::waiting_room::draw::commitment) may be
+    /// published once this is durable.
+    ///
+    /// # Errors
+    /// The event is unknown; its sale has begun, somebody waits already, or it has a lobby; journal
+    /// unavailable.
+    pub fn queue_open_lobby(
+        &self,
+        event: EventIndex,
+        seed: Seed,
+        now: UnixMillis,
+    ) -> QueueResult<()> {
+        let mut desk = self.desk(event, now)?;
+        let is_late = desk.inventory.is_on_sale(now) || desk.inventory.is_over(now);
+        if is_late || desk.room.line.waiting() > 0 || desk.room.lobby.is_some() {
+            return Err(QueueRefusal::NoLobbyNow(event).into());
+        }
+        let permit = self.journal.reserve(Purpose::Completion)?;
+        // From here it must succeed.
+        let lsn = desk.log(permit, &Record::QueueLobbyOpened { event, seed, at: now });
+        desk.room.lobby = Some(seed);
+        Ok(Pending::new((), lsn))
+    }
+
+    /// Draws everybody's place in a lobby and ends it. The beacon is a public value that nobody
+    /// could know while tickets were handed out; it may be empty, and is cut at
+    /// [`BEACON_BYTES_MAX`]. Answers with how many stood in the lobby.
+    ///
+    /// Takes about a second for every million people, during which nobody else is served at this
+    /// event.
+    ///
+    /// # Errors
+    /// The event is unknown; it has no lobby; journal unavailable.
+    pub fn queue_draw(&self, event: EventIndex, beacon: &str, now: UnixMillis) -> QueueResult<u32> {
+        let mut desk = self.desk(event, now)?;
+        let entrants = desk.draw(beacon)?.ok_or(QueueRefusal::NoLobby(event))?;
+        let lsn = desk.room.last_lsn;
+        desk.admit_some();
+        Ok(Pending::new(entrants, lsn))
+    }
+
     /// Lets a buyer in while nobody has to wait, decided in one look at the room; where somebody has
     /// to, nothing happens, and the hold that follows is refused. A sign of life of whoever is in.
     ///
@@ -274,7 +378,8 @@ impl<J: Journal> Engine<J> {
         // From here it must succeed.
         let place = desk.room.line.next_place();
         let lsn = desk.log(permit, &Record::QueueJoined { event, user, place, at });
-        desk.room.line.join(user, at, lsn);
+        let lane = desk.room.lanes.lane_of(user);
+        desk.room.line.join(user, lane, at, lsn);
         if !desk.room.visited {
             desk.room.visited = true;
             self.rooms_in_use.lock().push(event);
@@ -285,7 +390,12 @@ impl<J: Journal> Engine<J> {
     /// One room's part of the tick. Lets go of the lock now and then, for those who ask.
     fn serve_room(&self, event: EventIndex, now: UnixMillis) -> Result<usize, JournalUnavailable> {
         let mut moved = match self.desk(event, now) {
-            Ok(mut desk) => desk.close_line()?,
+            Ok(mut desk) => {
+                if desk.inventory.is_on_sale(now) {
+                    desk.draw("")?;
+                }
+                desk.close_line()?
+            }
             Err(_) => return Ok(0),
         };
         loop {
@@ -409,6 +519,18 @@ impl<J: Journal> Desk<'_, J> {
         }
         let admitted = self.admit(left)?;
         Ok(Served { moved: moved + admitted, done: admitted < left })
+    }
+
+    /// Draws from the lobby, where there is one. Answers with how many stood in it.
+    fn draw(&mut self, beacon: &str) -> Result<Option<u32>, JournalUnavailable> {
+        let Some(seed) = self.room.lobby else { return Ok(None) };
+        let beacon = &beacon[..beacon.floor_char_boundary(BEACON_BYTES_MAX)];
+        let permit = self.journal.reserve(Purpose::Completion)?;
+        // From here it must succeed.
+        let (event, at) = (self.inventory.event, self.now);
+        let lsn = self.log(permit, &Record::QueueDrawn { event, beacon: beacon.to_owned(), at });
+        self.room.lobby = None;
+        Ok(Some(self.room.line.draw(&Drawing::new(&seed, beacon), lsn).len() as u32))
     }
 
     /// Sends everybody who waits away where nothing is left. That seats are gone has to be seen by

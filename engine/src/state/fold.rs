@@ -107,6 +107,18 @@ impl State {
                 Ok(())
             }
             Record::QueueMovedUp { event, user, at } => self.queue_mut(*event, *at)?.move_up(*user),
+            Record::QueueLanesSet { event, lanes, at } => {
+                self.queue_mut(*event, *at)?.set_lanes(lanes)
+            }
+            Record::QueueLaneGiven { event, lane, users, at } => {
+                self.queue_mut(*event, *at)?.give_lane(*lane, users)
+            }
+            Record::QueueLobbyOpened { event, seed, at } => {
+                self.queue_mut(*event, *at)?.open_lobby(*seed, *at)
+            }
+            Record::QueueDrawn { event, beacon, at } => {
+                self.queue_mut(*event, *at)?.draw(beacon, *at)
+            }
         }
     }
 

@@ -6,9 +6,12 @@ use std::collections::btree_map::Entry;
 use serde::ser::{SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Lsn, Place, UnixMillis, UserIndex};
+use crate::ids::{Lane, Lsn, Place, UnixMillis, UserIndex};
 use crate::record::QueueSettings;
+use crate::waiting_room::draw::{Drawing, Seed};
+use crate::waiting_room::lanes::{LaneShare, Lanes};
 use crate::waiting_room::line::{Line, Waiter};
+use crate::waiting_room::turns::Turns;
 
 /// An event's waiting room.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -18,6 +21,32 @@ pub struct Queue {
     /// Stamped with when each place was taken.
     line: Line,
     active: BTreeMap<UserIndex, Admission>,
+    lanes: Lanes,
+    lottery: Option<Lottery>,
+}
+
+/// A lobby, and the draw from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lottery {
+    /// What is drawn from. Secret while [`Lottery::drawn`] is none.
+    pub seed: Seed,
+    /// When the lobby was opened.
+    pub opened_at: UnixMillis,
+    /// The draw, where it took place.
+    pub drawn: Option<Draw>,
+}
+
+/// What a draw gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draw {
+    /// The public value that was added to the seed; may be empty.
+    pub beacon: String,
+    /// When it took place.
+    pub at: UnixMillis,
+    /// The place of the first in the new order; the others follow it without a gap.
+    pub first: Place,
+    /// The places that people had in the lobby, in the new order.
+    pub tickets: Vec<Place>,
 }
 
 /// When somebody came and when he was let in.
@@ -83,6 +112,63 @@ impl Queue {
         self.active.get(&user).copied()
     }
 
+    /// The lanes, the first everybody's; none where the line has no priorities.
+    #[must_use]
+    pub fn lanes(&self) -> &[LaneShare] {
+        self.lanes.shares()
+    }
+
+    /// The lane that a user waits in, or would.
+    #[must_use]
+    pub fn lane_of(&self, user: UserIndex) -> Lane {
+        self.lanes.lane_of(user)
+    }
+
+    /// How many people were put into a lane, whether or not they wait; 0 for everybody's.
+    #[must_use]
+    pub fn members(&self, lane: Lane) -> usize {
+        self.lanes.members(lane)
+    }
+
+    /// Everybody who was put into a lane.
+    pub fn lane_members(&self) -> impl Iterator<Item = (UserIndex, Lane)> + '_ {
+        self.lanes.all_members()
+    }
+
+    /// How many people wait in a lane.
+    #[must_use]
+    pub fn waiting_in(&self, lane: Lane) -> u32 {
+        self.line.waiting_by_lane().get(lane.position()).copied().unwrap_or(0)
+    }
+
+    /// By lane, when its next admission is due, in steps of which a lane with share `s` takes
+    /// `product of all shares / s` for each.
+    #[must_use]
+    pub fn due(&self) -> &[u64] {
+        self.line.turns().due()
+    }
+
+    /// When the last admission was due, in the steps of [`Queue::due`].
+    #[must_use]
+    pub fn turn(&self) -> u64 {
+        self.line.turns().now()
+    }
+
+    /// The last lobby and its draw, where there was one.
+    #[must_use]
+    pub fn lottery(&self) -> Option<&Lottery> {
+        self.lottery.as_ref()
+    }
+
+    /// The seed of a lobby that is open.
+    pub(crate) fn lobby(&self) -> Option<Seed> {
+        self.lottery.as_ref().filter(|lottery| lottery.drawn.is_none()).map(|open| open.seed)
+    }
+
+    pub(crate) fn all_lanes(&self) -> &Lanes {
+        &self.lanes
+    }
+
     pub(crate) fn line(&self) -> &Line {
         &self.line
     }
@@ -103,7 +189,7 @@ impl Queue {
         if self.line.place_of(user).is_some() || self.active.contains_key(&user) {
             return Err(format!("user {user} is here already"));
         }
-        self.line.join(user, at, Lsn::ZERO);
+        self.line.join(user, self.lanes.lane_of(user), at, Lsn::ZERO);
         Ok(())
     }
 
@@ -116,7 +202,11 @@ impl Queue {
         if self.line.place_of(user) != Some(place) {
             return Err(format!("user {user} does not wait at place {place}"));
         }
-        let joined_at = self.line.remove(user).map_or(at, |one| one.stamp);
+        let joined_at = self.line.stamp(place);
+        match self.line.first() {
+            Some(first) if first.user == user => self.line.admit(&first),
+            _ => return Err(format!("it is not the turn of place {place}")),
+        }
         self.active.insert(user, Admission { joined_at, admitted_at: at });
         Ok(())
     }
@@ -137,6 +227,45 @@ impl Queue {
             }
             _ => Err(format!("user {user} does not wait by place")),
         }
+    }
+
+    pub(super) fn set_lanes(&mut self, lanes: &[LaneShare]) -> Result<(), String> {
+        if !self.lanes.may_become(lanes) {
+            return Err("lanes out of range".to_owned());
+        }
+        self.lanes.set_shares(lanes.to_vec());
+        self.line.set_turns(self.lanes.turns());
+        Ok(())
+    }
+
+    pub(super) fn give_lane(&mut self, lane: Lane, users: &[UserIndex]) -> Result<(), String> {
+        if !self.lanes.has(lane) {
+            return Err(format!("no lane {lane}"));
+        }
+        for &user in users {
+            self.lanes.put(user, lane);
+            if let Some(place) = self.line.place_of(user) {
+                self.line.change_lane(place, lane);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn open_lobby(&mut self, seed: Seed, at: UnixMillis) -> Result<(), String> {
+        if self.line.waiting() > 0 {
+            return Err("a lobby is opened while people wait in line".to_owned());
+        }
+        self.lottery = Some(Lottery { seed, opened_at: at, drawn: None });
+        Ok(())
+    }
+
+    pub(super) fn draw(&mut self, beacon: &str, at: UnixMillis) -> Result<(), String> {
+        let lottery = self.lottery.as_mut().filter(|lottery| lottery.drawn.is_none());
+        let lottery = lottery.ok_or("a draw without a lobby")?;
+        let first = self.line.next_place();
+        let tickets = self.line.draw(&Drawing::new(&lottery.seed, beacon), Lsn::ZERO);
+        lottery.drawn = Some(Draw { beacon: beacon.to_owned(), at, first, tickets });
+        Ok(())
     }
 
     pub(super) fn clear(&mut self) {
@@ -161,6 +290,18 @@ impl Queue {
 /// What a snapshot has of a queue.
 #[derive(Deserialize)]
 struct StoredQueue {
+    former: StoredFormerQueue,
+    lanes: Lanes,
+    /// Places in lanes other than everybody's.
+    places: Vec<(Place, Lane)>,
+    due: Vec<u64>,
+    now: u64,
+    lottery: Option<Lottery>,
+}
+
+/// What a snapshot had of a queue before there were lanes and lotteries.
+#[derive(Deserialize)]
+pub(super) struct StoredFormerQueue {
     settings: Option<QueueSettings>,
     next_place: Place,
     waiting: Vec<StoredWaiter>,
@@ -182,6 +323,26 @@ impl TryFrom<StoredQueue> for Queue {
     type Error = String;
 
     fn try_from(stored: StoredQueue) -> Result<Queue, String> {
+        let mut queue = Queue::try_from(stored.former)?;
+        stored.lanes.check()?;
+        for (place, lane) in stored.places {
+            if !queue.line.waits(place) || lane == Lane::EVERYBODYS || !stored.lanes.has(lane) {
+                return Err(format!("nobody waits at place {place} in lane {lane}"));
+            }
+            queue.line.change_lane(place, lane);
+        }
+        let shares = stored.lanes.share_numbers();
+        queue.line.set_turns(Turns::restored(&shares, &stored.due, stored.now)?);
+        queue.lanes = stored.lanes;
+        queue.lottery = stored.lottery;
+        Ok(queue)
+    }
+}
+
+impl TryFrom<StoredFormerQueue> for Queue {
+    type Error = String;
+
+    fn try_from(stored: StoredFormerQueue) -> Result<Queue, String> {
         let mut queue = Queue { settings: stored.settings, ..Queue::default() };
         let (mut place, mut stamp) = (0_u32, 0_u64);
         for StoredWaiter { step, user, later } in stored.waiting {
@@ -193,7 +354,8 @@ impl TryFrom<StoredQueue> for Queue {
             if queue.line.place_of(user).is_some() {
                 return Err(format!("user {user} waits twice"));
             }
-            let waiter = Waiter { place: Place(place), user, stamp: UnixMillis(stamp) };
+            let (place, stamp) = (Place(place), UnixMillis(stamp));
+            let waiter = Waiter { place, user, lane: Lane::EVERYBODYS, stamp };
             queue.line.put(waiter, Lsn::ZERO);
         }
         queue.line.set_next(stored.next_place);
@@ -223,13 +385,24 @@ impl Serialize for Queue {
             waiting: WaitingOf<'a>,
             front: &'a [Place],
             active: Vec<(UserIndex, Admission)>,
+            lanes: &'a Lanes,
+            places: Vec<(Place, Lane)>,
+            due: Vec<u64>,
+            now: u64,
+            lottery: &'a Option<Lottery>,
         }
+        let in_lanes = self.line.iter().filter(|one| one.lane != Lane::EVERYBODYS);
         let stored = Stored {
             settings: self.settings,
             next_place: self.line.next_place(),
             waiting: WaitingOf(&self.line),
             front: self.line.front(),
             active: self.active().collect(),
+            lanes: &self.lanes,
+            places: in_lanes.map(|one| (one.place, one.lane)).collect(),
+            due: self.line.turns().due().to_vec(),
+            now: self.line.turns().now(),
+            lottery: &self.lottery,
         };
         stored.serialize(serializer)
     }

@@ -8,18 +8,26 @@ use crate::ids::{Epoch, EventIndex, LayoutIndex, Lsn, UnixMillis, UserIndex};
 use crate::inventory::layout::SeatPlan;
 use crate::record::{EventDetails, EventRules, KeywordMapping, OrderRef, Section};
 use crate::state::event::{Block, Event, Order, TicketType};
+use crate::state::queue::StoredFormerQueue;
 use crate::state::{Key, Layout, Queue, State, User};
 
 /// The stored fields of [`State`], in its order.
 #[derive(Deserialize)]
 pub(super) struct StoredState {
-    without_queues: StoredFormerState,
+    without_queues: StoredState1,
     queues: Vec<Queue>,
+}
+
+/// The stored fields of a [`State`] as they were before lines had lanes and lotteries.
+#[derive(Deserialize)]
+struct StoredState2 {
+    without_queues: StoredState1,
+    queues: Vec<StoredFormerQueue>,
 }
 
 /// The stored fields of a [`State`] as they were before there were queues, in its order.
 #[derive(Deserialize)]
-struct StoredFormerState {
+struct StoredState1 {
     lsn: Lsn,
     epoch: Epoch,
     last_at: UnixMillis,
@@ -30,25 +38,45 @@ struct StoredFormerState {
     keys: Vec<Key>,
 }
 
-/// A state stored before there were queues: decodes from that encoding, with nobody in line.
+/// A state as snapshots of version 1 have it, with nobody in line: decodes from that encoding.
 #[derive(Debug, Deserialize)]
-#[serde(try_from = "StoredFormerState")]
-pub struct FormerState(State);
+#[serde(try_from = "StoredState1")]
+pub struct State1(State);
 
-impl FormerState {
-    /// The state.
-    #[must_use]
-    pub fn into_state(self) -> State {
-        self.0
+/// A state as snapshots of version 2 have it, with one lane in every line: decodes from that
+/// encoding.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "StoredState2")]
+pub struct State2(State);
+
+impl From<State1> for State {
+    fn from(former: State1) -> State {
+        former.0
     }
 }
 
-impl TryFrom<StoredFormerState> for FormerState {
+impl From<State2> for State {
+    fn from(former: State2) -> State {
+        former.0
+    }
+}
+
+impl TryFrom<StoredState1> for State1 {
     type Error = String;
 
-    fn try_from(stored: StoredFormerState) -> Result<FormerState, String> {
+    fn try_from(stored: StoredState1) -> Result<State1, String> {
         let queues = stored.events.iter().map(|_| Queue::default()).collect();
-        State::try_from(StoredState { without_queues: stored, queues }).map(FormerState)
+        State::try_from(StoredState { without_queues: stored, queues }).map(State1)
+    }
+}
+
+impl TryFrom<StoredState2> for State2 {
+    type Error = String;
+
+    fn try_from(stored: StoredState2) -> Result<State2, String> {
+        let StoredState2 { without_queues, queues } = stored;
+        let queues = queues.into_iter().map(Queue::try_from).collect::<Result<_, _>>()?;
+        State::try_from(StoredState { without_queues, queues }).map(State2)
     }
 }
 

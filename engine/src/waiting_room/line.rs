@@ -2,12 +2,16 @@
 //!
 //! Places lie in blocks of 4,096, each with a bit for every place that somebody still waits at.
 //! A position is a rank over those bits: the counts of the blocks before, then the bits of one
-//! block. Live memory and the fold keep the same line; what they stamp on a place differs.
+//! block. Whoever waits in a priority lane has a bit of that lane too; places are one sequence over
+//! all lanes. Live memory and the fold keep the same line; what they stamp on a place differs.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::ids::{Lsn, Place, UnixMillis, UserIndex};
+use crate::ids::{Lane, Lsn, Place, UnixMillis, UserIndex};
+use crate::limits::LANES_MAX;
+use crate::waiting_room::draw::Drawing;
+use crate::waiting_room::turns::Turns;
 
 /// Places in a block; their bits fill eight cache lines.
 const BLOCK: u32 = 4_096;
@@ -21,12 +25,16 @@ pub(crate) struct Line {
     base: u32,
     blocks: VecDeque<Block>,
     /// People waiting in each block: beside each other, so that a rank adds them up in a moment.
-    counts: VecDeque<u32>,
-    waiting: u32,
+    counts: VecDeque<Counts>,
+    waiting: Counts,
+    turns: Turns,
     places: UserPlaces,
     /// Places that go before all others, in the order in which they were moved up.
     front: Vec<Place>,
 }
+
+/// People by lane.
+pub(crate) type Counts = [u32; LANES_MAX];
 
 /// Places `base + BLOCK * n ..`. The vectors grow as places are handed out, so a short line is
 /// small, and are empty where nobody of the block waits.
@@ -34,6 +42,8 @@ pub(crate) struct Line {
 struct Block {
     /// Bit `i % 64` of word `i / 64`: somebody waits at the block's place `i`.
     words: Vec<u64>,
+    /// By lane but everybody's, the same bits: whoever waits in it. Empty where nobody does.
+    lanes: [Vec<u64>; LANES_MAX - 1],
     /// By word, the last record by which one of its places was taken or moved up.
     lsns: Vec<Lsn>,
     users: Vec<UserIndex>,
@@ -46,8 +56,8 @@ struct Block {
 impl Default for Block {
     fn default() -> Block {
         let earliest = UnixMillis(u64::MAX);
-        let (words, lsns) = (Vec::new(), Vec::new());
-        Block { words, lsns, users: Vec::new(), stamps: Vec::new(), earliest }
+        let (words, lanes, lsns) = (Vec::new(), Default::default(), Vec::new());
+        Block { words, lanes, lsns, users: Vec::new(), stamps: Vec::new(), earliest }
     }
 }
 
@@ -56,6 +66,7 @@ impl Default for Block {
 pub(crate) struct Waiter {
     pub(crate) place: Place,
     pub(crate) user: UserIndex,
+    pub(crate) lane: Lane,
     /// See `Block::stamps`.
     pub(crate) stamp: UnixMillis,
 }
@@ -67,7 +78,8 @@ impl Default for Line {
             base: 1,
             blocks: VecDeque::new(),
             counts: VecDeque::new(),
-            waiting: 0,
+            waiting: [0; LANES_MAX],
+            turns: Turns::default(),
             places: UserPlaces::default(),
             front: Vec::new(),
         }
@@ -77,7 +89,21 @@ impl Default for Line {
 impl Line {
     /// How many people wait.
     pub(crate) fn waiting(&self) -> u32 {
-        self.waiting
+        self.waiting.iter().sum()
+    }
+
+    /// How many people wait in each lane.
+    pub(crate) fn waiting_by_lane(&self) -> &Counts {
+        &self.waiting
+    }
+
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
+    /// Other shares, or other turns: what was due by the former counts no more.
+    pub(crate) fn set_turns(&mut self, turns: Turns) {
+        self.turns = turns;
     }
 
     /// The place that the next newcomer takes.
@@ -96,16 +122,26 @@ impl Line {
     }
 
     /// Puts a newcomer at [`Line::next_place`].
-    pub(crate) fn join(&mut self, user: UserIndex, stamp: UnixMillis, lsn: Lsn) -> Place {
+    pub(crate) fn join(
+        &mut self,
+        user: UserIndex,
+        lane: Lane,
+        stamp: UnixMillis,
+        lsn: Lsn,
+    ) -> Place {
         let place = self.next;
-        self.put(Waiter { place, user, stamp }, lsn);
+        if self.by_turn()[lane.position()] == 0 {
+            self.turns.begin(lane.position());
+        }
+        self.put(Waiter { place, user, lane, stamp }, lsn);
         place
     }
 
-    /// Puts somebody at a place at or after the next one; those between stay empty.
+    /// Puts somebody at a place at or after the next one; those between stay empty. No lane's turns
+    /// are changed by it.
     pub(crate) fn put(&mut self, waiter: Waiter, lsn: Lsn) {
-        let Waiter { place, user, stamp } = waiter;
-        if self.waiting == 0 {
+        let Waiter { place, user, lane, stamp } = waiter;
+        if self.waiting() == 0 {
             // Nobody waits at any place before: the first block's memory serves again.
             self.base = place.0;
             self.blocks.truncate(1);
@@ -118,11 +154,12 @@ impl Line {
         let (position, within) = ((offset / BLOCK) as usize, (offset % BLOCK) as usize);
         if self.blocks.len() <= position {
             self.blocks.resize(position + 1, Block::default());
-            self.counts.resize(position + 1, 0);
+            self.counts.resize(position + 1, [0; LANES_MAX]);
         }
         self.blocks[position].put(within, user, stamp, lsn);
-        self.counts[position] += 1;
-        self.waiting += 1;
+        self.blocks[position].set_lane(within, lane);
+        self.counts[position][lane.position()] += 1;
+        self.waiting[lane.position()] += 1;
         self.places.insert(user, place);
         self.next = Place(place.0 + 1);
     }
@@ -136,27 +173,67 @@ impl Line {
     pub(crate) fn remove(&mut self, user: UserIndex) -> Option<Waiter> {
         let place = self.places.remove(user)?;
         let (position, within) = self.locate(place);
+        let lane = self.blocks[position].lane(within);
         let stamp = self.blocks[position].take(within);
-        self.counts[position] -= 1;
-        self.waiting -= 1;
+        self.counts[position][lane.position()] -= 1;
+        self.waiting[lane.position()] -= 1;
         if !self.front.is_empty() {
             self.front.retain(|&other| other != place);
         }
-        if self.counts[position] == 0 && position + 1 < self.blocks.len() {
+        if self.counts[position] == [0; LANES_MAX] && position + 1 < self.blocks.len() {
             self.blocks[position] = Block::default();
         }
         // The last block is still being filled.
-        while self.blocks.len() > 1 && self.counts.front() == Some(&0) {
+        while self.blocks.len() > 1 && self.counts.front() == Some(&[0; LANES_MAX]) {
             self.blocks.pop_front();
             self.counts.pop_front();
             self.base += BLOCK;
         }
-        Some(Waiter { place, user, stamp })
+        Some(Waiter { place, user, lane, stamp })
     }
 
-    /// Sends everybody away; places go on being counted.
+    /// Lets somebody in who is [`Line::first`]: by turn, unless he was moved up.
+    pub(crate) fn admit(&mut self, first: &Waiter) {
+        if self.front.first() != Some(&first.place) {
+            self.turns.take(first.lane.position());
+        }
+        self.remove(first.user);
+    }
+
+    /// Sends everybody away; places and turns go on being counted.
     pub(crate) fn clear(&mut self) {
-        *self = Line { next: self.next, base: self.next.0, ..Line::default() };
+        let turns = self.turns.clone();
+        *self = Line { next: self.next, base: self.next.0, turns, ..Line::default() };
+    }
+
+    /// Puts somebody who waits into another lane, at the same place.
+    pub(crate) fn change_lane(&mut self, place: Place, lane: Lane) {
+        if self.by_turn()[lane.position()] == 0 {
+            self.turns.begin(lane.position());
+        }
+        let (position, within) = self.locate(place);
+        let former = self.blocks[position].lane(within);
+        self.blocks[position].set_lane(within, lane);
+        for counts in [&mut self.counts[position], &mut self.waiting] {
+            counts[former.position()] -= 1;
+            counts[lane.position()] += 1;
+        }
+    }
+
+    /// Gives everybody a new place, after all that were handed out, in the order of a draw; who was
+    /// moved up stays so. Answers with the former places in the new order.
+    pub(crate) fn draw(&mut self, drawing: &Drawing, lsn: Lsn) -> Vec<Place> {
+        let mut drawn: Vec<(u64, Waiter)> =
+            self.iter().map(|one| (drawing.number(one.place), one)).collect();
+        drawn.sort_unstable_by_key(|(number, one)| (*number, one.place));
+        let moved_up: Vec<UserIndex> =
+            self.front.iter().map(|&place| self.waiter(place).user).collect();
+        self.clear();
+        for (_, one) in &drawn {
+            self.put(Waiter { place: self.next, ..*one }, lsn);
+        }
+        self.front = moved_up.iter().filter_map(|&user| self.place_of(user)).collect();
+        drawn.iter().map(|(_, one)| one.place).collect()
     }
 
     /// Puts somebody who waits behind those who were moved up before him, and before all others.
@@ -166,14 +243,16 @@ impl Line {
         self.blocks[position].lsns[within / 64] = lsn;
     }
 
-    /// Who is let in next: those moved up first, then the lowest place. Nobody else ever is, so
-    /// nobody overtakes, and who left is not in the way. Upholds I12.
+    /// Who is let in next: those moved up first, then the lowest place of the lane whose turn it is.
+    /// Nobody else ever is, so nobody overtakes within a lane, and who left is not in the way.
+    /// Upholds I12.
     pub(crate) fn first(&self) -> Option<Waiter> {
         if let Some(&place) = self.front.first() {
             return Some(self.waiter(place));
         }
-        let position = self.counts.iter().position(|&count| count > 0)?;
-        let within = self.blocks[position].first()?;
+        let lane = self.turns.next(&self.waiting)?;
+        let position = self.counts.iter().position(|counts| counts[lane] > 0)?;
+        let within = self.blocks[position].first(lane)?;
         Some(self.waiter(self.place(position, within)))
     }
 
@@ -182,18 +261,44 @@ impl Line {
         if let Some(ahead) = self.front.iter().position(|&other| other == place) {
             return ahead as u32 + 1;
         }
-        if place.0 + 1 == self.next.0 {
-            return self.waiting;
-        }
         let (position, within) = self.locate(place);
+        let lane = self.blocks[position].lane(within).position();
+        let mut before = if place.0 + 1 == self.next.0 {
+            self.waiting[lane] - 1
+        } else {
+            self.counts_before(position)[lane] + self.blocks[position].rank(lane, within)
+        };
+        let mut waiting = self.waiting;
+        for &moved_up in &self.front {
+            let (position, within) = self.locate(moved_up);
+            let other = self.blocks[position].lane(within).position();
+            waiting[other] -= 1;
+            before -= u32::from(other == lane && moved_up < place);
+        }
+        self.front.len() as u32 + self.turns.ahead(lane, before, &waiting) + 1
+    }
+
+    /// People who are let in by turn, by lane.
+    fn by_turn(&self) -> Counts {
+        let mut counts = self.waiting;
+        for &moved_up in &self.front {
+            let (position, within) = self.locate(moved_up);
+            counts[self.blocks[position].lane(within).position()] -= 1;
+        }
+        counts
+    }
+
+    fn counts_before(&self, position: usize) -> Counts {
         let (head, tail) = self.counts.as_slices();
         let (head, tail) = match position.checked_sub(head.len()) {
             None => (&head[..position], &tail[..0]),
             Some(rest) => (head, &tail[..rest]),
         };
-        let before: u32 = head.iter().sum::<u32>() + tail.iter().sum::<u32>();
-        let moved_up = self.front.iter().filter(|&&other| other > place).count() as u32;
-        before + self.blocks[position].rank(within) + moved_up + 1
+        let add = |mut sum: Counts, counts: &Counts| {
+            sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+            sum
+        };
+        tail.iter().fold(head.iter().fold([0; LANES_MAX], add), add)
     }
 
     /// Notes a sign of life of the one at this place.
@@ -225,7 +330,8 @@ impl Line {
         max: usize,
     ) -> Option<Vec<UserIndex>> {
         let mut blocks = self.blocks.iter_mut().zip(&self.counts);
-        let due = blocks.find(|(block, count)| **count > 0 && block.earliest <= until);
+        let due =
+            blocks.find(|(block, counts)| **counts != [0; LANES_MAX] && block.earliest <= until);
         due.map(|(block, _)| block.stamped_until(until, max))
     }
 
@@ -252,13 +358,16 @@ impl Line {
     /// # Errors
     /// The first that differs.
     pub(crate) fn check(&self) -> Result<(), String> {
-        for (position, (block, &count)) in self.blocks.iter().zip(&self.counts).enumerate() {
-            if block.words.iter().map(|word| word.count_ones()).sum::<u32>() != count {
-                return Err(format!("block {position} of the line does not have {count} people"));
+        for (position, (block, counts)) in self.blocks.iter().zip(&self.counts).enumerate() {
+            if block.counts() != *counts {
+                return Err(format!(
+                    "block {position} of the line does not have {counts:?} people"
+                ));
             }
         }
-        if self.counts.iter().sum::<u32>() != self.waiting || self.places.len() != self.waiting {
-            return Err(format!("{} people in line do not add up", self.waiting));
+        let added_up = self.counts_before(self.counts.len());
+        if added_up != self.waiting || self.places.len() != self.waiting() {
+            return Err(format!("{:?} people in line do not add up", self.waiting));
         }
         if let Some(lost) = self.iter().find(|one| self.places.get(one.user) != Some(one.place)) {
             return Err(format!("user {} at place {} is not found", lost.user, lost.place));
@@ -282,7 +391,8 @@ impl Line {
     fn waiter(&self, place: Place) -> Waiter {
         let (position, within) = self.locate(place);
         let block = &self.blocks[position];
-        Waiter { place, user: block.users[within], stamp: block.stamps[within] }
+        let (user, lane) = (block.users[within], block.lane(within));
+        Waiter { place, user, lane, stamp: block.stamps[within] }
     }
 
     fn locate(&self, place: Place) -> (usize, usize) {
@@ -300,6 +410,7 @@ impl PartialEq for Line {
     fn eq(&self, other: &Line) -> bool {
         self.next == other.next
             && self.waiting == other.waiting
+            && self.turns == other.turns
             && self.front == other.front
             && self.iter().eq(other.iter())
     }
@@ -308,6 +419,7 @@ impl PartialEq for Line {
 impl Block {
     fn clear(&mut self) {
         self.words.clear();
+        self.lanes.iter_mut().for_each(Vec::clear);
         self.lsns.clear();
         self.users.clear();
         self.stamps.clear();
@@ -330,23 +442,58 @@ impl Block {
         let bits = &mut self.words[within / 64];
         assert!(*bits & (1 << (within % 64)) != 0, "left a place that was not taken");
         *bits &= !(1 << (within % 64));
+        self.set_lane(within, Lane::EVERYBODYS);
         self.stamps[within]
     }
 
+    /// The lane of who waits at a place.
+    fn lane(&self, within: usize) -> Lane {
+        let has = |words: &Vec<u64>| is_set(words, within);
+        let priority = self.lanes.iter().position(has);
+        priority.map_or(Lane::EVERYBODYS, |position| Lane(position as u8 + 1))
+    }
+
+    fn set_lane(&mut self, within: usize, lane: Lane) {
+        for (position, words) in self.lanes.iter_mut().enumerate() {
+            if position + 1 == lane.position() {
+                words.resize(words.len().max(within / 64 + 1), 0);
+                words[within / 64] |= 1 << (within % 64);
+            } else if let Some(word) = words.get_mut(within / 64) {
+                *word &= !(1 << (within % 64));
+            }
+        }
+    }
+
+    /// The bits of those who wait in a lane.
+    fn word(&self, lane: usize, position: usize) -> u64 {
+        let priority = |lane: &Vec<u64>| lane.get(position).copied().unwrap_or(0);
+        match lane.checked_sub(1) {
+            Some(lane) => priority(&self.lanes[lane]),
+            None => self.words[position] & !self.lanes.iter().map(priority).fold(0, |a, b| a | b),
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        std::array::from_fn(|lane| {
+            (0..self.words.len()).map(|position| self.word(lane, position).count_ones()).sum()
+        })
+    }
+
     fn waits(&self, within: usize) -> bool {
-        self.words.get(within / 64).is_some_and(|word| word & (1 << (within % 64)) != 0)
+        is_set(&self.words, within)
     }
 
-    fn first(&self) -> Option<usize> {
-        let position = self.words.iter().position(|&word| word != 0)?;
-        Some(position * 64 + self.words[position].trailing_zeros() as usize)
+    /// The first place that somebody of a lane waits at.
+    fn first(&self, lane: usize) -> Option<usize> {
+        let position = (0..self.words.len()).find(|&position| self.word(lane, position) != 0)?;
+        Some(position * 64 + self.word(lane, position).trailing_zeros() as usize)
     }
 
-    /// How many wait at places of this block before this one.
-    fn rank(&self, within: usize) -> u32 {
-        let whole = &self.words[..within / 64];
-        let partly = self.words[within / 64] & ((1 << (within % 64)) - 1);
-        whole.iter().map(|word| word.count_ones()).sum::<u32>() + partly.count_ones()
+    /// How many of a lane wait at places of this block before this one.
+    fn rank(&self, lane: usize, within: usize) -> u32 {
+        let whole = (0..within / 64).map(|position| self.word(lane, position).count_ones());
+        let partly = self.word(lane, within / 64) & ((1 << (within % 64)) - 1);
+        whole.sum::<u32>() + partly.count_ones()
     }
 
     fn stamped_until(&mut self, until: UnixMillis, max: usize) -> Vec<UserIndex> {
@@ -366,6 +513,10 @@ impl Block {
         self.earliest = earliest;
         found
     }
+}
+
+fn is_set(words: &[u64], within: usize) -> bool {
+    words.get(within / 64).is_some_and(|word| word & (1 << (within % 64)) != 0)
 }
 
 /// Places by user, in parts that grow one at a time: a map of millions that doubles at once would
@@ -442,7 +593,12 @@ mod tests {
     fn line_of(people: u32) -> Line {
         let mut line = Line::default();
         for user in 0..people {
-            let place = line.join(UserIndex(user), UnixMillis(user.into()), Lsn(user.into()));
+            let place = line.join(
+                UserIndex(user),
+                Lane::EVERYBODYS,
+                UnixMillis(user.into()),
+                Lsn(user.into()),
+            );
             assert_eq!(place, Place(user + 1));
         }
         line
@@ -492,7 +648,7 @@ mod tests {
         }
         assert_eq!((line.blocks.len(), line.waiting()), (1, 0));
         for user in 0..100_000 {
-            line.join(UserIndex(user), UnixMillis(0), Lsn(0));
+            line.join(UserIndex(user), Lane::EVERYBODYS, UnixMillis(0), Lsn(0));
             line.remove(UserIndex(user));
         }
         assert_eq!(line.blocks.len(), 1);
@@ -537,34 +693,103 @@ mod tests {
         assert_eq!(positions(&again), [(1, 3), (2, 7_004), (3, 14_005)]);
     }
 
+    #[derive(Clone, Debug)]
+    enum Step {
+        Join(u32, u8),
+        Leave(u32),
+        MoveUp(u32),
+        ChangeLane(u32, u8),
+        Admit,
+        SetShares(Vec<u16>),
+        Draw(u8),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let (user, lane) = (0..60_u32, 0..LANES_MAX as u8);
+        prop_oneof![
+            8 => (user.clone(), lane.clone()).prop_map(|(user, lane)| Step::Join(user, lane)),
+            3 => user.clone().prop_map(Step::Leave),
+            1 => user.clone().prop_map(Step::MoveUp),
+            2 => (user, lane).prop_map(|(user, lane)| Step::ChangeLane(user, lane)),
+            4 => Just(Step::Admit),
+            1 => prop::collection::vec(1..9_u16, LANES_MAX).prop_map(Step::SetShares),
+            1 => any::<u8>().prop_map(Step::Draw),
+        ]
+    }
+
+    impl Line {
+        fn everybody_in_turn(&self) -> Vec<Waiter> {
+            let mut line = self.clone();
+            let mut order = Vec::new();
+            while let Some(first) = line.first() {
+                line.admit(&first);
+                order.push(first);
+            }
+            order
+        }
+    }
+
     proptest! {
-        /// Against an ordered map of places.
+        /// Positions are those of the order in which everybody is then let in, and that order is
+        /// the order of places within each lane.
         #[test]
-        fn ranks_are_those_of_a_sorted_list(
-            steps in prop::collection::vec((0..200_u32, any::<bool>()), 1..400),
+        fn positions_are_the_order_of_admission(
+            steps in prop::collection::vec(step(), 1..200),
         ) {
             let mut line = Line::default();
-            let mut model: BTreeMap<u32, u32> = BTreeMap::new();
-            for (user, leaves) in steps {
-                let known = model.iter().find(|(_, other)| **other == user).map(|(&place, _)| place);
-                match (known, leaves) {
-                    (None, true) => prop_assert_eq!(line.remove(UserIndex(user)), None),
-                    (None, false) => {
-                        let place = line.join(UserIndex(user), UnixMillis(0), Lsn(0));
-                        model.insert(place.0, user);
+            line.set_turns(Turns::new(&[1, 2, 3, 4]));
+            let mut waits: BTreeMap<u32, u8> = BTreeMap::new();
+            for step in steps {
+                let place = |line: &Line, user| line.place_of(UserIndex(user));
+                match step {
+                    Step::Join(user, lane) if !waits.contains_key(&user) => {
+                        line.join(UserIndex(user), Lane(lane), UnixMillis(0), Lsn(0));
+                        waits.insert(user, lane);
                     }
-                    (Some(place), true) => {
-                        line.remove(UserIndex(user));
-                        model.remove(&place);
+                    Step::Leave(user) => {
+                        let left = line.remove(UserIndex(user)).map(|one| one.lane.0);
+                        prop_assert_eq!(left, waits.remove(&user));
                     }
-                    (Some(place), false) => {
-                        let rank = model.range(..place).count() as u32 + 1;
-                        prop_assert_eq!(line.position(Place(place)), rank);
+                    Step::MoveUp(user) => {
+                        let found = place(&line, user);
+                        if let Some(place) = found.filter(|place| !line.front().contains(place)) {
+                            line.move_up(place, Lsn(0));
+                        }
                     }
+                    Step::ChangeLane(user, lane) => {
+                        if let Some(place) = place(&line, user) {
+                            line.change_lane(place, Lane(lane));
+                            waits.insert(user, lane);
+                        }
+                    }
+                    Step::Admit => {
+                        if let Some(first) = line.first() {
+                            line.admit(&first);
+                            waits.remove(&first.user.0);
+                        }
+                    }
+                    Step::SetShares(shares) => line.set_turns(Turns::new(&shares)),
+                    Step::Draw(seed) => {
+                        let front: Vec<_> =
+                            line.front().iter().map(|&place| line.waiter(place).user).collect();
+                        line.draw(&Drawing::new(&[seed; 32], ""), Lsn(0));
+                        prop_assert!(line.front().iter().map(|&place| line.waiter(place).user).eq(front));
+                    }
+                    Step::Join(..) => {}
                 }
-                prop_assert_eq!(line.first().map(|one| one.place.0), model.keys().next().copied());
+                prop_assert_eq!(line.check(), Ok(()));
+                prop_assert_eq!(line.waiting() as usize, waits.len());
+                let order = line.everybody_in_turn();
+                for (ahead, one) in order.iter().enumerate() {
+                    prop_assert_eq!(line.position(one.place), ahead as u32 + 1);
+                    prop_assert_eq!(waits.get(&one.user.0), Some(&one.lane.0));
+                }
+                let by_turn = &order[line.front().len()..];
+                for lane in 0..LANES_MAX as u8 {
+                    let places = by_turn.iter().filter(|one| one.lane == Lane(lane));
+                    prop_assert!(places.map(|one| one.place).is_sorted());
+                }
             }
-            prop_assert_eq!(line.check(), Ok(()));
         }
     }
 }

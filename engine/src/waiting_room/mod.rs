@@ -6,24 +6,32 @@
 //! decision to the record (log order = memory order). Holds of an event that nobody queues for do
 //! not see the lock: they look at one flag.
 //!
+//! An event may have lanes, each with its share of the admissions ([`lanes`]), and its line may be a
+//! lobby before the sale, in which nobody is let in until everybody's place was drawn ([`draw`]).
+//!
 //! Nothing here logs or reads a clock; `engine/queue.rs` does the first and is told the second.
 
 pub(crate) mod bucket;
+pub mod draw;
+pub mod lanes;
 pub(crate) mod line;
 pub(crate) mod pace;
 pub(crate) mod sessions;
+pub(crate) mod turns;
 
 use std::ops::{Deref, DerefMut};
 
 use parking_lot::{Mutex, MutexGuard};
 use thiserror::Error;
 
-use crate::ids::{EventIndex, Lsn, UnixMillis, UserIndex};
-use crate::limits::{QUEUE_RATE_MILLI_MAX, QUEUE_THRESHOLD, SESSION_TTL_MS, SILENCE_MS};
+use crate::ids::{EventIndex, Lane, Lsn, UnixMillis, UserIndex};
+use crate::limits::{LANES_MAX, QUEUE_RATE_MILLI_MAX, QUEUE_THRESHOLD, SESSION_TTL_MS, SILENCE_MS};
 use crate::record::QueueSettings;
 use crate::state::Queue;
 use crate::sync::{AtomicBool, Ordering};
 use crate::waiting_room::bucket::TokenBucket;
+use crate::waiting_room::draw::Seed;
+use crate::waiting_room::lanes::Lanes;
 use crate::waiting_room::line::{Line, Waiter};
 use crate::waiting_room::pace::Pace;
 use crate::waiting_room::sessions::Sessions;
@@ -50,6 +58,10 @@ pub struct QueueCounts {
     pub rate_milli: Option<u64>,
     /// Whether nobody is let in for now.
     pub paused: bool,
+    /// Whether nobody is let in before a draw.
+    pub lobby: bool,
+    /// People in line by lane; all of them in the first where there are no others.
+    pub waiting_by_lane: [u32; LANES_MAX],
 }
 
 /// Where somebody stands.
@@ -59,7 +71,7 @@ pub enum Standing {
     Admitted,
     /// He is in line.
     Waiting {
-        /// 1 for who is next.
+        /// 1 for who is next. In a lobby the last position, which may be anybody's.
         position: u32,
         /// Seconds, at least 1, from the rate at which the line was seen to move.
         estimated_wait_s: u32,
@@ -84,6 +96,19 @@ pub enum QueueRefusal {
     /// Its line takes nobody: nothing is left to wait for, or no more places fit.
     #[error("the line of event {0} takes nobody")]
     Closed(EventIndex),
+    /// People have places already, the sale has begun, or there is a lobby: none can be opened.
+    #[error("event {0} cannot have a lobby now")]
+    NoLobbyNow(EventIndex),
+    /// There is no lobby to draw from.
+    #[error("event {0} has no lobby")]
+    NoLobby(EventIndex),
+    /// A lane that people may belong to would be gone or have another name, or a lane's name or
+    /// share is out of range.
+    #[error("event {0} cannot have these lanes")]
+    WrongLanes(EventIndex),
+    /// There is no such lane.
+    #[error("event {0} has no lane {1}")]
+    UnknownLane(EventIndex, Lane),
 }
 
 /// What an administrator changes about a waiting room.
@@ -205,6 +230,9 @@ impl Drop for Entered<'_> {
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) line: Line,
+    pub(crate) lanes: Lanes,
+    /// The seed of the draw, where the line is a lobby.
+    pub(crate) lobby: Option<Seed>,
     pub(crate) sessions: Sessions,
     bucket: TokenBucket,
     pace: Pace,
@@ -226,6 +254,8 @@ impl Room {
     pub(crate) fn new(defaults: &QueueDefaults) -> Room {
         Room {
             line: Line::default(),
+            lanes: Lanes::default(),
+            lobby: None,
             sessions: Sessions::default(),
             bucket: TokenBucket::default(),
             pace: Pace::default(),
@@ -244,6 +274,8 @@ impl Room {
         self.settings = defaults.in_force(queue.settings());
         self.logged = queue.settings().copied();
         self.line = queue.line().stamped(UnixMillis(0));
+        self.lanes = queue.all_lanes().clone();
+        self.lobby = queue.lobby();
         for (user, _) in queue.active() {
             self.sessions.begin(user, UnixMillis(0), 0, Lsn::ZERO);
         }
@@ -309,9 +341,11 @@ impl Room {
         }
     }
 
-    /// Whether holds need admission: the room is full, or somebody waits.
+    /// Whether holds need admission: the room is full, somebody waits, or there will be a draw.
     pub(crate) fn is_engaged(&self) -> bool {
-        self.line.waiting() > 0 || self.sessions.len() >= self.settings.threshold
+        self.line.waiting() > 0
+            || self.lobby.is_some()
+            || self.sessions.len() >= self.settings.threshold
     }
 
     /// Whether anybody is here.
@@ -326,6 +360,8 @@ impl Room {
             threshold: self.settings.threshold,
             rate_milli: self.settings.rate_milli,
             paused: self.settings.paused,
+            lobby: self.lobby.is_some(),
+            waiting_by_lane: *self.line.waiting_by_lane(),
         }
     }
 
@@ -335,7 +371,10 @@ impl Room {
             return alive.then_some((Standing::Admitted, lsn));
         }
         let place = self.line.place_of(user)?;
-        let position = self.line.position(place);
+        let position = match self.lobby {
+            Some(_) => self.line.waiting(),
+            None => self.line.position(place),
+        };
         let estimated_wait_s = self.pace.estimate_s(position, self.settings.rate_milli);
         Some((Standing::Waiting { position, estimated_wait_s }, self.line.lsn(place)))
     }
@@ -368,8 +407,8 @@ impl Room {
             return None;
         }
         let first = self.line.first()?;
-        let allowed =
-            self.is_moved_up(&first) || (!self.settings.paused && self.bucket.allows(now));
+        let is_open = !self.settings.paused && self.lobby.is_none();
+        let allowed = self.is_moved_up(&first) || (is_open && self.bucket.allows(now));
         allowed.then_some(first)
     }
 
@@ -378,7 +417,7 @@ impl Room {
         if !self.is_moved_up(next) {
             self.bucket.take();
         }
-        self.line.remove(next.user);
+        self.line.admit(next);
         self.sessions.begin(next.user, now, self.times.session_ttl_ms, lsn);
         self.pace.count();
     }

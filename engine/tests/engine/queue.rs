@@ -1,11 +1,12 @@
 //! Waiting rooms, command by command, and random histories of them. Properties, after every command:
 //!
 //! - never more people in than the threshold, unless it was lowered after they came in;
-//! - nobody is let in before somebody who waits at a lower place, but for those moved up;
+//! - nobody is let in before somebody who waits at a lower place of the same lane, but for those
+//!   moved up, and nobody before a draw;
 //! - nobody has two places, and who left is in nobody's way;
 //! - live memory says what the fold says, before and after a restart at any point.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
@@ -13,9 +14,11 @@ use proptest::prelude::*;
 use tiketi_engine::command::EditEvent;
 use tiketi_engine::engine::Engine;
 use tiketi_engine::error::{CommandError, HoldRefusal, JournalUnavailable};
-use tiketi_engine::ids::{EventIndex, Lsn, Place, UnixMillis, UserIndex};
+use tiketi_engine::ids::{EventIndex, Lane, Lsn, Place, UnixMillis, UserIndex};
 use tiketi_engine::journal::{Journal, MemoryJournal, Permit, Purpose};
 use tiketi_engine::record::{EventDetails, LeaveReason, Record};
+use tiketi_engine::waiting_room::draw::{Drawing, Seed};
+use tiketi_engine::waiting_room::lanes::LaneShare;
 use tiketi_engine::waiting_room::{
     QueueChange, QueueCounts, QueuePlace, QueueRefusal, QueueTimes, Standing,
 };
@@ -349,6 +352,127 @@ fn the_line_of_a_cancelled_or_ended_event_is_closed() {
     }
 }
 
+fn lanes(shares: &[u16]) -> Vec<LaneShare> {
+    let names = ["everybody", "fan club", "patrons", "local"];
+    let lane = |(&share, name): (&u16, &str)| LaneShare { name: name.to_owned(), share };
+    shares.iter().zip(names).map(lane).collect()
+}
+
+/// Those who are let in one by one from now on.
+fn let_in_order(house: &House, users: impl Iterator<Item = u32> + Clone) -> Vec<u32> {
+    let mut order = Vec::new();
+    loop {
+        let inside = users.clone().find(|&user| house.is_in(user, OPENS));
+        let Some(user) = inside else { return order };
+        house.leave(user, OPENS);
+        order.push(user);
+    }
+}
+
+#[test]
+fn each_lane_gets_its_share_and_keeps_its_order() {
+    let mut house = house_of(1, 40);
+    durable(house.engine.queue_set_lanes(EVENT, lanes(&[1, 3]), OPENS).unwrap());
+    let fans: Vec<UserIndex> = (20..40).map(UserIndex).collect();
+    durable(house.engine.queue_give_lane(EVENT, Lane(1), fans, OPENS).unwrap());
+    (0..40).for_each(|user| {
+        house.position(user, OPENS);
+    });
+    let counts = house.engine.queue_counts(EVENT).unwrap();
+    assert_eq!(counts.waiting_by_lane, [19, 20, 0, 0]);
+    // The fans came later, and three of every four who are let in are fans.
+    assert_eq!(house.positions([20, 21, 22, 1, 23, 2], OPENS), [1, 2, 3, 4, 5, 8]);
+    house.restart_with(1);
+    let order = let_in_order(&house, 0..40);
+    assert_eq!(order.len(), 40);
+    assert_eq!(order[..10], [0, 20, 21, 22, 1, 23, 24, 25, 2, 26]);
+    for lane in [0..20, 20..40] {
+        assert!(order.iter().filter(|&user| lane.contains(user)).is_sorted());
+    }
+    house.assert_agreement();
+}
+
+#[test]
+fn lanes_that_somebody_may_belong_to_stay() {
+    let house = house_of(1, 4);
+    let set = |lanes| house.engine.queue_set_lanes(EVENT, lanes, OPENS).map(durable).map(drop);
+    let wrong = Err(CommandError::Refused(QueueRefusal::WrongLanes(EVENT)));
+    for shares in [&[][..], &[0], &[101], &[1, 1, 1, 1, 1]] {
+        let named = |(position, &share): (usize, &u16)| LaneShare {
+            name: format!("lane {position}"),
+            share,
+        };
+        assert_eq!(set(shares.iter().enumerate().map(named).collect()), wrong, "{shares:?}");
+    }
+    let same = |name: &str| LaneShare { name: name.to_owned(), share: 1 };
+    assert_eq!(set(vec![same("a"), same("a")]), wrong);
+    assert_eq!(set(vec![same("a"), same("")]), wrong);
+    let give = |lane| {
+        let users = vec![UserIndex(0)];
+        house.engine.queue_give_lane(EVENT, lane, users, OPENS).map(durable)
+    };
+    let unknown = |lane| Err(CommandError::Refused(QueueRefusal::UnknownLane(EVENT, lane)));
+    assert_eq!(give(Lane(1)), unknown(Lane(1)));
+    assert_eq!(set(lanes(&[1, 2])), Ok(()));
+    assert_eq!(set(lanes(&[5, 2, 100])), Ok(()));
+    assert_eq!(set(lanes(&[1, 2])), wrong, "a lane would be gone");
+    assert_eq!(set(vec![same("a"), same("b"), same("c")]), wrong, "another name");
+    assert_eq!((give(Lane(2)), give(Lane(3))), (Ok(()), unknown(Lane(3))));
+}
+
+#[test]
+fn nobody_is_let_in_before_the_draw_and_then_in_its_order() {
+    let before = UnixMillis(OPENS.0 - 1_000);
+    let mut house = house_of(3, 20);
+    let seed = [7; 32];
+    durable(house.engine.queue_open_lobby(EVENT, seed, before).unwrap());
+    let tickets = (0..20).map(|user| {
+        house.check(user, before);
+        Place(user + 1)
+    });
+    let mut tickets: Vec<Place> = tickets.collect();
+    assert_eq!(house.tick(before), 0);
+    assert_eq!((house.counts(), house.position(4, before)), ((20, 0), 20), "anybody may be last");
+    house.leave(5, before);
+    house.restart_with(3);
+    assert_eq!(house.counts(), (19, 0));
+    // The sale begins, and nobody has drawn: the tick does.
+    assert_eq!(house.tick(OPENS), 3);
+    Drawing::new(&seed, "").sort(&mut tickets);
+    let users: Vec<u32> =
+        tickets.iter().map(|ticket| ticket.0 - 1).filter(|&user| user != 5).collect();
+    assert_eq!(house.positions([users[0], users[3], users[18]], OPENS), [0, 1, 16]);
+    house.catch_up();
+    let lottery = house.fold.queue(EVENT).unwrap().lottery().unwrap();
+    let drawn = lottery.drawn.as_ref().unwrap();
+    assert_eq!((drawn.first, drawn.tickets.len()), (Place(21), 19));
+    assert!(drawn.tickets.iter().map(|ticket| ticket.0 - 1).eq(users.iter().copied()));
+    // Who comes later stands behind.
+    assert_eq!(house.position(5, OPENS), 17);
+    house.assert_agreement();
+}
+
+#[test]
+fn a_lobby_is_opened_before_anybody_has_a_place() {
+    let before = UnixMillis(OPENS.0 - 1_000);
+    let house = house_of(1, 4);
+    let open = |now| house.engine.queue_open_lobby(EVENT, [1; 32], now).map(durable);
+    let draw = |now| house.engine.queue_draw(EVENT, "lotto", now).map(durable);
+    let refused = Err(CommandError::Refused(QueueRefusal::NoLobbyNow(EVENT)));
+    assert_eq!(draw(before), Err(CommandError::Refused(QueueRefusal::NoLobby(EVENT))));
+    assert_eq!((open(OPENS), open(CLOSES)), (refused.clone(), refused.clone()));
+    house.positions([0, 1], before);
+    assert_eq!(open(before), refused, "somebody waits in the order of arrival");
+    house.leave(1, before);
+    assert_eq!((open(before), open(before)), (Ok(()), refused));
+    // Holds need admission from then on.
+    assert_eq!(house.position(1, before), 1);
+    let held = house.hold(0, &[0], house.asked(2, OPENS));
+    assert_eq!(held, Err(CommandError::Refused(HoldRefusal::NotAdmitted(EVENT))));
+    house.leave(0, before);
+    assert_eq!((house.counts(), draw(before), house.counts()), ((1, 0), Ok(1), (0, 1)));
+}
+
 #[test]
 fn unknown_events_are_refused() {
     let house = house_of(1, 1);
@@ -394,6 +518,10 @@ enum Step {
     Wait(u64),
     Tick,
     CancelEvent,
+    SetLanes(Vec<u16>),
+    GiveLane(u32, u8),
+    OpenLobby(u8),
+    Draw,
     Restart(u32),
 }
 
@@ -410,7 +538,11 @@ fn step() -> impl Strategy<Value = Step> {
         3 => user.clone().prop_map(Step::Seen),
         4 => (user.clone(), 0..4_u32).prop_map(|(user, seat)| Step::Hold(user, seat)),
         2 => (0..8_usize).prop_map(Step::Cancel),
-        2 => user.prop_map(Step::Admit),
+        2 => user.clone().prop_map(Step::Admit),
+        1 => prop::collection::vec(1..5_u16, 1..5).prop_map(Step::SetLanes),
+        2 => (user, 0..4_u8).prop_map(|(user, lane)| Step::GiveLane(user, lane)),
+        1 => any::<u8>().prop_map(Step::OpenLobby),
+        1 => Just(Step::Draw),
         3 => change.prop_map(Step::Change),
         1 => Just(Step::Clear),
         5 => prop_oneof![0..3_000_u64, 0..200_000_u64].prop_map(Step::Wait),
@@ -426,10 +558,17 @@ struct Known {
     line: Vec<(Place, UserIndex)>,
     moved_up: Vec<UserIndex>,
     active: BTreeSet<UserIndex>,
+    lanes: BTreeMap<UserIndex, Lane>,
+    lobby: Option<Seed>,
+    next_place: u32,
     threshold: u32,
 }
 
 impl Known {
+    fn lane(&self, user: UserIndex) -> Lane {
+        self.lanes.get(&user).copied().unwrap_or(Lane::EVERYBODYS)
+    }
+
     fn leave(&mut self, user: UserIndex) -> bool {
         let before = self.line.len();
         self.line.retain(|&(_, other)| other != user);
@@ -444,12 +583,16 @@ impl Known {
                 assert!(!self.active.contains(user), "{user} is in and joins");
                 assert!(!self.line.iter().any(|(_, other)| other == user), "{user} has two places");
                 self.line.push((*place, *user));
+                self.next_place = place.0 + 1;
             }
             Record::QueueMovedUp { user, .. } => self.moved_up.push(*user),
             Record::QueueAdmitted { user, place, .. } => {
-                let by_place = self.line.first().map(|&(_, first)| first);
+                let lane = self.lane(*user);
+                let mut of_lane = self.line.iter().map(|&(_, other)| other);
+                let by_place = of_lane.find(|&other| self.lane(other) == lane);
                 let first = self.moved_up.first().copied().or(by_place);
                 assert_eq!(first, Some(*user), "somebody overtook");
+                assert!(self.lobby.is_none() || !self.moved_up.is_empty(), "before the draw");
                 assert!(self.line.contains(&(*place, *user)));
                 assert!(self.leave(*user));
                 assert!(self.active.insert(*user));
@@ -464,7 +607,26 @@ impl Known {
                 }
             }
             Record::QueueCleared { .. } => {
-                *self = Known { threshold: self.threshold, ..Known::default() };
+                self.line.clear();
+                self.moved_up.clear();
+                self.active.clear();
+            }
+            Record::QueueLaneGiven { lane, users, .. } => {
+                self.lanes.extend(users.iter().map(|&user| (user, *lane)));
+            }
+            Record::QueueLobbyOpened { seed, .. } => {
+                assert!(self.line.is_empty() && self.lobby.is_none());
+                self.lobby = Some(*seed);
+            }
+            Record::QueueDrawn { beacon, .. } => {
+                let drawing = Drawing::new(&self.lobby.take().unwrap(), beacon);
+                self.line.sort_by_key(|&(ticket, _)| drawing.number(ticket));
+                let last = self.line.iter().map(|&(place, _)| place.0).max().unwrap_or(0);
+                let next = self.next_place.max(last + 1);
+                let new =
+                    self.line.iter().zip(next..).map(|(&(_, user), place)| (Place(place), user));
+                self.line = new.collect();
+                self.next_place = next + self.line.len() as u32;
             }
             Record::QueueClosed { .. } => {
                 self.line.clear();
@@ -476,12 +638,12 @@ impl Known {
     }
 }
 
-fn run(steps: &[Step]) {
+fn run(start: UnixMillis, steps: &[Step]) {
     // Four seats: lines are closed now and then.
     let mut house = House::new(&[Hall { rows: 1, seats_per_row: 2, tickets: 0, ..SMALL }], 12);
     house.engine.set_queue_defaults(3, None, TIMES);
     let mut known = Known { threshold: 3, ..Known::default() };
-    let (mut now, mut orders) = (OPENS, Vec::new());
+    let (mut now, mut orders) = (start, Vec::new());
     for step in steps {
         let engine = &house.engine;
         match step {
@@ -499,7 +661,8 @@ fn run(steps: &[Step]) {
             Step::Seen(user) => engine.queue_seen(EVENT, UserIndex(*user), now),
             Step::Hold(user, seat) => {
                 let counts = engine.queue_counts(EVENT).unwrap();
-                let engaged = counts.waiting > 0 || counts.active >= counts.threshold;
+                let full = counts.active >= counts.threshold;
+                let engaged = counts.waiting > 0 || counts.lobby || full;
                 let held = house.hold(0, &[*seat], house.asked(*user as usize, now));
                 let not_in = Err(CommandError::Refused(HoldRefusal::NotAdmitted(EVENT)));
                 if held == not_in {
@@ -528,6 +691,17 @@ fn run(steps: &[Step]) {
                 house.tick(now);
                 engine.expire(now, 9).unwrap();
             }
+            Step::SetLanes(shares) => {
+                drop(engine.queue_set_lanes(EVENT, lanes(shares), now).map(durable));
+            }
+            Step::GiveLane(user, lane) => {
+                let users = vec![UserIndex(*user)];
+                drop(engine.queue_give_lane(EVENT, Lane(*lane), users, now).map(durable));
+            }
+            Step::OpenLobby(seed) => {
+                drop(engine.queue_open_lobby(EVENT, [*seed; 32], now).map(durable));
+            }
+            Step::Draw => drop(engine.queue_draw(EVENT, "beacon", now).map(durable)),
             Step::CancelEvent => drop(engine.cancel_event(EVENT, now).map(durable)),
             Step::Restart(threshold) => house.restart_with(*threshold),
         }
@@ -549,8 +723,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn nobody_overtakes_whatever_happens(steps in prop::collection::vec(step(), 1..80)) {
-        run(&steps);
+    fn nobody_overtakes_whatever_happens(
+        steps in prop::collection::vec(step(), 1..80),
+        before_the_sale in any::<bool>(),
+    ) {
+        run(if before_the_sale { UnixMillis(OPENS.0 - 100_000) } else { OPENS }, &steps);
     }
 }
 

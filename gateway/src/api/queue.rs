@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::{Id, Timestamp};
+use crate::api::{Id, Pagination, Timestamp};
 
 /// `POST /api/queue/check/:eventId`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -70,6 +70,8 @@ pub struct QueueAnswer {
     pub rate: Option<f64>,
     /// Whether nobody is let in.
     pub paused: bool,
+    /// Whether the line is a lobby: nobody is let in before the draw.
+    pub lobby: bool,
 }
 
 /// `PUT /api/queue/admin/:eventId`: what is absent stays as it is.
@@ -99,6 +101,94 @@ fn given<'de, D: serde::Deserializer<'de>>(
 pub struct AdmitRequest {
     /// Who is let in out of turn.
     pub user_id: Id,
+}
+
+/// A lane of a line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LaneRow {
+    /// What people call it, 1 to 40 characters. The first lane is everybody's.
+    pub name: String,
+    /// While people wait in all lanes, so many of every `sum of the shares` are let in from this
+    /// one; 1 to 100.
+    pub share: u16,
+    /// People in line; not read in a request.
+    #[serde(default)]
+    pub waiting: u32,
+    /// People who were put into it; not read in a request.
+    #[serde(default)]
+    pub members: u64,
+}
+
+/// `GET` and `PUT /api/queue/admin/:eventId/lanes`, both ways.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LaneList {
+    /// Up to four; none where the line has no priorities.
+    pub lanes: Vec<LaneRow>,
+}
+
+/// `POST /api/queue/admin/:eventId/lanes/members`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LaneMembersRequest {
+    /// The lane's name.
+    pub lane: String,
+    /// E-mail addresses or ids of accounts, up to 1,000.
+    pub users: Vec<String>,
+}
+
+/// The answer to [`LaneMembersRequest`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LaneMembersAnswer {
+    /// Shown to the caller.
+    pub message: String,
+    /// How many were put into the lane.
+    pub added: usize,
+    /// Those of the request that are no account's.
+    pub unknown: Vec<String>,
+}
+
+/// `POST /api/queue/admin/:eventId/lobby`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LobbyAnswer {
+    /// Shown to the caller.
+    pub message: String,
+    /// What is published before anybody has a ticket, hexadecimal.
+    pub commitment: String,
+}
+
+/// `POST /api/queue/admin/:eventId/draw`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct DrawRequest {
+    /// A public value that nobody knew while tickets were handed out, up to 200 bytes.
+    #[serde(default)]
+    pub beacon: String,
+}
+
+/// `GET /api/queue/draw/:eventId`: all that is needed to compute a draw again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DrawAnswer {
+    /// Whether the draw took place; everything below but `ticket` is `null` before it.
+    pub drawn: bool,
+    /// SHA-256 of `tiketi draw commitment` and the seed, hexadecimal.
+    pub commitment: String,
+    /// When the commitment was published and the lobby opened.
+    pub opened_at: Timestamp,
+    /// The seed, hexadecimal.
+    pub seed: Option<String>,
+    /// The public value that was added.
+    pub beacon: Option<String>,
+    /// When it took place.
+    pub drawn_at: Option<Timestamp>,
+    /// The place of the first in the order; the others follow without a gap.
+    pub first_place: Option<u32>,
+    /// How many were drawn.
+    pub entrants: Option<u32>,
+    /// The tickets in the order that was drawn: this page of them.
+    pub tickets: Vec<u32>,
+    /// The caller's own ticket, where a token says who is asking and he was in the lobby.
+    pub ticket: Option<u32>,
+    /// Pages of `tickets`.
+    pub pagination: Pagination,
 }
 
 /// The answer where there is nothing to tell.

@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::fanout::Dialect;
 use crate::fanout::client::{Client, ClientId};
 use crate::fanout::feed::EventFeed;
-use crate::fanout::line::{self, News, Shorter};
+use crate::fanout::line::{self, Moved, News};
 
 /// Batches that may wait for the follower before it is cut off and starts anew.
 const CAPACITY: usize = 512;
@@ -73,8 +73,8 @@ pub(crate) struct Hub {
     users: Mutex<HashMap<UserIndex, Vec<Arc<Client>>>>,
     next_client: AtomicU64,
     marks: Mutex<Marks>,
-    /// Lines that became shorter, until those in them are told.
-    pub(super) shorter: Mutex<Shorter>,
+    /// Lines that moved, until those in them are told.
+    pub(super) moved: Mutex<Moved>,
     /// Up to here the stream was not followed, so anything may have changed.
     unknown_up_to: AtomicU64,
 }
@@ -85,7 +85,7 @@ impl Hub {
         let subscription = commits.subscribe(CAPACITY, WhenFull::Disconnect);
         Hub {
             marks: Mutex::new(Marks::new(subscription.after)),
-            shorter: Mutex::default(),
+            moved: Mutex::default(),
             subscription: Mutex::new(Some(subscription)),
             commits,
             feeds: DashMap::new(),
@@ -389,11 +389,17 @@ impl Follower {
             Record::QueueAdmitted { event, user, .. } => {
                 self.news.push((*event, News::Admitted(*user)));
             }
-            Record::QueueLeft { event, .. } => self.news.push((*event, News::Shorter)),
+            // Everybody's position is another now.
+            Record::QueueLeft { event, .. } | Record::QueueDrawn { event, .. } => {
+                self.news.push((*event, News::Moved))
+            }
             Record::QueueCleared { event, .. } => self.news.push((*event, News::Cleared)),
             Record::QueueClosed { event, .. } => self.news.push((*event, News::Closed)),
             Record::QueueJoined { .. }
             | Record::QueueMovedUp { .. }
+            | Record::QueueLanesSet { .. }
+            | Record::QueueLaneGiven { .. }
+            | Record::QueueLobbyOpened { .. }
             | Record::QueueChanged { .. }
             | Record::EpochStarted { .. }
             | Record::UserRegistered(_)

@@ -33,17 +33,17 @@ const CHOOSING_MAX: Duration = Duration::from_secs(600);
 pub(super) enum News {
     /// This user was let in.
     Admitted(UserIndex),
-    /// Somebody left.
-    Shorter,
+    /// Positions changed: somebody left, or there was a draw.
+    Moved,
     /// An administrator sent everybody away.
     Cleared,
     /// Nothing is left to wait for.
     Closed,
 }
 
-/// Lines that became shorter, and when the people in them were last told so.
+/// Lines that moved, and when the people in them were last told so.
 #[derive(Default)]
-pub(super) struct Shorter {
+pub(super) struct Moved {
     events: HashSet<EventIndex>,
     told_at: HashMap<EventIndex, Instant>,
 }
@@ -53,7 +53,7 @@ pub(super) fn tell(app: &App, news: impl Iterator<Item = (EventIndex, News)>) {
     for (event, news) in news {
         match news {
             News::Admitted(user) => {
-                app.hub.shorter.lock().events.insert(event);
+                app.hub.moved.lock().events.insert(event);
                 let admission = app.view.read(|state| {
                     let admission = state.queue(event)?.admission(user)?;
                     Some((state.users().get(user.position())?.id, admission))
@@ -65,8 +65,8 @@ pub(super) fn tell(app: &App, news: impl Iterator<Item = (EventIndex, News)>) {
                 // Nobody's business but theirs: any client that gets it goes in.
                 app.hub.to_user(app, event, user, "queue-entry-allowed", &allowed(id));
             }
-            News::Shorter => {
-                app.hub.shorter.lock().events.insert(event);
+            News::Moved => {
+                app.hub.moved.lock().events.insert(event);
             }
             News::Cleared => tell_all(
                 app,
@@ -111,14 +111,14 @@ pub(super) async fn joined(app: &App, event: EventIndex, user: UserId) -> Option
     Some(allowed(id))
 }
 
-/// Tells lines that they became shorter and the engine who is there, until the gateway stops.
+/// Tells lines that they moved and the engine who is there, until the gateway stops.
 pub(crate) async fn keep(app: Arc<App>) {
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut present_at = Instant::now();
     loop {
         tick.tick().await;
-        tell_shorter(&app);
+        tell_moved(&app);
         if present_at.elapsed() >= PRESENT_EVERY {
             present_at = Instant::now();
             note_presence(&app);
@@ -126,11 +126,11 @@ pub(crate) async fn keep(app: Arc<App>) {
     }
 }
 
-fn tell_shorter(app: &App) {
+fn tell_moved(app: &App) {
     let now = Instant::now();
     let due: Vec<EventIndex> = {
-        let mut shorter = app.hub.shorter.lock();
-        let Shorter { events, told_at } = &mut *shorter;
+        let mut moved = app.hub.moved.lock();
+        let Moved { events, told_at } = &mut *moved;
         let is_due = |event: &EventIndex| {
             let members = app.hub.members(Room::Queue(*event));
             let pause =

@@ -191,6 +191,7 @@ fn answer_of(event: EventIndex, counts: QueueCounts) -> QueueAnswer {
         available: counts.threshold.saturating_sub(counts.active),
         rate: counts.rate_milli.map(|milli| milli as f64 / 1000.0),
         paused: counts.paused,
+        lobby: counts.lobby,
     }
 }
 

@@ -101,6 +101,102 @@ async fn two_are_let_in_three_wait_and_nobody_overtakes() {
 }
 
 #[tokio::test]
+async fn a_draw_is_committed_to_before_and_open_to_all_after() {
+    let shop = shop(2).await;
+    let later = json!({"saleStartDate": "2099-01-01T20:00:00", "saleEndDate": "2099-05-01T20:00:00",
+        "eventDate": "2099-05-02T19:00:00"});
+    let event = shop.seat_event(later).await;
+    let people = people(&shop, 5).await;
+    let draw_path = format!("/api/queue/draw/{event}");
+    let (status, _) = shop.get(&draw_path, &people[0]).await;
+    assert_eq!(status, 404, "no lottery");
+    let lobby = format!("/api/queue/admin/{event}/lobby");
+    assert_eq!(shop.post(&lobby, &people[0], &json!({})).await.0, 403);
+    let (status, opened) = shop.post(&lobby, &shop.admin, &json!({})).await;
+    assert_eq!(status, 200, "{opened}");
+    assert_error(&shop.post(&lobby, &shop.admin, &json!({})).await.1, "CONFLICT");
+    for person in &people {
+        let answer = check(&shop, &event, person).await;
+        assert_eq!(answer["queued"], true, "{answer}");
+    }
+    // The commitment is public, the seed is nobody's.
+    let before = shop.ok(&draw_path, &people[2]).await;
+    assert_eq!((&before["drawn"], &before["ticket"]), (&json!(false), &json!(3)), "{before}");
+    assert_eq!(before["commitment"], opened["commitment"]);
+    assert!(before["seed"].is_null() && before["tickets"] == json!([]), "{before}");
+    let room = shop.ok(&format!("/api/queue/admin/{event}"), &shop.admin).await;
+    assert_eq!((&room["lobby"], &room["queueSize"]), (&json!(true), &json!(5)));
+
+    let draw = format!("/api/queue/admin/{event}/draw");
+    let long = json!({"beacon": "7".repeat(201)});
+    assert_eq!(shop.post(&draw, &shop.admin, &long).await.0, 400);
+    let (status, drawn) = shop.post(&draw, &shop.admin, &json!({"beacon": "3 11 15"})).await;
+    assert_eq!(status, 200, "{drawn}");
+    assert_error(&shop.post(&draw, &shop.admin, &json!({})).await.1, "CONFLICT");
+    let after = shop.ok(&draw_path, &people[2]).await;
+    assert_eq!(
+        (&after["commitment"], &after["beacon"]),
+        (&before["commitment"], &json!("3 11 15"))
+    );
+    assert_eq!((&after["entrants"], &after["firstPlace"]), (&json!(5), &json!(6)));
+    let mut tickets: Vec<u64> =
+        after["tickets"].as_array().unwrap().iter().map(|one| one.as_u64().unwrap()).collect();
+    let page = shop.ok(&format!("{draw_path}?page=2&limit=2"), &people[0]).await;
+    assert_eq!(page["tickets"], json!(tickets[2..4]));
+    // The first two of the order are in, the others wait in it.
+    for (position, ticket) in tickets.iter().enumerate() {
+        let answer = self::status(&shop, &event, &people[*ticket as usize - 1]).await;
+        assert_eq!(answer["position"], position.saturating_sub(1), "{answer}");
+    }
+    tickets.sort_unstable();
+    assert_eq!(tickets, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn lanes_let_their_people_in_by_shares() {
+    let shop = shop(1).await;
+    let event = shop.seat_event(json!({})).await;
+    let people = people(&shop, 4).await;
+    let path = format!("/api/queue/admin/{event}/lanes");
+    assert_eq!(shop.ok(&path, &shop.admin).await["lanes"], json!([]));
+    let lanes = json!({"lanes": [{"name": "일반", "share": 1}, {"name": "팬클럽", "share": 3}]});
+    assert_eq!(shop.gateway.call("PUT", &path, &people[0], &lanes).await.0, 403);
+    let (status, set) = shop.gateway.call("PUT", &path, &shop.admin, &lanes).await;
+    assert_eq!((status.as_u16(), &set["lanes"][1]["share"]), (200, &json!(3)), "{set}");
+    for wrong in
+        [json!([]), json!([{"name": "일반", "share": 0}]), json!([{"name": "x", "share": 1}])]
+    {
+        let (status, answer) =
+            shop.gateway.call("PUT", &path, &shop.admin, &json!({"lanes": wrong})).await;
+        assert_eq!(status, 400, "{answer}");
+    }
+    let members = format!("{path}/members");
+    let body = json!({"lane": "팬클럽", "users": ["person3@tiketi.gg", "nobody@tiketi.gg"]});
+    let (status, added) = shop.post(&members, &shop.admin, &body).await;
+    assert_eq!((status.as_u16(), &added["added"]), (200, &json!(1)), "{added}");
+    assert_eq!(added["unknown"], json!(["nobody@tiketi.gg"]));
+    let unknown = json!({"lane": "없음", "users": ["person3@tiketi.gg"]});
+    assert_eq!(shop.post(&members, &shop.admin, &unknown).await.0, 400);
+    assert_eq!(
+        shop.post(&members, &shop.admin, &json!({"lane": "팬클럽", "users": []})).await.0,
+        400
+    );
+    for person in &people {
+        check(&shop, &event, person).await;
+    }
+    // The fan came last and is next.
+    let mut positions = Vec::new();
+    for person in &people {
+        positions.push(self::status(&shop, &event, person).await["position"].clone());
+    }
+    assert_eq!(positions, [0, 2, 3, 1].map(Value::from));
+    let rows = shop.ok(&path, &shop.admin).await;
+    let counts =
+        [&rows["lanes"][0]["waiting"], &rows["lanes"][1]["waiting"], &rows["lanes"][1]["members"]];
+    assert_eq!(counts, [&json!(2), &json!(1), &json!(1)], "{rows}");
+}
+
+#[tokio::test]
 async fn a_restart_in_the_middle_of_a_line_keeps_the_order() {
     let shop = shop(1).await;
     let event = shop.seat_event(json!({})).await;
@@ -141,7 +237,7 @@ async fn administrators_steer_the_line() {
     let path = format!("/api/queue/admin/{event}");
     let shown = shop.ok(&path, &shop.admin).await;
     let expected = json!({"eventId": event, "queueSize": 3, "currentUsers": 1, "threshold": 1,
-                          "available": 0, "rate": null, "paused": false});
+                          "available": 0, "rate": null, "paused": false, "lobby": false});
     assert_eq!(shown, expected);
     let change = |body: Value| {
         let (shop, path) = (&shop, &path);

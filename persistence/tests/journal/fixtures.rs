@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use tiketi_engine::ids::{
-    Attempt, Epoch, EventIndex, HoldSlot, LayoutIndex, Lsn, OrderNumber, Place, SeatIndex,
+    Attempt, Epoch, EventIndex, HoldSlot, Lane, LayoutIndex, Lsn, OrderNumber, Place, SeatIndex,
     TicketTypeIndex, UnixMillis, UserId, UserIndex,
 };
 use tiketi_engine::record::{
@@ -16,6 +16,7 @@ use tiketi_engine::record::{
     KeywordMapping, LayoutCreated, LeaveReason, NewTicketType, OrderRef, PaymentMethod,
     PaymentStarted, QueueSettings, Record, Role, SeatList, Section, TicketLine, UserRegistered,
 };
+use tiketi_engine::waiting_room::lanes::LaneShare;
 use tiketi_persistence::batch::{Batch, BatchDefect, BatchHash, HEADER_BYTES, seal};
 use tiketi_persistence::codec::{take_frame, with_frame};
 use tiketi_persistence::mark::Mark;
@@ -32,6 +33,11 @@ fn held_fast(name: &str, written: &[u8]) -> Vec<u8> {
     let fixture = fs::read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
     assert_eq!(written, fixture, "{name} is written differently now");
     fixture
+}
+
+fn lanes() -> Vec<LaneShare> {
+    let lane = |name: &str, share| LaneShare { name: name.to_owned(), share };
+    vec![lane("general", 1), lane("팬클럽", 3), lane("patrons", 100)]
 }
 
 /// The kinds that came with the waiting room.
@@ -55,6 +61,13 @@ fn queue_samples() -> Vec<(&'static str, Record)> {
         ("queue_changed", Record::QueueChanged { event, settings, at }),
         ("queue_changed_unlimited", Record::QueueChanged { event, settings: unlimited, at }),
         ("queue_moved_up", Record::QueueMovedUp { event, user, at }),
+        ("queue_lanes_set", Record::QueueLanesSet { event, lanes: lanes(), at }),
+        (
+            "queue_lane_given",
+            Record::QueueLaneGiven { event, lane: Lane(2), users: vec![user], at },
+        ),
+        ("queue_lobby_opened", Record::QueueLobbyOpened { event, seed: [0xa5; 32], at }),
+        ("queue_drawn", Record::QueueDrawn { event, beacon: "3 11 15".to_owned(), at }),
     ]
 }
 
@@ -283,12 +296,36 @@ fn log_with_a_queue() -> Vec<Record> {
     log
 }
 
+/// The same with lanes, people in them, and a lottery.
+fn log_with_lanes() -> Vec<Record> {
+    let (event, at) = (EventIndex(0), UnixMillis(120));
+    let user = UserIndex;
+    let mut log = log_with_a_queue();
+    log.push(Record::QueueLanesSet { event, lanes: lanes(), at });
+    log.push(Record::QueueLaneGiven { event, lane: Lane(1), users: vec![user(4), user(7)], at });
+    log.push(Record::QueueLeft { event, user: user(1), reason: LeaveReason::Left, at });
+    log.push(Record::QueueAdmitted { event, user: user(5), place: Place(5), at });
+    log.push(Record::QueueLeft { event, user: user(5), reason: LeaveReason::Left, at });
+    log.push(Record::QueueAdmitted { event, user: user(2), place: Place(2), at });
+    log.push(Record::QueueCleared { event, at });
+    log.push(Record::QueueLobbyOpened { event, seed: [0xa5; 32], at });
+    log.extend((7..11).map(|place| Record::QueueJoined {
+        event,
+        user: user(place),
+        place: Place(place),
+        at,
+    }));
+    log.push(Record::QueueDrawn { event, beacon: "3 11 15".to_owned(), at });
+    log
+}
+
 #[test]
 fn a_snapshot() {
-    let state = fold(&log_with_a_queue());
+    let state = fold(&log_with_lanes());
     let queue = state.queue(EventIndex(0)).unwrap();
-    assert_eq!((queue.waiting_count(), queue.active_count()), (3, 1));
-    assert_eq!(queue.next_place(), Place(7));
+    assert_eq!((queue.waiting_count(), queue.active_count()), (4, 0));
+    assert_eq!((queue.next_place(), queue.waiting_in(Lane(1))), (Place(15), 1));
+    assert!(queue.lottery().is_some_and(|lottery| lottery.drawn.is_some()) && queue.turn() == 0);
     let written = snapshot::encode(&state, BatchHash([0xcd; 16]));
     let (header, decoded) = snapshot::decode(&written).unwrap();
     assert_eq!(decoded, state);
@@ -296,8 +333,8 @@ fn a_snapshot() {
     assert_eq!(header.chain, BatchHash([0xcd; 16]));
     // The header alone is held fast here; the content is the engine's state, whose encoding is held
     // by the hash at the end.
-    held_fast("snapshot_header_2.bin", &written[..snapshot::HEADER_BYTES]);
-    let fixture = held_fast("snapshot_2.bin", &written);
+    held_fast("snapshot_header_3.bin", &written[..snapshot::HEADER_BYTES]);
+    let fixture = held_fast("snapshot_3.bin", &written);
     assert_eq!(snapshot::decode(&fixture).unwrap().1, state);
     for cut in [0, 10, 60, fixture.len() - 1] {
         assert!(snapshot::decode(&fixture[..cut]).is_err());
@@ -307,6 +344,22 @@ fn a_snapshot() {
         flipped[bit / 8] ^= 1 << (bit % 8);
         assert!(snapshot::decode(&flipped).is_err(), "bit {bit}");
     }
+}
+
+/// What version 2 wrote, before lines had lanes.
+#[test]
+fn a_snapshot_of_version_2() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/journal/fixtures");
+    let fixture = fs::read(path.join("snapshot_2.bin")).unwrap();
+    let (_, mut decoded) = snapshot::decode(&fixture).unwrap();
+    let log = log_with_a_queue();
+    assert_eq!(decoded, fold(&log));
+    // The log goes on with lanes.
+    let longer = log_with_lanes();
+    for record in &longer[log.len()..] {
+        decoded.apply(decoded.lsn().next(), record).unwrap();
+    }
+    assert_eq!(decoded, fold(&longer));
 }
 
 /// What version 1 wrote, before there were queues.

@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
+use serde_json::json;
+
 use crate::support::{Gateway, command, tiketi};
 
 #[test]
@@ -214,4 +216,46 @@ fn unreachable_and_wrong_usage() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     tiketi(&["--url", &url, "--timeout", "1", "event", "list"]).fails(3, "no answer");
+}
+
+#[test]
+fn lanes_and_draws() {
+    let gateway = Gateway::start();
+    let event = gateway.event("봄 콘서트");
+    let people = ["a", "b", "c"].map(|name| gateway.user(&format!("{name}@tiketi.gg")));
+    let lanes = |args: &[&str]| gateway.tiketi(&[&["queue", "lanes", "봄"], args].concat());
+    assert!(lanes(&[]).succeeds().contains("without lanes"));
+    assert!(lanes(&["general=1", "fanclub=3"]).succeeds().contains("3 of 4"));
+    lanes(&["general=1"]).fails(1, "");
+    lanes(&["fanclub"]).fails(2, "NAME=SHARE");
+    let fans = gateway.data.path().with_extension("fans");
+    std::fs::write(&fans, "b@tiketi.gg\n\nnobody@tiketi.gg\n").unwrap();
+    let file = fans.to_str().unwrap();
+    let added = gateway.json(&["queue", "lane", "봄", "fanclub", "c@tiketi.gg", "--file", file]);
+    assert_eq!((&added["added"], &added["unknown"]), (&2.into(), &json!(["nobody@tiketi.gg"])));
+    gateway.tiketi(&["queue", "lane", "봄", "nobodys", "c@tiketi.gg"]).fails(1, "");
+    gateway.tiketi(&["queue", "lane", "봄", "fanclub"]).fails(2, "name at least one");
+    gateway.tiketi(&["queue", "lane", "봄", "fanclub", "--file", "/nowhere"]).fails(2, "/nowhere");
+
+    // The example is on sale already.
+    gateway.tiketi(&["queue", "lobby", "봄"]).fails(1, "");
+    gateway.tiketi(&["queue", "verify-draw", "봄"]).fails(1, "");
+    let sale = ["--sale-start", "2099-01-01T20:00:00", "--sale-end", "2099-05-01T20:00:00"];
+    let dates = [&sale[..], &["--event-date", "2099-05-02T19:00:00"]].concat();
+    let event = gateway.event_with("가을 콘서트", &dates);
+    let opened = gateway.json(&["queue", "lobby", "가을"]);
+    let commitment = opened["commitment"].as_str().unwrap();
+    for person in &people {
+        gateway.post(&format!("/api/queue/check/{event}"), person, &json!({}));
+    }
+    gateway.tiketi(&["queue", "verify-draw", "가을"]).fails(1, commitment);
+    assert!(gateway.tiketi(&["queue", "show", "가을"]).succeeds().contains("lobby"));
+    let drawn = gateway.tiketi(&["queue", "draw", "가을", "--beacon", "3 11 15"]);
+    assert!(drawn.succeeds().contains("the order of 3 people"), "{}", drawn.stdout);
+    gateway.tiketi(&["queue", "draw", "가을"]).fails(1, "");
+    let verify = |published: &str| {
+        gateway.tiketi(&["queue", "verify-draw", "가을", "--commitment", published])
+    };
+    assert!(verify(commitment).succeeds().contains("verified"));
+    assert_eq!(verify(&"00".repeat(32)).code, 4);
 }

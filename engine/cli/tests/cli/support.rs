@@ -93,13 +93,19 @@ impl Gateway {
 
     /// Makes the example's event with another title and answers with its id.
     pub(crate) fn event(&self, title: &str) -> String {
+        self.event_with(title, &[])
+    }
+
+    /// The example's event with some of it changed by arguments of `event create`.
+    pub(crate) fn event_with(&self, title: &str, change: &[&str]) -> String {
         let file = self.data.path().with_extension(format!("{}.json", title.replace(' ', "-")));
         let example = tiketi(&["event", "create", "--example"]);
         let layout = format!("홀 {title}");
         let text = example.stdout.replace("서울홀 소극장", &layout);
         std::fs::write(&file, text).unwrap();
         let path = file.to_str().unwrap();
-        let made = self.json(&["event", "create", "--file", path, "--title", title]);
+        let create = ["event", "create", "--file", path, "--title", title];
+        let made = self.json(&[&create[..], change].concat());
         std::fs::remove_file(&file).unwrap();
         made["event"]["id"].as_str().unwrap().to_owned()
     }

@@ -52,7 +52,8 @@ pub(crate) async fn set_role(app: &Arc<App>, request: &Request) -> Result<Respon
     Ok(app.written(Response::ok(&answer), lsn))
 }
 
-fn find<'s>(state: &'s State, name: &str) -> Option<&'s User> {
+/// The account with this id or e-mail address.
+pub(crate) fn find<'s>(state: &'s State, name: &str) -> Option<&'s User> {
     match Id::parse(name).and_then(|id| ExternalId::decode(id.0)) {
         Some(ExternalId::User(id)) => state.user(id),
         Some(_) => None,

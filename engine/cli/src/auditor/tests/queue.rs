@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use tiketi_engine::engine::Engine;
-use tiketi_engine::ids::{Lsn, Place};
+use tiketi_engine::ids::{Lane, Lsn, Place};
 use tiketi_engine::journal::{MemoryJournal, Pending};
 use tiketi_engine::record::{LeaveReason, QueueSettings};
 use tiketi_engine::state::State;
+use tiketi_engine::waiting_room::lanes::LaneShare;
 use tiketi_engine::waiting_room::{QueueChange, QueueTimes};
 
 use super::*;
@@ -106,6 +107,52 @@ fn wrong_lines_are_found() {
     check("an unknown event", &[elsewhere], &[UnknownThing]);
 }
 
+fn lanes_set(shares: &[u16]) -> Record {
+    let lane = |(index, &share): (usize, &u16)| LaneShare { name: format!("{index}"), share };
+    let lanes = shares.iter().enumerate().map(lane).collect();
+    Record::QueueLanesSet { event: EVENT, lanes, at: at(1) }
+}
+
+fn lane_given(user: u32, lane: u8) -> Record {
+    let users = vec![UserIndex(user)];
+    Record::QueueLaneGiven { event: EVENT, lane: Lane(lane), users, at: at(1) }
+}
+
+fn lobby() -> Record {
+    Record::QueueLobbyOpened { event: EVENT, seed: [7; 32], at: at(1) }
+}
+
+fn drawn() -> Record {
+    Record::QueueDrawn { event: EVENT, beacon: "lotto".to_owned(), at: at(1) }
+}
+
+#[test]
+fn lanes_are_let_in_by_their_shares() {
+    let start = [settings(2, false), lanes_set(&[1, 2]), lane_given(1, 1)];
+    let both = |next: &[Record]| [&start[..], &[joined(0, 1), joined(1, 2)], next].concat();
+    check("everybody's lane first", &both(&[admitted(0, 1), admitted(1, 2)]), &[]);
+    let turned = both(&[admitted(1, 2)]);
+    check("the other lane before its turn", &turned, &[Rule::Overtaking]);
+    // Whoever changes lanes keeps the place.
+    check("into the lane", &both(&[lane_given(0, 1), admitted(0, 1), admitted(1, 2)]), &[]);
+    check("no such lane", &[lane_given(0, 1)], &[Rule::UnknownThing]);
+    check("a lane is gone", &both(&[lanes_set(&[1])]), &[Rule::OrderOfLife]);
+}
+
+#[test]
+fn a_lobby_lets_nobody_in_and_a_draw_gives_the_order_of_its_seed() {
+    let lobby_of_two = [settings(2, false), lobby(), joined(0, 1), joined(1, 2)];
+    let then = |next: &[Record]| [&lobby_of_two[..], next].concat();
+    check("before the draw", &then(&[admitted(0, 1)]), &[Rule::Overtaking]);
+    let order = crate::draw::order(&[7; 32], "lotto", [1, 2]);
+    let [first, second] = [order[0] - 1, order[1] - 1];
+    check("in its order", &then(&[drawn(), admitted(first, 3), admitted(second, 4)]), &[]);
+    check("against it", &then(&[drawn(), admitted(second, 4)]), &[Rule::Overtaking]);
+    check("without a lobby", &[drawn()], &[Rule::OrderOfLife]);
+    let late = [settings(2, false), joined(0, 1), lobby()];
+    check("people wait already", &late, &[Rule::Overtaking]);
+}
+
 #[test]
 fn a_snapshot_of_a_line_is_compared_and_carried_on_from() {
     let records = [settings(1, false), joined(0, 1), admitted(0, 1), joined(1, 2)];
@@ -173,7 +220,19 @@ fn what_the_engine_logs_about_a_crowd_has_no_findings() {
                         0..60 => drop(engine.queue_check(EVENT, user, now)),
                         60..75 => drop(engine.queue_leave(EVENT, user, now)),
                         75..95 => drop(engine.admit_due(now)),
-                        95..97 => drop(engine.queue_admit(EVENT, user, now)),
+                        95 => drop(engine.queue_admit(EVENT, user, now)),
+                        96 => {
+                            let lane = Lane((random % 3) as u8);
+                            drop(engine.queue_give_lane(EVENT, lane, vec![user], now));
+                            if random.is_multiple_of(20) {
+                                let share = |lane: u16| LaneShare {
+                                    name: lane.to_string(),
+                                    share: 1 + (random as u16 + lane) % 7,
+                                };
+                                let lanes = (0..3).map(share).collect();
+                                drop(engine.queue_set_lanes(EVENT, lanes, now));
+                            }
+                        }
                         97 => {
                             let change = QueueChange::Paused(random.is_multiple_of(3));
                             drop(engine.queue_change(EVENT, change, now));
