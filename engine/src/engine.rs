@@ -7,6 +7,7 @@
 mod agreement;
 mod booking;
 mod catalog;
+mod money;
 mod queue;
 mod restore;
 
@@ -26,8 +27,11 @@ use crate::inventory::EventInventory;
 use crate::inventory::expiry::ExpiryLines;
 use crate::journal::{Journal, Pending, Purpose};
 use crate::limits::USERS_MAX;
+use crate::money::Ledger;
 use crate::record::{Claim, Record, Role, UserRegistered};
 use crate::waiting_room::QueueDefaults;
+
+pub use crate::engine::money::{CaptureIntent, NewCharge};
 
 /// Decides commands for one installation and logs what they did.
 #[derive(Debug)]
@@ -38,6 +42,7 @@ pub struct Engine<J> {
     events: AppendVec<OnceLock<Box<EventInventory>>>,
     expiry: ExpiryLines,
     keys: IdempotencyKeys,
+    ledger: Mutex<Ledger>,
     /// Cancelled events that may still have orders to end.
     closing: Mutex<VecDeque<EventIndex>>,
     queue_defaults: Mutex<QueueDefaults>,
@@ -92,6 +97,8 @@ pub enum AfterPayment {
     Paid,
     /// It is held as before.
     Held,
+    /// It is held until a deposit is made or due.
+    Awaiting,
     /// Its deadline passed during the payment.
     Expired,
     /// Its event was called off during the payment; captured money goes back.

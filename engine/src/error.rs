@@ -3,7 +3,11 @@
 
 use thiserror::Error;
 
-use crate::ids::{EventIndex, LayoutIndex, OrderNumber, SeatIndex, TicketTypeIndex, UserIndex};
+use crate::ids::{
+    ChargeIndex, EventIndex, LayoutIndex, OrderNumber, RefundIndex, SeatIndex, TicketTypeIndex,
+    UserIndex,
+};
+use crate::money::ChargeState;
 
 /// The journal takes no record now; nothing was changed. Retrying later helps unless poisoned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -142,6 +146,38 @@ pub enum OrderRefusal {
     Busy(OrderNumber),
 }
 
+/// Why a command about money was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum MoneyRefusal {
+    /// An amount that cannot be, or is more than is left.
+    #[error("the amount is out of range")]
+    WrongAmount,
+    /// The order cannot be paid.
+    #[error(transparent)]
+    Order(OrderRefusal),
+    /// The account has fewer points.
+    #[error("{left} points are left")]
+    NotEnoughPoints {
+        /// What can be spent.
+        left: u64,
+    },
+    /// There is no such charge, or it is another user's.
+    #[error("no charge {0}")]
+    UnknownCharge(ChargeIndex),
+    /// What was asked cannot be done with a charge in this state.
+    #[error("charge {0} is {1:?}")]
+    NotOpen(ChargeIndex, ChargeState),
+    /// The provider's name for the payment is missing or too long.
+    #[error("the payment key is out of range")]
+    WrongPaymentKey,
+    /// There is no such refund in a state of which that can be said.
+    #[error("no refund {0} of which that can be said")]
+    NoSuchRefund(RefundIndex),
+    /// No more charges fit.
+    #[error("no more charges fit")]
+    Full,
+}
+
 /// Why an account was not made or changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum AccountRefusal {
@@ -213,6 +249,7 @@ pub trait Refusal {}
 
 impl Refusal for HoldRefusal {}
 impl Refusal for OrderRefusal {}
+impl Refusal for MoneyRefusal {}
 impl Refusal for AccountRefusal {}
 impl Refusal for CatalogRefusal {}
 impl Refusal for BlockRefusal {}

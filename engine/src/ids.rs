@@ -71,6 +71,14 @@ index!(
     Place(u32)
 );
 index!(
+    /// An attempt to be paid, counted from 0 over the whole installation.
+    ChargeIndex(u32)
+);
+index!(
+    /// Money on its way back, counted from 0 over the whole installation.
+    RefundIndex(u32)
+);
+index!(
     /// A lane of an event's line, counted from 0.
     Lane(u8)
 );

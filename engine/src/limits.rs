@@ -38,6 +38,18 @@ pub const ROW_NUMBER_MAX: u32 = 100_000;
 /// Price of one seat or ticket, in won.
 pub const PRICE_MAX: u32 = 1_000_000_000;
 
+/// Won of one charge.
+pub const CHARGE_MAX: u64 = 1 << 40;
+
+/// Charges one installation can have in its life.
+pub const CHARGES_MAX: u32 = u32::MAX - 1;
+
+/// Bytes of a provider's name for a payment.
+pub const PAYMENT_KEY_BYTES_MAX: usize = 200;
+
+/// Bytes of a provider's code in the trail of a charge.
+pub const PROVIDER_CODE_BYTES_MAX: usize = 64;
+
 /// Layouts, events and users one installation can name.
 pub const LAYOUTS_MAX: u32 = 100_000;
 /// See [`LAYOUTS_MAX`].

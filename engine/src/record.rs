@@ -9,10 +9,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{
-    Attempt, Epoch, EventIndex, HoldSlot, Lane, LayoutIndex, OrderNumber, Place, SeatIndex,
-    TicketTypeIndex, UnixMillis, UserId, UserIndex,
+    Attempt, ChargeIndex, Epoch, EventIndex, HoldSlot, Lane, LayoutIndex, OrderNumber, Place,
+    RefundIndex, SeatIndex, TicketTypeIndex, UnixMillis, UserId, UserIndex,
 };
 use crate::inline_list::InlineList;
+use crate::money::{Captured, Deposit, Purpose, Split};
 use crate::waiting_room::draw::Seed;
 use crate::waiting_room::lanes::LaneShare;
 
@@ -73,6 +74,19 @@ pub enum Record {
     QueueLobbyOpened { event: EventIndex, seed: Seed, at: UnixMillis },
     /// Everybody in the lobby got a new place, in the order of the draw.
     QueueDrawn { event: EventIndex, beacon: String, at: UnixMillis },
+    /// Somebody is about to pay: asked for, not yet taken.
+    ChargeOpened(Box<ChargeOpened>),
+    /// A provider is about to be asked to take money: written before it is (I11). An order's hold
+    /// goes over to being paid; points are spent.
+    CaptureStarted(Box<CaptureStarted>),
+    /// What became of it. An order that waits for it is paid, or held as before.
+    CaptureEnded { charge: ChargeIndex, outcome: CaptureOutcome, at: UnixMillis },
+    /// A provider was asked something and answered, or did not.
+    ProviderAnswered(Box<ProviderAnswered>),
+    /// Part of what was captured goes back.
+    RefundAsked(Box<RefundAsked>),
+    /// What became of a refund.
+    RefundEnded { refund: RefundIndex, outcome: RefundOutcome, at: UnixMillis },
 }
 
 /// Why somebody's place or session ended.
@@ -144,6 +158,120 @@ pub struct PaymentStarted {
     pub key: Option<Box<IdempotencyKey>>,
 }
 
+/// See [`Record::ChargeOpened`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChargeOpened {
+    /// Its number.
+    pub charge: ChargeIndex,
+    /// Who pays.
+    pub user: UserIndex,
+    /// For what.
+    pub purpose: Purpose,
+    /// Who takes the card's part.
+    pub provider: ProviderName,
+    /// How much.
+    pub amount: Split,
+    /// Makes the provider's order id nobody else's.
+    pub tag: u64,
+    /// The provider's name for it, where it has one before it is paid; empty otherwise.
+    pub payment_key: String,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// See [`Record::CaptureStarted`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaptureStarted {
+    /// The charge.
+    pub charge: ChargeIndex,
+    /// The attempt of the order; 0 for points.
+    pub attempt: Attempt,
+    /// How it is paid.
+    pub method: PaymentMethod,
+    /// The provider's name for the payment; empty for points alone.
+    pub payment_key: String,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// How a capture ended, or went on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CaptureOutcome {
+    /// The money is here.
+    Captured(Box<Captured>),
+    /// The buyer pays into this account until it is due.
+    Awaiting(Box<Deposit>),
+    /// Definitely no money.
+    Failed,
+    /// The bank took the money back.
+    Reversed,
+}
+
+/// See [`Record::ProviderAnswered`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderAnswered {
+    /// About which charge.
+    pub charge: ChargeIndex,
+    /// What was asked.
+    pub call: ProviderCall,
+    /// The HTTP status; 0 where there was no answer.
+    pub status: u16,
+    /// The provider's code, or our word for what went wrong; empty for success.
+    pub code: String,
+    /// Who asked for it; `None` for the server itself.
+    pub by: Option<UserIndex>,
+    /// When the answer was there.
+    pub at: UnixMillis,
+}
+
+/// See [`Record::RefundAsked`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundAsked {
+    /// Of which charge.
+    pub charge: ChargeIndex,
+    /// How much.
+    pub amount: Split,
+    /// Who asked; `None` for the server itself.
+    pub by: Option<UserIndex>,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// How a refund ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefundOutcome {
+    /// The money went back.
+    Done,
+    /// The provider will not.
+    Refused,
+    /// An administrator wants a refused one tried again.
+    Again,
+}
+
+/// Who takes money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ProviderName {
+    /// Nobody: points alone.
+    None,
+    /// Toss Payments.
+    Toss,
+    /// Stripe.
+    Stripe,
+}
+
+/// What a provider is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ProviderCall {
+    /// Make a payment that the buyer can then confirm.
+    Open,
+    /// Take the money.
+    Capture,
+    /// Say what became of it.
+    Query,
+    /// Give it back.
+    Refund,
+}
+
 /// What an order claims.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Claim {
@@ -185,6 +313,12 @@ pub enum PaymentMethod {
     KakaoPay,
     /// 계좌이체
     BankTransfer,
+    /// Through a provider of payments.
+    Card,
+    /// By points alone.
+    Point,
+    /// By both.
+    Mixed,
 }
 
 /// Why an order ended.

@@ -18,6 +18,7 @@ use crate::ids::{
     Epoch, EventIndex, LayoutIndex, Lsn, ReservationId, UnixMillis, UserId, UserIndex,
 };
 use crate::limits::IDEMPOTENCY_KEPT_MS;
+use crate::money::Ledger;
 use crate::record::{KeywordMapping, OrderRef, Role, Section};
 pub use crate::state::event::{
     Block, Event, Order, OrderState, Payment, SeatStatus, SectionCounts, TicketType,
@@ -50,6 +51,7 @@ pub struct State {
     keys: VecDeque<Key>,
     /// By event.
     queues: Vec<Queue>,
+    ledger: Ledger,
 
     #[serde(skip)]
     by_email: HashMap<String, UserIndex>,
@@ -188,6 +190,12 @@ impl State {
     #[must_use]
     pub fn queue(&self, event: EventIndex) -> Option<&Queue> {
         self.queues.get(event.position())
+    }
+
+    /// Charges, refunds and points.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// An order with its event.

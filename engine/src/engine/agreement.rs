@@ -22,6 +22,9 @@ impl<J: Journal> Engine<J> {
                 return Some(format!("event {index}: {what}"));
             }
         }
+        if *self.ledger.lock() != *state.ledger() {
+            return Some("the ledger differs".to_owned());
+        }
         let known = state.users().iter().find(|user| self.role(user.id) != Some(user.role));
         known.map(|user| format!("the role of user {} differs", user.id.index))
     }

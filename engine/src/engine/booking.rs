@@ -191,7 +191,7 @@ impl<J: Journal> Engine<J> {
     }
 
     /// A payment that ends may find that the order's time is over or its event called off.
-    fn end_if_overtaken(
+    pub(super) fn end_if_overtaken(
         &self,
         inventory: &EventInventory,
         reservation: ReservationId,
@@ -442,18 +442,24 @@ impl<J: Journal> Engine<J> {
         let order = step.order();
         let number = OrderRef { event: inventory.event, number: order.order };
         let record = Record::OrderEnded { order: number, reason, at: now };
-        let lsn = self.journal.append(permit, &record);
+        let lsn = match step.phase_before() {
+            Phase::Paid => self.log_end_of_paid(permit, record),
+            _ => self.journal.append(permit, &record),
+        };
         inventory.give_back(order.user, &order.claim);
         step.release(&inventory.holds);
         lsn
     }
 
-    fn inventory_of(&self, reservation: ReservationId) -> Result<&EventInventory, OrderRefusal> {
+    pub(super) fn inventory_of(
+        &self,
+        reservation: ReservationId,
+    ) -> Result<&EventInventory, OrderRefusal> {
         self.inventory(reservation.event).ok_or(OrderRefusal::Unknown(reservation.order))
     }
 
     /// The live order, checked for its owner where `by` names one.
-    fn own_order(
+    pub(super) fn own_order(
         &self,
         inventory: &EventInventory,
         reservation: ReservationId,
@@ -521,7 +527,7 @@ fn check_count(inventory: &EventInventory, seats: usize) -> Result<(), HoldRefus
     }
 }
 
-fn order_ref(reservation: ReservationId) -> OrderRef {
+pub(super) fn order_ref(reservation: ReservationId) -> OrderRef {
     OrderRef { event: reservation.event, number: reservation.order }
 }
 
@@ -542,7 +548,7 @@ fn priced(inventory: &EventInventory, claim: &SlotClaim) -> Claim {
     }
 }
 
-fn begin_step(
+pub(super) fn begin_step(
     inventory: &EventInventory,
     reservation: ReservationId,
     allow: impl Fn(SlotState) -> bool,
@@ -554,7 +560,7 @@ fn begin_step(
 }
 
 /// Why an order in this state was not stepped on.
-fn refusal(state: Option<SlotState>, order: OrderNumber) -> OrderRefusal {
+pub(super) fn refusal(state: Option<SlotState>, order: OrderNumber) -> OrderRefusal {
     let Some(state) = state else {
         return OrderRefusal::Unknown(order);
     };

@@ -37,6 +37,7 @@ impl<J: Journal> Engine<J> {
             events: AppendVec::new(),
             expiry: ExpiryLines::default(),
             keys: IdempotencyKeys::default(),
+            ledger: Mutex::new(state.ledger().clone()),
             closing: Mutex::default(),
             queue_defaults: Mutex::default(),
             rooms_in_use: Mutex::default(),

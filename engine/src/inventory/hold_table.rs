@@ -383,6 +383,11 @@ impl<'a> Step<'a> {
         self.index
     }
 
+    /// The phase before the step.
+    pub(crate) fn phase_before(&self) -> Phase {
+        self.before.phase()
+    }
+
     /// The order; the step owns it.
     pub(crate) fn order(&self) -> SlotOrder {
         self.slot.read(self.before)

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::ids::{Attempt, EventIndex, Lsn, ReservationId, SeatIndex, UnixMillis, UserIndex};
+use crate::ids::{
+    Attempt, ChargeIndex, EventIndex, Lsn, ReservationId, SeatIndex, UnixMillis, UserIndex,
+};
 use crate::inventory::layout::SeatPlan;
 use crate::limits::{ORDERS_PER_EVENT_MAX, SEATS_PER_EVENT_MAX};
+use crate::money::Purpose;
 use crate::record::{
-    Claim, EventCreated, EventDetails, Held, IdempotencyKey, LayoutCreated, OrderRef,
-    PaymentStarted, Record, TicketLine, UserRegistered,
+    CaptureOutcome, CaptureStarted, Claim, EventCreated, EventDetails, Held, IdempotencyKey,
+    LayoutCreated, OrderRef, PaymentStarted, Record, TicketLine, UserRegistered,
 };
 use crate::state::event::{
     BLOCKED, Block, Event, Order, OrderState, Payment, SeatStatus, TicketType,
@@ -51,7 +54,8 @@ impl State {
             Record::Paid { order, attempt, at } => self.paid(lsn, *order, *attempt, *at),
             Record::OrderEnded { order, reason, at } => {
                 self.seen(*at);
-                self.ended(lsn, *order, OrderState::Ended { reason: *reason, at: *at })
+                self.ended(lsn, *order, OrderState::Ended { reason: *reason, at: *at })?;
+                self.ledger.apply(record, lsn)
             }
             Record::SeatsBlocked { event, seats, reason, at } => {
                 self.seen(*at);
@@ -119,6 +123,26 @@ impl State {
             Record::QueueDrawn { event, beacon, at } => {
                 self.queue_mut(*event, *at)?.draw(beacon, *at)
             }
+            Record::ChargeOpened(opened) => {
+                self.seen(opened.at);
+                self.ledger.apply(record, lsn)
+            }
+            Record::CaptureStarted(started) => self.capture_started(lsn, record, started),
+            Record::CaptureEnded { charge, outcome, at } => {
+                self.capture_ended(lsn, record, *charge, outcome, *at)
+            }
+            Record::ProviderAnswered(answered) => {
+                self.seen(answered.at);
+                self.ledger.apply(record, lsn)
+            }
+            Record::RefundAsked(asked) => {
+                self.seen(asked.at);
+                self.ledger.apply(record, lsn)
+            }
+            Record::RefundEnded { at, .. } => {
+                self.seen(*at);
+                self.ledger.apply(record, lsn)
+            }
         }
     }
 
@@ -183,6 +207,63 @@ impl State {
             ReservationId { event: started.order.event, slot, order: started.order.number };
         self.remember_key(started.key.as_deref(), user, reservation, lsn, started.at);
         Ok(())
+    }
+
+    fn capture_started(
+        &mut self,
+        lsn: Lsn,
+        record: &Record,
+        started: &CaptureStarted,
+    ) -> Result<(), String> {
+        self.seen(started.at);
+        self.ledger.apply(record, lsn)?;
+        let Some(order) = self.order_of(started.charge) else { return Ok(()) };
+        let (_, found) = self.live_order(order)?;
+        if found.state != OrderState::Held {
+            return Err(format!("order {} is not held", order.number));
+        }
+        found.state = OrderState::Paying;
+        found.payment = Some(Payment {
+            attempt: started.attempt,
+            method: started.method,
+            started_at: started.at,
+            paid_at: None,
+        });
+        Ok(())
+    }
+
+    fn capture_ended(
+        &mut self,
+        lsn: Lsn,
+        record: &Record,
+        charge: ChargeIndex,
+        outcome: &CaptureOutcome,
+        at: UnixMillis,
+    ) -> Result<(), String> {
+        self.seen(at);
+        let known = self.ledger.charge(charge);
+        // No order waits for a charge that was given up.
+        let attempt = known.filter(|known| known.is_unresolved()).map(|known| known.attempt);
+        self.ledger.apply(record, lsn)?;
+        let (Some(attempt), Some(order)) = (attempt, self.order_of(charge)) else { return Ok(()) };
+        match outcome {
+            CaptureOutcome::Captured(_) => self.paid(lsn, order, attempt, at),
+            CaptureOutcome::Failed => {
+                let (_, found) = self.live_order(order)?;
+                expect_payment(found, attempt)?;
+                found.state = OrderState::Held;
+                Ok(())
+            }
+            CaptureOutcome::Awaiting(_) | CaptureOutcome::Reversed => Ok(()),
+        }
+    }
+
+    /// The order that a charge is for.
+    fn order_of(&self, charge: ChargeIndex) -> Option<OrderRef> {
+        match self.ledger.charge(charge)?.purpose {
+            Purpose::Order(order) => Some(OrderRef { event: order.event, number: order.order }),
+            Purpose::Points => None,
+        }
     }
 
     fn paid(

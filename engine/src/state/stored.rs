@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::ids::{Epoch, EventIndex, LayoutIndex, Lsn, UnixMillis, UserIndex};
 use crate::inventory::layout::SeatPlan;
+use crate::money::Ledger;
 use crate::record::{EventDetails, EventRules, KeywordMapping, OrderRef, Section};
 use crate::state::event::{Block, Event, Order, TicketType};
 use crate::state::queue::StoredFormerQueue;
@@ -16,9 +17,11 @@ use crate::state::{Key, Layout, Queue, State, User};
 pub(super) struct StoredState {
     without_queues: StoredState1,
     queues: Vec<Queue>,
+    ledger: Ledger,
 }
 
-/// The stored fields of a [`State`] as they were before lines had lanes and lotteries.
+/// The stored fields of a [`State`] as they were before lines had lanes and lotteries, and before
+/// there was a ledger.
 #[derive(Deserialize)]
 struct StoredState2 {
     without_queues: StoredState1,
@@ -66,7 +69,8 @@ impl TryFrom<StoredState1> for State1 {
 
     fn try_from(stored: StoredState1) -> Result<State1, String> {
         let queues = stored.events.iter().map(|_| Queue::default()).collect();
-        State::try_from(StoredState { without_queues: stored, queues }).map(State1)
+        State::try_from(StoredState { without_queues: stored, queues, ledger: Ledger::default() })
+            .map(State1)
     }
 }
 
@@ -76,7 +80,8 @@ impl TryFrom<StoredState2> for State2 {
     fn try_from(stored: StoredState2) -> Result<State2, String> {
         let StoredState2 { without_queues, queues } = stored;
         let queues = queues.into_iter().map(Queue::try_from).collect::<Result<_, _>>()?;
-        State::try_from(StoredState { without_queues, queues }).map(State2)
+        State::try_from(StoredState { without_queues, queues, ledger: Ledger::default() })
+            .map(State2)
     }
 }
 
@@ -100,7 +105,7 @@ impl TryFrom<StoredState> for State {
     type Error = String;
 
     fn try_from(stored: StoredState) -> Result<State, String> {
-        let StoredState { without_queues: stored, queues } = stored;
+        let StoredState { without_queues: stored, queues, ledger } = stored;
         if queues.len() != stored.events.len() {
             return Err(format!("{} queues for {} events", queues.len(), stored.events.len()));
         }
@@ -112,6 +117,7 @@ impl TryFrom<StoredState> for State {
             layouts: stored.layouts,
             keywords: stored.keywords,
             queues,
+            ledger,
             ..State::default()
         };
         for (position, user) in state.users.iter().enumerate() {

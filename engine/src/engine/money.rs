@@ -1,0 +1,376 @@
+//! The commands about money: check, log, apply, all under the ledger's lock.
+//!
+//! The lock is taken before an order is stepped on and never waited for by who has a step, and nothing
+//! is waited for under it: providers are asked by the caller, between two commands.
+
+use parking_lot::MutexGuard;
+
+use crate::engine::booking::{begin_step, order_ref, refusal};
+use crate::engine::{AfterPayment, Engine};
+use crate::error::{CommandError, MoneyRefusal, OrderRefusal};
+use crate::ids::{Attempt, ChargeIndex, Lsn, RefundIndex, ReservationId, UnixMillis, UserIndex};
+use crate::inventory::EventInventory;
+use crate::inventory::hold_table::{Phase, SlotState};
+use crate::journal::{Journal, Pending, Permit, Purpose as Room};
+use crate::limits::{CHARGE_MAX, CHARGES_MAX, PAYMENT_KEY_BYTES_MAX, PROVIDER_CODE_BYTES_MAX};
+use crate::money::{ChargeState, Ledger, Purpose, RefundState, Split};
+use crate::record::{
+    CaptureOutcome, CaptureStarted, ChargeOpened, PaymentMethod, ProviderAnswered, ProviderName,
+    Record, RefundAsked, RefundOutcome,
+};
+
+type MoneyResult<T> = Result<Pending<T>, CommandError<MoneyRefusal>>;
+
+/// A charge that is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCharge {
+    /// Who pays.
+    pub user: UserIndex,
+    /// For what.
+    pub purpose: Purpose,
+    /// Who takes the card's part; [`ProviderName::None`] where points pay for all of it.
+    pub provider: ProviderName,
+    /// How much: for an order the server's own sum of it.
+    pub amount: Split,
+    /// Random.
+    pub tag: u64,
+}
+
+/// What a provider is asked to take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaptureIntent {
+    /// The charge.
+    pub charge: ChargeIndex,
+    /// How much of it the provider takes.
+    pub card: u64,
+    /// The provider's name for the payment.
+    pub payment_key: String,
+}
+
+impl<J: Journal> Engine<J> {
+    /// Opens a charge, or finds the one that is open for the same order, provider and amounts. It
+    /// holds nothing: an order that it is for may expire before it is captured.
+    ///
+    /// # Errors
+    /// In this order: the amount is out of range; the order is unknown, somebody else's, ended,
+    /// expired, paid or being paid; not so many points; no more charges fit; journal unavailable.
+    pub fn open_charge(&self, new: &NewCharge, now: UnixMillis) -> MoneyResult<ChargeIndex> {
+        let &NewCharge { user, purpose, provider, amount, tag } = new;
+        let is_right = (1..=CHARGE_MAX).contains(&amount.total())
+            && amount.total() == amount.card.wrapping_add(amount.points)
+            && (provider == ProviderName::None) == (amount.card == 0)
+            && (amount.points == 0 || purpose != Purpose::Points);
+        if !is_right {
+            return Err(MoneyRefusal::WrongAmount.into());
+        }
+        let mut ledger = self.ledger.lock();
+        if let Purpose::Order(reservation) = purpose {
+            self.check_payable(reservation, user, now)?;
+            let same = |&&index: &&ChargeIndex| {
+                ledger.charge(index).is_some_and(|charge| {
+                    charge.state == ChargeState::Open
+                        && (charge.amount, charge.provider) == (amount, provider)
+                })
+            };
+            if let Some(&index) = ledger.of_order(order_ref(reservation)).iter().rev().find(same) {
+                return Ok(Pending::new(index, ledger.lsn()));
+            }
+        }
+        if amount.points > ledger.points(user) {
+            return Err(MoneyRefusal::NotEnoughPoints { left: ledger.points(user) }.into());
+        }
+        if ledger.charges().len() >= CHARGES_MAX as usize {
+            return Err(MoneyRefusal::Full.into());
+        }
+        let permit = self.journal.reserve(Room::NewWork)?;
+        // From here it must succeed.
+        let charge = ChargeIndex(ledger.charges().len() as u32);
+        let opened = ChargeOpened {
+            charge,
+            user,
+            purpose,
+            provider,
+            amount,
+            tag,
+            payment_key: String::new(),
+            at: now,
+        };
+        let lsn = self.log_money(&mut ledger, permit, Record::ChargeOpened(Box::new(opened)));
+        Ok(Pending::new(charge, lsn))
+    }
+
+    /// Begins to capture a charge: writes the intent (I11), keeps its order from expiring (I4), and
+    /// spends its points.
+    ///
+    /// # Errors
+    /// In this order: no such charge, or another user's; captured, being captured or failed before;
+    /// the payment key is out of range; not so many points; the order ended, expired, is paid, being
+    /// paid or busy; journal unavailable.
+    ///
+    /// # Durability
+    /// No provider may be called before the intent is durable.
+    pub fn begin_capture(
+        &self,
+        charge: ChargeIndex,
+        user: UserIndex,
+        payment_key: &str,
+        now: UnixMillis,
+    ) -> MoneyResult<CaptureIntent> {
+        let mut ledger = self.ledger.lock();
+        let found = ledger.charge(charge).filter(|found| found.user == user);
+        let found = found.ok_or(MoneyRefusal::UnknownCharge(charge))?;
+        if found.state != ChargeState::Open {
+            return Err(MoneyRefusal::NotOpen(charge, found.state).into());
+        }
+        if payment_key.len() > PAYMENT_KEY_BYTES_MAX
+            || payment_key.is_empty() != (found.amount.card == 0)
+        {
+            return Err(MoneyRefusal::WrongPaymentKey.into());
+        }
+        if found.amount.points > ledger.points(user) {
+            return Err(MoneyRefusal::NotEnoughPoints { left: ledger.points(user) }.into());
+        }
+        let (amount, purpose) = (found.amount, found.purpose);
+        let begun = |attempt| {
+            Record::CaptureStarted(Box::new(CaptureStarted {
+                charge,
+                attempt,
+                method: method_of(amount),
+                payment_key: payment_key.to_owned(),
+                at: now,
+            }))
+        };
+        let intent =
+            CaptureIntent { charge, card: amount.card, payment_key: payment_key.to_owned() };
+        let lsn = match purpose {
+            Purpose::Points => {
+                let permit = self.journal.reserve(Room::Completion)?;
+                // From here it must succeed.
+                self.log_money(&mut ledger, permit, begun(Attempt(0)))
+            }
+            Purpose::Order(reservation) => {
+                let inventory = self.check_payable(reservation, user, now)?;
+                let permit = self.journal.reserve(Room::Completion)?;
+                let step = begin_step(inventory, reservation, |state| state.phase() == Phase::Held)
+                    .map_err(MoneyRefusal::Order)?;
+                let Some(attempt) = step.next_attempt() else {
+                    step.put_back();
+                    let refusal = OrderRefusal::NoSuchAttempt(reservation.order);
+                    return Err(MoneyRefusal::Order(refusal).into());
+                };
+                // From here it must succeed.
+                let lsn = self.log_money(&mut ledger, permit, begun(attempt));
+                step.settle_with(Phase::Paying, attempt);
+                lsn
+            }
+        };
+        Ok(Pending::new(intent, lsn))
+    }
+
+    /// Ends a capture with what the provider definitely said, or notes that a deposit is awaited. An
+    /// order that waits for it is paid, held as before or, where its time is over, ended; what was
+    /// captured for an order that does not wait any more goes back.
+    ///
+    /// # Errors
+    /// No such charge, or not one of which that can be said; its order is busy: ask again; journal
+    /// unavailable: ask again.
+    pub fn end_capture(
+        &self,
+        charge: ChargeIndex,
+        outcome: CaptureOutcome,
+        now: UnixMillis,
+    ) -> MoneyResult<AfterPayment> {
+        let mut ledger = self.ledger.lock();
+        let found = ledger.charge(charge).ok_or(MoneyRefusal::UnknownCharge(charge))?;
+        let fits = match outcome {
+            CaptureOutcome::Captured(_) => {
+                found.is_unresolved() || found.state == ChargeState::Failed
+            }
+            CaptureOutcome::Awaiting(_) | CaptureOutcome::Failed => found.is_unresolved(),
+            CaptureOutcome::Reversed => found.state == ChargeState::Captured,
+        };
+        if !fits {
+            return Err(MoneyRefusal::NotOpen(charge, found.state).into());
+        }
+        let (attempt, is_unresolved) = (found.attempt, found.is_unresolved());
+        let reservation = match found.purpose {
+            Purpose::Order(reservation) => Some(reservation),
+            Purpose::Points => None,
+        };
+        let ended = |outcome: &CaptureOutcome| Record::CaptureEnded {
+            charge,
+            outcome: outcome.clone(),
+            at: now,
+        };
+        let permit = self.journal.reserve(Room::Completion)?;
+        let Some((reservation, true)) = reservation.map(|order| (order, is_unresolved)) else {
+            // No order waits for it.
+            let lsn = self.log_money(&mut ledger, permit, ended(&outcome));
+            drop(ledger);
+            let after = match outcome {
+                CaptureOutcome::Captured(_) if reservation.is_none() => AfterPayment::Paid,
+                CaptureOutcome::Reversed => match reservation {
+                    Some(reservation) => {
+                        return self.end_reversed(reservation, lsn, now);
+                    }
+                    None => AfterPayment::Held,
+                },
+                _ => AfterPayment::Expired,
+            };
+            return Ok(Pending::new(after, lsn));
+        };
+        let inventory = self
+            .inventory(reservation.event)
+            .ok_or(MoneyRefusal::Order(OrderRefusal::Unknown(reservation.order)))?;
+        let under_way =
+            |state: SlotState| state.phase() == Phase::Paying && state.attempt() == attempt;
+        let step = begin_step(inventory, reservation, under_way).map_err(MoneyRefusal::Order)?;
+        // From here it must succeed.
+        let lsn = self.log_money(&mut ledger, permit, ended(&outcome));
+        drop(ledger);
+        let held = step.order();
+        let (phase, after) = match outcome {
+            CaptureOutcome::Captured(_) => (Phase::Paid, AfterPayment::Paid),
+            CaptureOutcome::Awaiting(_) => (Phase::Paying, AfterPayment::Awaiting),
+            _ => (Phase::Held, AfterPayment::Held),
+        };
+        step.settle(phase);
+        if phase == Phase::Held {
+            self.watch_deadline(inventory, reservation.slot, &held, held.expires_at);
+        }
+        if phase == Phase::Paying {
+            return Ok(Pending::new(after, lsn));
+        }
+        let done = Pending::new(after, lsn);
+        // What was captured in time counts, however late the answer came (domain.md 4).
+        let overtaken = self.end_if_overtaken(inventory, reservation, &held, now);
+        Ok(overtaken.unwrap_or(done))
+    }
+
+    /// An order whose deposit the bank took back is over.
+    fn end_reversed(
+        &self,
+        reservation: ReservationId,
+        lsn: Lsn,
+        now: UnixMillis,
+    ) -> MoneyResult<AfterPayment> {
+        match self.cancel_order(reservation, None, now) {
+            Ok(ended) => Ok(ended.map(|()| AfterPayment::Expired)),
+            // Over already; what is to be said is said.
+            Err(CommandError::Refused(_)) => Ok(Pending::new(AfterPayment::Expired, lsn)),
+            Err(CommandError::Unavailable(unavailable)) => Err(unavailable.into()),
+        }
+    }
+
+    /// Notes what a provider was asked and said. Codes are cut at 64 bytes.
+    ///
+    /// # Errors
+    /// No such charge; journal unavailable.
+    pub fn note_answer(&self, mut answered: ProviderAnswered) -> MoneyResult<()> {
+        let mut ledger = self.ledger.lock();
+        if ledger.charge(answered.charge).is_none() {
+            return Err(MoneyRefusal::UnknownCharge(answered.charge).into());
+        }
+        let end = answered.code.floor_char_boundary(PROVIDER_CODE_BYTES_MAX);
+        answered.code.truncate(end);
+        let permit = self.journal.reserve(Room::Completion)?;
+        // From here it must succeed.
+        let lsn = self.log_money(&mut ledger, permit, Record::ProviderAnswered(Box::new(answered)));
+        Ok(Pending::new((), lsn))
+    }
+
+    /// Gives part of a captured charge back; the whole goes back where its order is cancelled.
+    ///
+    /// # Errors
+    /// No such charge; more than is left of it, or nothing; journal unavailable.
+    pub fn ask_refund(
+        &self,
+        charge: ChargeIndex,
+        amount: Split,
+        by: Option<UserIndex>,
+        now: UnixMillis,
+    ) -> MoneyResult<()> {
+        let mut ledger = self.ledger.lock();
+        let found = ledger.charge(charge).ok_or(MoneyRefusal::UnknownCharge(charge))?;
+        let left = found.balance();
+        if amount.card > left.card || amount.points > left.points || amount.total() == 0 {
+            return Err(MoneyRefusal::WrongAmount.into());
+        }
+        let permit = self.journal.reserve(Room::Completion)?;
+        // From here it must succeed.
+        let asked = RefundAsked { charge, amount, by, at: now };
+        let lsn = self.log_money(&mut ledger, permit, Record::RefundAsked(Box::new(asked)));
+        Ok(Pending::new((), lsn))
+    }
+
+    /// Ends a refund with what the provider definitely said, or has a refused one tried again.
+    ///
+    /// # Errors
+    /// No such refund, or not one of which that can be said; journal unavailable.
+    pub fn end_refund(
+        &self,
+        refund: RefundIndex,
+        outcome: RefundOutcome,
+        now: UnixMillis,
+    ) -> MoneyResult<()> {
+        let mut ledger = self.ledger.lock();
+        let state = ledger.refund(refund).map(|found| found.state);
+        let fits = match outcome {
+            RefundOutcome::Done | RefundOutcome::Refused => state == Some(RefundState::Due),
+            RefundOutcome::Again => matches!(state, Some(RefundState::Refused { .. })),
+        };
+        if !fits {
+            return Err(MoneyRefusal::NoSuchRefund(refund).into());
+        }
+        let permit = self.journal.reserve(Room::Completion)?;
+        // From here it must succeed.
+        let record = Record::RefundEnded { refund, outcome, at: now };
+        let lsn = self.log_money(&mut ledger, permit, record);
+        Ok(Pending::new((), lsn))
+    }
+
+    /// Logs the end of an order that was paid and has its money go back, in the ledger's order.
+    pub(super) fn log_end_of_paid(&self, permit: Permit, record: Record) -> Lsn {
+        self.log_money(&mut self.ledger.lock(), permit, record)
+    }
+
+    fn log_money(
+        &self,
+        ledger: &mut MutexGuard<'_, Ledger>,
+        permit: Permit,
+        record: Record,
+    ) -> Lsn {
+        let lsn = self.journal.append(permit, &record);
+        // What a command checked the ledger takes; were it not so the fold would refuse the log.
+        let applied = ledger.apply(&record, lsn);
+        debug_assert!(applied.is_ok(), "{applied:?}");
+        lsn
+    }
+
+    fn check_payable(
+        &self,
+        reservation: ReservationId,
+        user: UserIndex,
+        now: UnixMillis,
+    ) -> Result<&EventInventory, MoneyRefusal> {
+        let inventory = self.inventory_of(reservation).map_err(MoneyRefusal::Order)?;
+        let terms =
+            self.own_order(inventory, reservation, Some(user)).map_err(MoneyRefusal::Order)?;
+        if terms.expires_at.is_some_and(|at| at <= now) {
+            return Err(MoneyRefusal::Order(OrderRefusal::Expired(reservation.order)));
+        }
+        let state = inventory.holds.peek(reservation.slot);
+        match state.map(SlotState::phase) {
+            Some(Phase::Held) => Ok(inventory),
+            _ => Err(MoneyRefusal::Order(refusal(state, reservation.order))),
+        }
+    }
+}
+
+fn method_of(amount: Split) -> PaymentMethod {
+    match (amount.card, amount.points) {
+        (_, 0) => PaymentMethod::Card,
+        (0, _) => PaymentMethod::Point,
+        _ => PaymentMethod::Mixed,
+    }
+}

@@ -1,0 +1,198 @@
+//! A charge, its trail and its refunds.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Attempt, ChargeIndex, ReservationId, UnixMillis, UserIndex};
+use crate::record::{ProviderCall, ProviderName};
+
+/// An amount by where it comes from, in won.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Split {
+    /// What the provider takes.
+    pub card: u64,
+    /// What is taken from the account's points.
+    pub points: u64,
+}
+
+impl Split {
+    /// Both parts.
+    #[must_use]
+    pub fn total(self) -> u64 {
+        self.card.saturating_add(self.points)
+    }
+
+    pub(crate) fn minus(self, other: Split) -> Split {
+        Split {
+            card: self.card.saturating_sub(other.card),
+            points: self.points.saturating_sub(other.points),
+        }
+    }
+}
+
+/// What is paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// An order.
+    Order(ReservationId),
+    /// Points for the account.
+    Points,
+}
+
+/// One attempt to be paid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    /// Who pays.
+    pub user: UserIndex,
+    /// For what.
+    pub purpose: Purpose,
+    /// Who takes the card's part.
+    pub provider: ProviderName,
+    /// How much.
+    pub amount: Split,
+    /// Makes the provider's order id nobody else's.
+    pub tag: u64,
+    /// When it was asked for.
+    pub opened_at: UnixMillis,
+    /// Where it is.
+    pub state: ChargeState,
+    /// The provider's name for it; empty while it has none.
+    pub payment_key: String,
+    /// The attempt of the order; 0 for points.
+    pub attempt: Attempt,
+    /// Where the buyer has to pay into, for virtual accounts.
+    pub deposit: Option<Deposit>,
+    /// When the provider took the money, what by, and its receipt.
+    pub captured: Option<Captured>,
+    /// What has gone back, or is going: the sum of its refunds that were not refused.
+    pub returned: Split,
+    /// What the provider was asked and said, in order.
+    pub trail: Vec<TrailLine>,
+}
+
+/// Where a charge is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChargeState {
+    /// Asked for; the provider takes nothing yet.
+    Open,
+    /// The provider was asked to take the money; unknown until it says.
+    Capturing,
+    /// The buyer has until the deposit's due date.
+    AwaitingDeposit,
+    /// The money is here.
+    Captured,
+    /// Definitely no money.
+    Failed,
+    /// The money was here, and the bank took it back.
+    Reversed,
+}
+
+/// A virtual account to pay into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deposit {
+    /// The bank's code.
+    pub bank: String,
+    /// The account's number.
+    pub account: String,
+    /// In whose name.
+    pub holder: String,
+    /// Until when.
+    pub due_at: UnixMillis,
+    /// What the provider's messages about it carry.
+    pub secret: String,
+}
+
+/// What a capture gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Captured {
+    /// When, by the provider's clock.
+    pub approved_at: UnixMillis,
+    /// By what.
+    pub means: Means,
+    /// Where the receipt is.
+    pub receipt: Option<String>,
+}
+
+/// By what somebody paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Means {
+    /// A card.
+    Card,
+    /// A wallet.
+    EasyPay,
+    /// A bank transfer.
+    Transfer,
+    /// A virtual account.
+    VirtualAccount,
+    /// A telephone bill.
+    Phone,
+    /// A gift certificate.
+    GiftCertificate,
+    /// Points alone.
+    Points,
+    /// Anything that the provider did not name.
+    Other,
+}
+
+/// One call to a provider: never a secret, never a card's number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrailLine {
+    /// What was asked.
+    pub call: ProviderCall,
+    /// The HTTP status; 0 where there was no answer.
+    pub status: u16,
+    /// The provider's code, or our word for what went wrong; empty for success.
+    pub code: String,
+    /// When the answer was there.
+    pub at: UnixMillis,
+    /// Who asked for it; `None` for the server itself.
+    pub by: Option<UserIndex>,
+}
+
+/// Money on its way back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refund {
+    /// Of which charge.
+    pub charge: ChargeIndex,
+    /// How much of the card's part; the points went back at once.
+    pub card: u64,
+    /// What was left of the charge at the provider before it, which the provider checks.
+    pub balance: u64,
+    /// When it came to be.
+    pub at: UnixMillis,
+    /// Where it is.
+    pub state: RefundState,
+}
+
+/// Where a refund is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefundState {
+    /// The provider is asked until it says yes or a definite no.
+    Due,
+    /// The money went back.
+    Done {
+        /// When.
+        at: UnixMillis,
+    },
+    /// The provider will not: somebody has to look at it.
+    Refused {
+        /// When it said so.
+        at: UnixMillis,
+    },
+}
+
+impl Charge {
+    /// What the provider has of it now: captured and not gone back.
+    #[must_use]
+    pub fn balance(&self) -> Split {
+        match self.state {
+            ChargeState::Captured => self.amount.minus(self.returned),
+            _ => Split::default(),
+        }
+    }
+
+    /// Whether the provider has to be asked what became of it.
+    #[must_use]
+    pub fn is_unresolved(&self) -> bool {
+        matches!(self.state, ChargeState::Capturing | ChargeState::AwaitingDeposit)
+    }
+}
