@@ -53,6 +53,8 @@ pub struct Charge {
     pub tag: u64,
     /// When it was asked for.
     pub opened_at: UnixMillis,
+    /// When the provider was to be asked to take the money, where it was.
+    pub started_at: Option<UnixMillis>,
     /// Where it is.
     pub state: ChargeState,
     /// The provider's name for it; empty while it has none.

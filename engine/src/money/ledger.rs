@@ -185,6 +185,7 @@ impl Ledger {
             amount: opened.amount,
             tag: opened.tag,
             opened_at: opened.at,
+            started_at: None,
             state: ChargeState::Open,
             payment_key: opened.payment_key.clone(),
             attempt: Default::default(),
@@ -208,6 +209,7 @@ impl Ledger {
             let spent = signed(charge.amount.points)?;
             account.change(PointsKind::Use, -spent, index, started.at)?;
         }
+        charge.started_at = Some(started.at);
         charge.state = ChargeState::Capturing;
         charge.attempt = started.attempt;
         charge.payment_key.clone_from(&started.payment_key);

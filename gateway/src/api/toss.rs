@@ -1,0 +1,202 @@
+//! Payments through a provider, and points (contract/http.md 2.6 has the simulated ones).
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::payments::{PaidReservation, Payment};
+use crate::api::{Id, Pagination, Timestamp};
+
+/// `POST /api/payments/toss/request`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TossRequest {
+    /// What to pay.
+    pub reservation_id: Id,
+    /// Points to spend, won for won; none where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point_used: Option<u64>,
+    /// Shown in the payment window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_name: Option<String>,
+    /// Where the provider mails its receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_email: Option<String>,
+}
+
+/// `POST /api/points/charge`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PointsRequest {
+    /// Points to buy, a won each.
+    pub amount: u64,
+}
+
+/// The answer to [`TossRequest`] and [`PointsRequest`]: what a payment window needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TossOrder {
+    /// The same as `order_id`.
+    pub payment_id: String,
+    /// Our name for it at the provider.
+    pub order_id: String,
+    /// What the card pays, in won; 0 where points pay for all of it: then it is confirmed without a
+    /// window, with an empty payment key.
+    pub amount: u64,
+    /// Shown in the window.
+    pub order_name: String,
+    /// The provider's public key.
+    pub client_key: String,
+    /// The provider's name for the buyer.
+    pub customer_key: String,
+    /// Where the window goes after the buyer has agreed.
+    pub success_url: String,
+    /// Where it goes otherwise.
+    pub fail_url: String,
+    /// A page that opens the window.
+    pub payment_url: String,
+}
+
+/// `POST /api/payments/toss/confirm`: what the window's redirect says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TossConfirm {
+    /// The provider's name for the payment.
+    pub payment_key: String,
+    /// Ours.
+    pub order_id: String,
+    /// What the card pays; has to be what was asked for.
+    pub amount: u64,
+}
+
+/// The answer to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TossConfirmed {
+    /// Always true.
+    pub success: bool,
+    /// The provider's name for the payment.
+    pub payment_key: String,
+    /// Ours.
+    pub order_id: String,
+    /// When the money was taken.
+    pub approved_at: Option<Timestamp>,
+    /// The payment; `null` for points.
+    pub payment: Option<Payment>,
+    /// What was paid for; `null` for points.
+    pub reservation: Option<PaidReservation>,
+}
+
+/// 202: the outcome is not known yet, or a deposit is awaited.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TossPending {
+    /// Always false.
+    pub success: bool,
+    /// `PAYMENT_PENDING` or `WAITING_FOR_DEPOSIT`.
+    pub code: String,
+    /// Shown to the buyer.
+    pub message: String,
+    /// Ours.
+    pub order_id: String,
+    /// Where to pay into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub virtual_account: Option<VirtualAccount>,
+}
+
+/// An account that waits for money.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VirtualAccount {
+    /// The bank's code.
+    pub bank_code: String,
+    /// The account.
+    pub account_number: String,
+    /// In whose name.
+    pub customer_name: String,
+    /// Until when.
+    pub due_date: Timestamp,
+}
+
+/// `GET /api/payments/:orderId`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChargeAnswer {
+    /// Ours.
+    pub order_id: String,
+    /// `open`, `confirming`, `waiting_for_deposit`, `paid`, `failed`, `reversed`, `refunding` or
+    /// `refunded`.
+    pub status: String,
+    /// What the card pays or paid.
+    pub amount: u64,
+    /// What points pay or paid.
+    pub point_used: u64,
+    /// `CARD`, `POINT` or `MIXED`.
+    pub method: String,
+    /// The order it is for; `null` for points.
+    pub reservation_id: Option<Id>,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// When the money was taken.
+    pub approved_at: Option<Timestamp>,
+    /// The provider's receipt.
+    pub receipt_url: Option<String>,
+    /// What has gone back or is going, of both.
+    pub refunded_amount: u64,
+    /// Where to pay into.
+    pub virtual_account: Option<VirtualAccount>,
+    /// Every call to the provider, for administrators alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trail: Option<Vec<TrailRow>>,
+}
+
+/// A call to the provider.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TrailRow {
+    /// `open`, `capture`, `query` or `refund`.
+    pub call: String,
+    /// HTTP; 0 where there was no answer.
+    pub status: u16,
+    /// The provider's code or the payment's status.
+    pub code: String,
+    /// When the answer was there.
+    pub at: Timestamp,
+}
+
+/// `POST /api/payments/:orderId/refund`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RefundRequest {
+    /// For the people who read it later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// `GET /api/points/balance`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PointsBalance {
+    /// What can be spent.
+    pub balance: u64,
+}
+
+/// `GET /api/points/history`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PointsHistory {
+    /// Newest first.
+    pub history: Vec<PointsRow>,
+    /// Of all of them.
+    pub pagination: Pagination,
+}
+
+/// A change of a balance.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PointsRow {
+    /// `CHARGE`, `USE`, `REFUND` or `CANCEL`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Negative where points were taken.
+    pub amount: i64,
+    /// The balance after it.
+    pub balance_after: u64,
+    /// The order id of the payment it belongs to.
+    pub reference: String,
+    /// When.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,28 @@
+//! A charge's name at a provider, and back.
+//!
+//! `tk`, the charge's number in eight hexadecimal digits, and its random tag in sixteen: what every
+//! provider takes, unlike any of another installation, and not to be guessed.
+
+use tiketi_engine::ids::{ChargeIndex, RefundIndex};
+use tiketi_engine::money::{Charge, Ledger};
+
+use crate::payments::ids::OrderId;
+
+/// The provider's order id of a charge.
+pub(crate) fn order_id(index: ChargeIndex, charge: &Charge) -> Option<OrderId> {
+    OrderId::new(&format!("tk{:08x}{:016x}", index.0, charge.tag))
+}
+
+/// The charge of an order id; `None` for any other text.
+pub(crate) fn charge_of(ledger: &Ledger, order_id: &str) -> Option<ChargeIndex> {
+    let number = order_id.strip_prefix("tk")?.get(..8)?;
+    let index = ChargeIndex(u32::from_str_radix(number, 16).ok()?);
+    let charge = ledger.charge(index)?;
+    (self::order_id(index, charge)?.as_str() == order_id).then_some(index)
+}
+
+/// What a refund's idempotency keys are made of. Another try gets another name, as a provider repeats
+/// its first answer to the same one.
+pub(crate) fn refund_name(index: RefundIndex, charge: &Charge, attempt: u32) -> String {
+    format!("{:08x}{:016x}-{attempt}", index.0, charge.tag)
+}

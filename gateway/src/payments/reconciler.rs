@@ -1,0 +1,154 @@
+//! Asks providers about every charge of which nobody knows what became of it, and for every refund
+//! that is due, until each has ended.
+//!
+//! What there is to do is read from the fold of the log, so a restart goes on where the last process
+//! was. In memory is only when each thing was tried last.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tiketi_engine::ids::{ChargeIndex, RefundIndex};
+use tiketi_engine::money::ChargeState;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::payments::collect;
+
+/// How often the fold is looked through.
+const TICK: Duration = Duration::from_millis(200);
+/// Refunds asked for in one look: fifty a second, so that those of a whole event do not crowd out
+/// who is paying.
+const REFUNDS_PER_TICK: usize = 10;
+/// Charges asked about in one look.
+const CHARGES_PER_TICK: usize = 50;
+/// How often an awaited deposit is asked about where no webhook comes.
+const DEPOSIT_EVERY: Duration = Duration::from_secs(600);
+
+/// Something to be asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Work {
+    Charge(ChargeIndex),
+    Refund(RefundIndex),
+}
+
+/// When something is asked about next.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    tries: u32,
+    /// Somebody is at it.
+    busy: bool,
+    at: Instant,
+}
+
+/// What is being asked about, and when what is asked next.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    turns: Mutex<HashMap<Work, Turn>>,
+    wake: Notify,
+}
+
+/// The right to ask about one charge; given back when dropped.
+pub(crate) struct AtWork<'a> {
+    turns: &'a Turns,
+    work: Work,
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        if let Some(turn) = self.turns.turns.lock().get_mut(&self.work) {
+            turn.busy = false;
+            turn.at = collect::again_at(turn.tries);
+            turn.tries += 1;
+        }
+    }
+}
+
+impl Turns {
+    /// Keeps the reconciler from a charge that somebody is about to capture.
+    pub(crate) fn take(&self, charge: ChargeIndex) -> AtWork<'_> {
+        let work = Work::Charge(charge);
+        self.turns.lock().insert(work, Turn { tries: 0, busy: true, at: Instant::now() });
+        AtWork { turns: self, work }
+    }
+
+    /// Has a charge asked about now: somebody says that it changed.
+    pub(crate) fn hint(&self, charge: ChargeIndex) {
+        if let Some(turn) = self.turns.lock().get_mut(&Work::Charge(charge)) {
+            turn.at = Instant::now();
+        }
+        self.wake.notify_one();
+    }
+
+    /// Of what there is to do, what is due, at most `max`, each marked as being done. What is not
+    /// there to do any more is forgotten by [`Turns::forget`].
+    fn due(&self, all: impl Iterator<Item = Work>, max: usize) -> Vec<(Work, u32)> {
+        let now = Instant::now();
+        let mut turns = self.turns.lock();
+        let is_due = |work: &Work| {
+            let turn = turns.entry(*work).or_insert(Turn { tries: 0, busy: false, at: now });
+            let due = !turn.busy && turn.at <= now;
+            turn.busy |= due;
+            due
+        };
+        let due: Vec<Work> = all.filter(is_due).take(max).collect();
+        due.into_iter().map(|work| (work, turns[&work].tries)).collect()
+    }
+
+    fn done(&self, work: Work, is_over: bool, wait: Option<Duration>) {
+        let mut turns = self.turns.lock();
+        if is_over {
+            turns.remove(&work);
+        } else if let Some(turn) = turns.get_mut(&work) {
+            turn.busy = false;
+            turn.at = wait.map_or_else(|| collect::again_at(turn.tries), |wait| Instant::now() + wait);
+            turn.tries += 1;
+        }
+    }
+}
+
+/// Runs until the gateway stops.
+pub(crate) async fn keep(app: Arc<App>) {
+    let turns = &app.payments.turns;
+    loop {
+        let _ = tokio::time::timeout(TICK, turns.wake.notified()).await;
+        let (charges, refunds) = app.view.read(|state| {
+            let ledger = state.ledger();
+            let charges: Vec<Work> = ledger.unresolved().map(Work::Charge).collect();
+            // Oldest first, and few at a time.
+            let refunds: Vec<Work> =
+                ledger.refunds_due().take(1_000).map(Work::Refund).collect();
+            (charges, refunds)
+        });
+        let due = turns.due(charges.into_iter(), CHARGES_PER_TICK);
+        let due = due.into_iter().chain(turns.due(refunds.into_iter(), REFUNDS_PER_TICK));
+        for (work, tries) in due {
+            tokio::spawn(carry_out(Arc::clone(&app), work, tries));
+        }
+    }
+}
+
+async fn carry_out(app: Arc<App>, work: Work, tries: u32) {
+    let (is_over, wait) = match work {
+        Work::Charge(index) => {
+            let resolved = collect::resolve(&app, index, tries / 2).await;
+            if let Err(error) = resolved {
+                tracing::warn!(charge = %index, %error, "a payment was not resolved");
+            }
+            let state = app.view.read(|state| state.ledger().charge(index).map(|one| one.state));
+            let waits = state == Some(ChargeState::AwaitingDeposit);
+            let is_over = !waits && state != Some(ChargeState::Capturing);
+            (is_over, waits.then_some(DEPOSIT_EVERY))
+        }
+        Work::Refund(index) => match collect::refund(&app, index, tries).await {
+            Ok(is_over) => (is_over, None),
+            Err(error) => {
+                tracing::warn!(refund = %index, %error, "a refund was not made");
+                (false, None)
+            }
+        },
+    };
+    app.payments.turns.done(work, is_over, wait);
+}
