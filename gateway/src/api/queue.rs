@@ -1,6 +1,7 @@
 //! The waiting room (contract/http.md 2.7).
 
 use serde::{Deserialize, Serialize};
+use tiketi_engine::limits::QUEUE_RATE_MILLI_MAX;
 
 use crate::api::{Id, Timestamp};
 
@@ -91,6 +92,12 @@ fn given<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<f64>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
+}
+
+/// People a second in thousandths, where the engine takes so many.
+pub(crate) fn rate_milli(per_second: f64) -> Option<u64> {
+    let milli = (per_second * 1_000.0).round();
+    (1.0..=QUEUE_RATE_MILLI_MAX as f64).contains(&milli).then_some(milli as u64)
 }
 
 /// `POST /api/queue/admin/:eventId/admit`.

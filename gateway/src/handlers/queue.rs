@@ -10,10 +10,9 @@ use tiketi_engine::waiting_room::{QueueChange, QueueCounts, QueuePlace, QueueRef
 use crate::api::Id;
 use crate::api::queue::{
     AdmitRequest, CheckAnswer, PassAnswer, QueueAnswer, QueueChangeRequest, QueueMessage,
-    StatusAnswer,
+    StatusAnswer, rate_milli,
 };
 use crate::app::App;
-use crate::config::parse::rate_milli;
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
 use crate::refusals;
