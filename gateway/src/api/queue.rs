@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tiketi_engine::limits::QUEUE_RATE_MILLI_MAX;
 
+use crate::api::stats::{SeatCounts, TicketCounts};
 use crate::api::{Id, Timestamp};
 
 /// `POST /api/queue/check/:eventId`.
@@ -71,6 +72,27 @@ pub struct QueueAnswer {
     pub rate: Option<f64>,
     /// Whether nobody is let in.
     pub paused: bool,
+    /// People let in since the server started, whether they had to wait or not. Less those of moments
+    /// in which the log was written faster than it could be followed.
+    pub admitted: u64,
+    /// Of those who stood in line and were let in within the last minute; `null` for nobody.
+    pub wait_seconds: Option<WaitSeconds>,
+    /// What is left to wait for, by status.
+    pub seats: SeatCounts,
+    /// The same of tickets without seats.
+    pub tickets: TicketCounts,
+}
+
+/// How long people stood in line, from taking their place to being let in. Who was let in at once
+/// has no wait and does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WaitSeconds {
+    /// Half of them waited no longer, to the hundredth part.
+    pub p50: f64,
+    /// Of a hundred of them, one waited longer.
+    pub p99: f64,
+    /// How many they are.
+    pub count: u64,
 }
 
 /// `PUT /api/queue/admin/:eventId`: what is absent stays as it is.
