@@ -21,6 +21,7 @@ use tracing::{error, warn};
 
 use crate::app::App;
 use crate::fanout::Dialect;
+use crate::fanout::admissions::Admissions;
 use crate::fanout::client::{Client, ClientId};
 use crate::fanout::feed::EventFeed;
 use crate::fanout::line::{self, Moved, News};
@@ -75,6 +76,8 @@ pub(crate) struct Hub {
     marks: Mutex<Marks>,
     /// Lines that moved, until those in them are told.
     pub(super) moved: Mutex<Moved>,
+    /// Of what was missed of the stream it knows nothing.
+    pub(crate) admissions: Mutex<Admissions>,
     /// Up to here the stream was not followed, so anything may have changed.
     unknown_up_to: AtomicU64,
 }
@@ -86,6 +89,7 @@ impl Hub {
         Hub {
             marks: Mutex::new(Marks::new(subscription.after)),
             moved: Mutex::default(),
+            admissions: Mutex::default(),
             subscription: Mutex::new(Some(subscription)),
             commits,
             feeds: DashMap::new(),
