@@ -16,7 +16,7 @@ async fn the_peer_closes() {
     let before = |rest: &[u8]| [&normal[..], rest].concat();
     let long = [frame(TEXT, format!("42[\"{}\"]", "*".repeat(256 * 1024)).as_bytes()), before(b"")];
     peer.check_map([
-        ("7.1.1", [&hello[..], &normal[..]].concat(), &[][..], Some(1000)),
+        ("7.1.1", [&hello[..], &normal[..]].concat(), &[], Some(1000)),
         ("7.1.2", before(&normal), &[], Some(1000)),
         ("7.1.3", before(&frame(PING, b"")), &[], Some(1000)),
         ("7.1.4", before(&hello), &[], Some(1000)),
@@ -35,7 +35,7 @@ async fn the_peer_closes() {
         ("7.5.1", closing(1000, b"\xce\xba\xe1\xbd\xb9\xed\xa0\x80edited"), &[], Some(1007)),
     ])
     .await;
-    peer.check_socket_io([("7.1.6", long.concat(), &[][..], Some(1000))]).await;
+    peer.check_socket_io([("7.1.6", long.concat(), &[], Some(1000))]).await;
 }
 
 #[tokio::test]
@@ -43,11 +43,11 @@ async fn close_codes() {
     let peer = Peer::start().await;
     for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999] {
         let number = format!("7.7, {code}");
-        peer.check_map([(number.as_str(), closing(code, b""), &[][..], Some(code))]).await;
+        peer.check_map([(number.as_str(), closing(code, b""), &[], Some(code))]).await;
     }
     // The last two may be answered in any way (7.13).
     for code in [0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999, 5000, 65_535] {
         let number = format!("7.9, {code}");
-        peer.check_map([(number.as_str(), closing(code, b""), &[][..], Some(1002))]).await;
+        peer.check_map([(number.as_str(), closing(code, b""), &[], Some(1002))]).await;
     }
 }

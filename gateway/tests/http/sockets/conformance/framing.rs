@@ -22,13 +22,13 @@ async fn lengths() {
         (1_024, "9.1, the limit", "9.2, the limit"),
     ] {
         peer.check_map([
-            (text, frame(TEXT, &vec![b'*'; length]), &[][..], None),
+            (text, frame(TEXT, &vec![b'*'; length]), &[], None),
             (binary, frame(BINARY, &vec![0xfe; length]), &[], None),
         ])
         .await;
     }
     peer.check_map([
-        ("1.2.6", frame(BINARY, &[0xfe; 65_535]), &[][..], Some(1009)),
+        ("1.2.6", frame(BINARY, &[0xfe; 65_535]), &[], Some(1009)),
         ("1.2.7, 1.2.8", frame(BINARY, &[0xfe; 65_536]), &[], Some(1009)),
         ("9.1, over the limit", frame(TEXT, &[b'*'; 1_025]), &[], Some(1009)),
         ("9.2, over the limit", frame(BINARY, &[0xfe; 1_025]), &[], Some(1009)),
@@ -41,7 +41,7 @@ async fn lengths() {
     let auto = packet(65_536);
     let auto: Vec<&[u8]> = auto.chunks(1_300).collect();
     peer.check_socket_io([
-        ("1.1.2", frame(TEXT, &packet(125)), &[][..], None),
+        ("1.1.2", frame(TEXT, &packet(125)), &[], None),
         ("1.1.3", frame(TEXT, &packet(126)), &[], None),
         ("1.1.4", frame(TEXT, &packet(127)), &[], None),
         ("1.1.5", frame(TEXT, &packet(128)), &[], None),
@@ -64,7 +64,7 @@ async fn pings_and_pongs() {
     let pings: Vec<u8> = ten.iter().flat_map(|payload| frame(PING, payload)).collect();
     let bytes = b"\x00\xff\xfe\xfd\xfc\xfb\x00\xff";
     peer.check_map([
-        ("2.1", frame(PING, b""), &[&b""[..]][..], None),
+        ("2.1", frame(PING, b""), &[b""], None),
         ("2.2", frame(PING, HELLO), &[HELLO], None),
         ("2.3", frame(PING, bytes), &[bytes], None),
         ("2.4, 2.6", frame(PING, &[0xfe; 125]), &[&[0xfe; 125]], None),
@@ -102,7 +102,7 @@ async fn reserved_bits_and_operations() {
         ("4.2.4", after_hello(frame(0x8e, HELLO))),
         ("4.2.5", after_hello(frame(0x8f, HELLO))),
     ] {
-        peer.check_map([(number, bytes, &[][..], Some(1002))]).await;
+        peer.check_map([(number, bytes, &[], Some(1002))]).await;
     }
 }
 
@@ -128,7 +128,7 @@ async fn fragmented_messages() {
         [&round[..], &round[..]].concat()
     };
     peer.check_map([
-        ("5.1", fragments(PING, two), &[][..], Some(1002)),
+        ("5.1", fragments(PING, two), &[], Some(1002)),
         ("5.2", fragments(PONG, two), &[], Some(1002)),
         ("5.3 to 5.5", fragments(TEXT, two), &[], None),
         ("5.6 to 5.8", between(&ping(b"ping payload")), &[b"ping payload"], None),
@@ -143,5 +143,5 @@ async fn fragmented_messages() {
     ])
     .await;
     let connect: &[&[u8]] = &[b"42[\"jo", b"in-eve", b"nt\",{}]"];
-    peer.check_socket_io([("5.3, a packet", fragments(TEXT, connect), &[][..], None)]).await;
+    peer.check_socket_io([("5.3, a packet", fragments(TEXT, connect), &[], None)]).await;
 }

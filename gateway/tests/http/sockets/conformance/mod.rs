@@ -37,7 +37,7 @@ impl Peer {
     }
 
     /// Replays cases in the compact dialect: messages of up to 1,024 bytes, whatever is in them.
-    async fn check_map(&self, cases: impl IntoIterator<Item = Case<'_>>) {
+    async fn check_map<const N: usize>(&self, cases: [Case<'_>; N]) {
         for case in cases {
             for chop in chops(&case) {
                 let path = format!("/ws?event={}", self.event);
@@ -49,7 +49,7 @@ impl Peer {
     }
 
     /// Replays cases in the Socket.IO dialect: messages of up to 1,000,000 bytes, which are packets.
-    async fn check_socket_io(&self, cases: impl IntoIterator<Item = Case<'_>>) {
+    async fn check_socket_io<const N: usize>(&self, cases: [Case<'_>; N]) {
         for case in cases {
             for chop in chops(&case) {
                 let mut client = Client::connected(&self.shop.gateway, &self.token).await;

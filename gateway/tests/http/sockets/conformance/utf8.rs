@@ -85,7 +85,7 @@ async fn texts() {
             for text in *sequences {
                 let octets: Vec<&[u8]> = text.chunks(1).collect();
                 peer.check_map([
-                    (*number, frame(TEXT, text), &[][..], end),
+                    (*number, frame(TEXT, text), &[], end),
                     (*number, fragments(TEXT, &octets), &[], end),
                 ])
                 .await;
@@ -96,10 +96,10 @@ async fn texts() {
     for length in 1..=KOSME.len() {
         let text = &KOSME[..length];
         let end = std::str::from_utf8(text).is_err().then_some(1007);
-        peer.check_map([("6.6", frame(TEXT, text), &[][..], end)]).await;
+        peer.check_map([("6.6", frame(TEXT, text), &[], end)]).await;
     }
     peer.check_map([
-        ("6.1.1", frame(TEXT, b""), &[][..], None),
+        ("6.1.1", frame(TEXT, b""), &[], None),
         ("6.1.2", fragments(TEXT, &[b"", b"", b""]), &[], None),
         ("6.1.3", fragments(TEXT, &[b"", b"middle frame payload", b""]), &[], None),
     ])
