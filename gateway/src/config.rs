@@ -2,7 +2,7 @@
 //! is opened. A wrong value stops the start with one line that names it.
 
 mod check;
-pub(crate) mod parse;
+mod parse;
 
 use std::ffi::OsString;
 use std::fmt;

@@ -28,6 +28,7 @@ mod text;
 mod user;
 mod verify;
 mod wanted_order;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -86,8 +87,8 @@ enum Command {
     User(user::UserCommand),
     /// Show the counters of the gateway
     Stats(stats::StatsArgs),
-    /// Show the counters of the gateway until Ctrl-C
-    Watch(stats::WatchArgs),
+    /// Show the counters of the gateway, or the waiting room of an event, until Ctrl-C
+    Watch(watch::WatchArgs),
     /// Log in and print a token for TIKETI_TOKEN
     Login,
     /// Look into the log of a data directory that no gateway uses
@@ -128,7 +129,7 @@ fn run(cli: &Cli, output: &Output) -> Result<Exit, Failure> {
         Command::Order(command) => order::run(command, &client, output),
         Command::User(command) => user::run(command, &client, output),
         Command::Stats(args) => stats::stats(args, &client()?, output),
-        Command::Watch(args) => stats::watch(args, &client()?, output),
+        Command::Watch(args) => watch::watch(args, client()?, output),
         Command::Login => user::login(&client()?, output),
         Command::Log(command) => log::run(command, output),
         Command::Snapshot(args) => snapshot::run(args, output),
@@ -202,6 +203,8 @@ mod tests {
             ("watch --count 0", false),
             ("watch --interval 0", false),
             ("watch --interval 0.5 --count 3", true),
+            ("watch --event x --interval 500ms", true),
+            ("watch --event", false),
             ("log verify", false),
             ("log inspect d --from 1 --to 2 --limit 3 --event 0", true),
             ("log inspect d --from x", false),

@@ -50,10 +50,10 @@ impl Paint {
 impl Output {
     /// For the process as it runs: colours only on a terminal and without `NO_COLOR`.
     pub(crate) fn new(json: bool) -> Output {
-        let terminal = io::stdout().is_terminal();
-        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-        Output { json, colour: terminal && !no_colour && !dumb, terminal, width: columns() }
+        let terminal = io::stdout().is_terminal() && !dumb;
+        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Output { json, colour: terminal && !no_colour, terminal, width: columns() }
     }
 
     /// For tests: no terminal, so wide.

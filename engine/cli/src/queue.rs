@@ -212,20 +212,25 @@ fn admit(client: &Client, named: &str, user: &str, output: &Output) -> Result<()
     })
 }
 
+/// What becomes of the line, in words.
+pub(crate) fn state(answer: &QueueAnswer) -> (Paint, &'static str) {
+    match (answer.paused, answer.queue_size) {
+        _ if answer.lobby => (Paint::Yellow, "a lobby: nobody is let in before the draw"),
+        (true, _) => (Paint::Yellow, "paused"),
+        (false, 0) => (Paint::Green, "nobody waits"),
+        (false, _) => (Paint::Green, "letting people in"),
+    }
+}
+
 fn shown(output: &Output, answer: &QueueAnswer) -> String {
-    let state = match (answer.paused, answer.queue_size) {
-        _ if answer.lobby => output.paint(Paint::Yellow, "lobby, nobody is let in before the draw"),
-        (true, _) => output.paint(Paint::Yellow, "paused"),
-        (false, 0) => output.paint(Paint::Green, "nobody waits"),
-        (false, _) => output.paint(Paint::Green, "letting people in"),
-    };
+    let (_, state) = state(answer);
     let rate = answer.rate.map_or("unlimited".to_owned(), |rate| format!("{rate} people/s"));
     let inside =
         format!("{} of {}", number(answer.current_users.into()), number(answer.threshold.into()));
     fields(
         output,
         &[
-            ("state", state),
+            ("state", state.to_owned()),
             ("waiting", number(answer.queue_size.into())),
             ("inside", inside),
             ("rate", rate),

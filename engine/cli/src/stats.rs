@@ -1,7 +1,6 @@
-//! `tiketi stats` and `tiketi watch`: the counters of a running gateway.
+//! `tiketi stats`, and `tiketi watch` without an event: the counters of a running gateway.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
@@ -12,6 +11,7 @@ use crate::event::{find, status_paint};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Paint};
 use crate::text::{Align, Table, fields, number, won};
+use crate::watch::{Look, Sight};
 
 /// Which counters.
 #[derive(Args)]
@@ -21,109 +21,38 @@ pub(crate) struct StatsArgs {
     event: Option<String>,
 }
 
-/// See `tiketi watch`.
-#[derive(Args)]
-pub(crate) struct WatchArgs {
-    #[command(flatten)]
-    stats: StatsArgs,
-    /// Seconds between two looks
-    #[arg(long, default_value_t = 1.0, value_parser = interval)]
-    interval: f64,
-    /// End after so many looks
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    count: Option<u64>,
-}
-
-fn interval(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(seconds) if (0.1..=3_600.0).contains(&seconds) => Ok(seconds),
-        _ => Err("expected seconds from 0.1 to 3600".to_owned()),
-    }
-}
-
 pub(crate) fn stats(args: &StatsArgs, client: &Client, output: &Output) -> Result<Exit, Failure> {
-    let path = path(args, client)?;
+    let path = match &args.event {
+        Some(event) => format!("/api/admin/stats?event={}", find(client, event)?),
+        None => "/api/admin/stats".to_owned(),
+    };
     let stats: Stats = client.admin_get(&path)?;
     output.either(&stats, |output| show(output, &stats, None))?;
     Ok(Exit::Ok)
 }
 
-fn path(args: &StatsArgs, client: &Client) -> Result<String, Failure> {
-    Ok(match &args.event {
-        Some(event) => format!("/api/admin/stats?event={}", find(client, event)?),
-        None => "/api/admin/stats".to_owned(),
-    })
+/// The counters as they are watched.
+pub(crate) struct Counters {
+    before: Option<Stats>,
 }
 
-/// Shows the counters again and again, until Ctrl-C or `--count`.
-pub(crate) fn watch(args: &WatchArgs, client: &Client, output: &Output) -> Result<Exit, Failure> {
-    let path = path(&args.stats, client)?;
-    let stop = interrupts()?;
-    let pause = Duration::from_secs_f64(args.interval);
-    let mut before: Option<Stats> = None;
-    let mut lines = 0;
-    let mut looks = 0;
-    loop {
-        let stats: Stats = client.admin_get(&path)?;
-        let rates = before.as_ref().map(|old| Rates::new(old, &stats));
-        match output.is_json() {
-            true => {
-                output.json_line(&json!({ "stats": stats, "rates": rates.map(Rates::json) }))?
-            }
-            false => {
-                let text = show(output, &stats, rates);
-                output.text(&in_place(output, &text, lines))?;
-                lines = text.lines().count();
-            }
-        }
-        looks += 1;
-        before = Some(stats);
-        if args.count.is_some_and(|count| looks >= count) {
-            return Ok(Exit::Ok);
-        }
-        match stop.recv_timeout(pause) {
-            Err(RecvTimeoutError::Timeout) => {}
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(Exit::Ok),
-        }
+impl Counters {
+    pub(crate) fn new() -> Counters {
+        Counters { before: None }
     }
 }
 
-/// Draws over the lines before, where that can be done.
-fn in_place(output: &Output, text: &str, lines_before: usize) -> String {
-    match (output.is_terminal(), lines_before) {
-        (true, 0) => text.to_owned(),
-        (true, lines) => {
-            let cleared = text.replace('\n', "\x1b[K\n");
-            format!("\x1b[{lines}A\r{cleared}\x1b[J")
-        }
-        (false, 0) => text.to_owned(),
-        (false, _) => format!("\n{text}"),
-    }
-}
+impl Sight for Counters {
+    type Answer = Stats;
 
-/// Something arrives, or the channel closes, when somebody presses Ctrl-C.
-fn interrupts() -> Result<Receiver<()>, Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::new(Exit::Refused, "SIGNAL", format!("cannot wait for Ctrl-C: {error}"))
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(failed)?;
-    let (pressed, stop) = channel();
-    let (ready, waiting) = channel();
-    std::thread::spawn(move || {
-        runtime.block_on(async {
-            use tokio::signal::unix::{SignalKind, signal};
-            let Ok(mut interrupt) = signal(SignalKind::interrupt()) else {
-                return;
-            };
-            let _ = ready.send(());
-            interrupt.recv().await;
-        });
-        let _ = pressed.send(());
-    });
-    match waiting.recv() {
-        Ok(()) => Ok(stop),
-        Err(_) => Err(failed(std::io::Error::other("no signal handler"))),
+    fn look(&mut self, output: &Output, stats: Stats, _: Instant) -> Look {
+        let rates = self.before.as_ref().map(|old| Rates::new(old, &stats));
+        let look = match output.is_json() {
+            true => Look::Json(json!({ "stats": stats, "rates": rates.map(Rates::json) })),
+            false => Look::Panel(show(output, &stats, rates)),
+        };
+        self.before = Some(stats);
+        look
     }
 }
 
@@ -279,13 +208,5 @@ mod tests {
         };
         let rates = Rates::new(&stats(7.0, 10, 5, 9), &stats(9.0, 30, 6, 1));
         assert_eq!((rates.records, rates.orders, rates.paid), (10.0, 0.5, 0.0));
-    }
-
-    #[test]
-    fn intervals_are_bounded() {
-        for (text, good) in [("1", true), ("0.5", true), ("0", false), ("NaN", false), ("x", false)]
-        {
-            assert_eq!(interval(text).is_ok(), good, "{text}");
-        }
     }
 }

@@ -1,7 +1,9 @@
 //! The waiting room (contract/http.md 2.7).
 
 use serde::{Deserialize, Serialize};
+use tiketi_engine::limits::QUEUE_RATE_MILLI_MAX;
 
+use crate::api::stats::{SeatCounts, TicketCounts};
 use crate::api::{Id, Pagination, Timestamp};
 
 /// `POST /api/queue/check/:eventId`.
@@ -72,6 +74,27 @@ pub struct QueueAnswer {
     pub paused: bool,
     /// Whether the line is a lobby: nobody is let in before the draw.
     pub lobby: bool,
+    /// People let in since the server started, whether they had to wait or not. Less those of moments
+    /// in which the log was written faster than it could be followed.
+    pub admitted: u64,
+    /// Of those who stood in line and were let in within the last minute; `null` for nobody.
+    pub wait_seconds: Option<WaitSeconds>,
+    /// What is left to wait for, by status.
+    pub seats: SeatCounts,
+    /// The same of tickets without seats.
+    pub tickets: TicketCounts,
+}
+
+/// How long people stood in line, from taking their place to being let in. Who was let in at once
+/// has no wait and does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WaitSeconds {
+    /// Half of them waited no longer, to the hundredth part.
+    pub p50: f64,
+    /// Of a hundred of them, one waited longer.
+    pub p99: f64,
+    /// How many they are.
+    pub count: u64,
 }
 
 /// `PUT /api/queue/admin/:eventId`: what is absent stays as it is.
@@ -93,6 +116,12 @@ fn given<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<f64>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
+}
+
+/// People a second in thousandths, where the engine takes so many.
+pub(crate) fn rate_milli(per_second: f64) -> Option<u64> {
+    let milli = (per_second * 1_000.0).round();
+    (1.0..=QUEUE_RATE_MILLI_MAX as f64).contains(&milli).then_some(milli as u64)
 }
 
 /// `POST /api/queue/admin/:eventId/admit`.

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper::header::HeaderValue;
-use tiketi_engine::limits::{PLACES_PER_EVENT_MAX, QUEUE_RATE_MILLI_MAX, SEATS_PER_HOLD_MAX};
+use tiketi_engine::limits::{PLACES_PER_EVENT_MAX, SEATS_PER_HOLD_MAX};
 
+use crate::api::queue::rate_milli;
 use crate::config::{Environment, LogFormat, LogStoreKind, QueueRate};
 use crate::rate_limit::RateLimitConfig;
 
@@ -77,12 +78,6 @@ pub(super) fn queue_rate(text: &str) -> Result<QueueRate, String> {
     let wrong =
         || "expected people a second from 0.001, such as 50 or 0.5, or unlimited".to_owned();
     milli.map(|milli| QueueRate { milli: Some(milli) }).ok_or_else(wrong)
-}
-
-/// A rate in thousandths, where the engine takes it.
-pub(crate) fn rate_milli(per_second: f64) -> Option<u64> {
-    let milli = (per_second * 1_000.0).round();
-    (1.0..=QUEUE_RATE_MILLI_MAX as f64).contains(&milli).then_some(milli as u64)
 }
 
 /// A number of threads.

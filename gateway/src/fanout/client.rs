@@ -15,8 +15,8 @@ use tiketi_engine::ids::{Lsn, UserIndex};
 use crate::fanout::hub::Room;
 
 /// Frames that may wait for a socket, and their bytes.
-const QUEUE_FRAMES_MAX: usize = 256;
-const QUEUE_BYTES_MAX: usize = 64 * 1024;
+pub(super) const QUEUE_FRAMES_MAX: usize = 256;
+pub(super) const QUEUE_BYTES_MAX: usize = 64 * 1024;
 /// Rooms a socket may be in: three for each of the pages one can have open.
 pub(super) const ROOMS_MAX: usize = 16;
 /// What a socket takes of its queue at a time.
@@ -148,6 +148,13 @@ impl Client {
 
     pub(super) fn user(&self) -> Option<UserIndex> {
         self.outbox.lock().user
+    }
+
+    /// Frames and bytes that wait.
+    #[cfg(test)]
+    pub(super) fn queued(&self) -> (usize, usize) {
+        let outbox = self.outbox.lock();
+        (outbox.queue.len(), outbox.bytes)
     }
 
     // === for the socket ===

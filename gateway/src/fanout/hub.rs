@@ -21,6 +21,7 @@ use tracing::{error, warn};
 
 use crate::app::App;
 use crate::fanout::Dialect;
+use crate::fanout::admissions::Admissions;
 use crate::fanout::client::{Client, ClientId};
 use crate::fanout::feed::EventFeed;
 use crate::fanout::line::{self, Moved, News};
@@ -75,6 +76,8 @@ pub(crate) struct Hub {
     marks: Mutex<Marks>,
     /// Lines that moved, until those in them are told.
     pub(super) moved: Mutex<Moved>,
+    /// Of what was missed of the stream it knows nothing.
+    pub(crate) admissions: Mutex<Admissions>,
     /// Up to here the stream was not followed, so anything may have changed.
     unknown_up_to: AtomicU64,
 }
@@ -86,6 +89,7 @@ impl Hub {
         Hub {
             marks: Mutex::new(Marks::new(subscription.after)),
             moved: Mutex::default(),
+            admissions: Mutex::default(),
             subscription: Mutex::new(Some(subscription)),
             commits,
             feeds: DashMap::new(),
@@ -422,14 +426,16 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Id;
     use crate::app::Running;
     use crate::config::Config;
-    use crate::fanout::client::Work;
+    use crate::fanout::client::{QUEUE_BYTES_MAX, QUEUE_FRAMES_MAX, Work};
     use crate::fanout::socketio;
     use serde_json::json;
     use std::task::Waker;
     use tempfile::TempDir;
     use tiketi_engine::command::NewUser;
+    use tiketi_engine::ids::ExternalId;
     use tiketi_engine::record::Role;
 
     /// A gateway with the sample's events.
@@ -440,6 +446,19 @@ mod tests {
         let running = App::start(config).await.expect("start");
         running.app().catch_up(None).await.expect("the sample is there");
         (running, directory)
+    }
+
+    fn event_with_seats(app: &App) -> EventIndex {
+        app.view.read(|state| {
+            let event = state.events().iter().position(|event| event.layout.is_some());
+            EventIndex(event.expect("an event with seats") as u32)
+        })
+    }
+
+    fn viewer(app: &Arc<App>, room: Room) -> Presence {
+        let presence = Presence::new(app, Dialect::SocketIo);
+        assert!(presence.join(room, |_| None));
+        presence
     }
 
     fn work(presence: &Presence) -> Work {
@@ -500,13 +519,9 @@ mod tests {
     async fn a_follower_that_was_cut_off_gives_everybody_the_present() {
         let (running, _directory) = gateway().await;
         let app = running.app();
-        let with_seats = app.view.read(|state| {
-            let event = state.events().iter().position(|event| event.layout.is_some());
-            EventIndex(event.expect("an event with seats") as u32)
-        });
-        let presence = Presence::new(app, Dialect::SocketIo);
+        let with_seats = event_with_seats(app);
         let room = Room::Seats(with_seats);
-        assert!(presence.join(room, |_| None));
+        let presence = viewer(app, room);
         let subscription = app.hub.commits.subscribe(1, WhenFull::Disconnect);
         let mut follower = Follower {
             seen: subscription.after,
@@ -538,6 +553,41 @@ mod tests {
         assert_eq!(sent(&presence).matches("seatId").count(), seats);
         assert_eq!(work(&presence), Work::Nothing);
         drop(presence);
+        running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_takes_nothing_is_bounded_and_nobody_waits_for_it() {
+        const CHANGES: u32 = 1_000;
+        let (running, _directory) = gateway().await;
+        let app = running.app();
+        let event = event_with_seats(app);
+        let room = Room::Seats(event);
+        let (slow, fast) = (viewer(app, room), viewer(app, room));
+        let seats = app.plan(event).expect("a plan").plan.seat_count();
+        let feed = app.hub.feed(event);
+        let start = app.view.applied_lsn().0;
+        for change in 0..CHANGES {
+            let (seat, lsn) = (SeatIndex(change % seats), Lsn(start + 1 + u64::from(change)));
+            let touched = Touched { seats: vec![(seat, lsn)], ..Touched::default() };
+            // Returns though one of the two takes nothing, now or later.
+            feed.lock().publish(app, &touched, lsn);
+            let told = sent(&fast);
+            let id = Id::from(ExternalId::Seat(event, seat)).to_string();
+            assert_eq!((told.matches("seatId").count(), told.matches(&id).count()), (1, 1));
+            let (frames, bytes) = slow.client.queued();
+            assert!(frames <= QUEUE_FRAMES_MAX && bytes <= QUEUE_BYTES_MAX, "{frames}, {bytes}");
+        }
+        // It takes what was queued, and then each seat that changed since, once.
+        let queued = sent(&slow).matches("seatId").count();
+        assert_eq!(queued, QUEUE_FRAMES_MAX);
+        let since = Lsn(start + queued as u64);
+        assert_eq!(work(&slow), Work::CatchUp(room, since));
+        slow.catch_up(room, since);
+        let missed = (CHANGES - queued as u32).min(seats);
+        assert_eq!(sent(&slow).matches("seatId").count(), missed as usize);
+        assert_eq!((work(&slow), work(&fast)), (Work::Nothing, Work::Nothing));
+        drop((slow, fast));
         running.stop().await;
     }
 

@@ -54,12 +54,13 @@ pub(super) fn tell(app: &App, news: impl Iterator<Item = (EventIndex, News)>) {
         match news {
             News::Admitted(user) => {
                 app.hub.moved.lock().events.insert(event);
-                let admission = app.view.read(|state| {
+                let found = app.view.read(|state| {
                     let admission = state.queue(event)?.admission(user)?;
                     Some((state.users().get(user.position())?.id, admission))
                 });
+                app.hub.admissions.lock().note(event, found.map(|(_, admission)| admission));
                 // Gone again already: there is nothing to go in to.
-                let Some((id, admission)) = admission else { continue };
+                let Some((id, admission)) = found else { continue };
                 let waited_ms = admission.admitted_at.0.saturating_sub(admission.joined_at.0);
                 app.metrics.event(event).queue_wait.observe(waited_ms as f64 / 1_000.0);
                 // Nobody's business but theirs: any client that gets it goes in.

@@ -3,8 +3,10 @@
 //! [`hub`] follows the commit stream and publishes to rooms, [`feed`] is one event's rooms and what
 //! their members have missed, [`client`] a socket's bounded queue, [`socket`] a connection after its
 //! upgrade, [`frames`] the bytes on it. Two dialects: [`socketio`] for the web frontend and [`map`]
-//! for anybody who wants little more than bits. [`line`] is where the waiting room comes in.
+//! for anybody who wants little more than bits. [`line`] is where the waiting room comes in,
+//! and [`admissions`] what administrators are told of it.
 
+mod admissions;
 mod client;
 mod feed;
 mod frames;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use tiketi_engine::ids::EventIndex;
+use tiketi_engine::state::{Event, Queue};
 
 use crate::api::Id;
 use crate::app::App;
@@ -20,23 +21,23 @@ pub(crate) async fn text(app: &Arc<App>, _: &Request) -> Result<Response, ApiErr
     Ok(Response::bytes(StatusCode::OK, TEXT, text))
 }
 
-/// How many wait for each event, as of now.
+/// How many wait for each event, from one look at the view.
 fn count_lines(app: &App) {
+    let lines: Vec<([String; 3], u32)> = app.view.read(|state| {
+        let labelled = state.events().iter().take(EVENTS_LABELLED_MAX).zip(0..);
+        let line = |(event, index): (&Event, u32)| {
+            let index = EventIndex(index);
+            let artist = event.details.artist_name.clone().unwrap_or_default();
+            let labels = [Id::from(index).to_string(), event.details.title.clone(), artist];
+            (labels, state.queue(index).map_or(0, Queue::waiting_count))
+        };
+        labelled.map(line).collect()
+    });
     let gauge = &app.metrics.daily.queue_users;
-    let labels = |index| {
-        app.view.read(|state| {
-            let details = &state.event(index)?.details;
-            let artist = details.artist_name.clone().unwrap_or_default();
-            Some([Id::from(index).to_string(), details.title.clone(), artist])
-        })
-    };
     // Titles are edited; what they were must not stay.
     gauge.reset();
-    for index in (0..EVENTS_LABELLED_MAX as u32).map(EventIndex) {
-        let Some((counts, labels)) = app.engine.queue_counts(index).zip(labels(index)) else {
-            break;
-        };
+    for (labels, waiting) in &lines {
         let labels = labels.each_ref().map(String::as_str);
-        gauge.with_label_values(&labels).set(f64::from(counts.waiting));
+        gauge.with_label_values(&labels).set(f64::from(*waiting));
     }
 }

@@ -10,11 +10,11 @@ use tiketi_engine::waiting_room::{QueueChange, QueueCounts, QueuePlace, QueueRef
 use crate::api::Id;
 use crate::api::queue::{
     AdmitRequest, CheckAnswer, PassAnswer, QueueAnswer, QueueChangeRequest, QueueMessage,
-    StatusAnswer,
+    StatusAnswer, rate_milli,
 };
 use crate::app::App;
-use crate::config::parse::rate_milli;
 use crate::error::{ApiError, Code};
+use crate::handlers::admin::stats;
 use crate::http::{Request, Response};
 use crate::refusals;
 
@@ -83,7 +83,7 @@ pub(crate) async fn pass(app: &Arc<App>, request: &Request) -> Result<Response, 
 pub(crate) async fn show(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let event = request.event_id(0)?;
     let counts = app.engine.queue_counts(event).ok_or_else(|| ApiError::new(Code::NotFound))?;
-    Ok(Response::ok(&answer_of(event, counts)))
+    Ok(Response::ok(&answer_of(app, event, counts)))
 }
 
 /// `POST /api/queue/admin/clear/:eventId`: empties the line and the room.
@@ -113,7 +113,7 @@ pub(crate) async fn change(app: &Arc<App>, request: &Request) -> Result<Response
     let Some(pending) = last else { return show(app, request).await };
     let lsn = pending.lsn();
     let counts = app.durable(pending).await?;
-    Ok(app.written(Response::ok(&answer_of(event, counts)), lsn))
+    Ok(app.written(Response::ok(&answer_of(app, event, counts)), lsn))
 }
 
 /// `POST /api/queue/admin/:eventId/admit`: lets somebody in out of turn.
@@ -182,7 +182,10 @@ fn refused(error: CommandError<QueueRefusal>) -> ApiError {
     refusals::queue(error)
 }
 
-fn answer_of(event: EventIndex, counts: QueueCounts) -> QueueAnswer {
+fn answer_of(app: &App, event: EventIndex, counts: QueueCounts) -> QueueAnswer {
+    let stock = app.view.read(|state| state.event(event).map(stats::stock));
+    let (seats, tickets) = stock.unwrap_or_default();
+    let mut admissions = app.hub.admissions.lock();
     QueueAnswer {
         event_id: Id::from(event),
         queue_size: counts.waiting,
@@ -192,6 +195,10 @@ fn answer_of(event: EventIndex, counts: QueueCounts) -> QueueAnswer {
         rate: counts.rate_milli.map(|milli| milli as f64 / 1000.0),
         paused: counts.paused,
         lobby: counts.lobby,
+        admitted: admissions.count(event),
+        wait_seconds: admissions.waits(event, app.clock.now()),
+        seats,
+        tickets,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The waiting room (contract/http.md 2.7, domain.md 5, flows.md 16 F).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use tiketi_gateway::config::Secret;
 use tiketi_persistence::{Opened, Options};
 
 use crate::shop::Shop;
-use crate::support::assert_error;
+use crate::support::{PATIENCE, assert_error};
 
 /// A shop whose events let `threshold` people in.
 async fn shop(threshold: u32) -> Shop {
@@ -37,6 +38,19 @@ async fn check(shop: &Shop, event: &str, token: &str) -> Value {
 async fn status(shop: &Shop, event: &str, token: &str) -> Value {
     // As the waiting-room modal calls it.
     shop.ok(&format!("/api/api/queue/status/{event}"), token).await
+}
+
+/// The room as administrators see it, once so many were let in: they are counted behind the log.
+async fn once_admitted(shop: &Shop, event: &str, people: u64) -> Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let shown = shop.ok(&format!("/api/queue/admin/{event}"), &shop.admin).await;
+        if shown["admitted"] == people {
+            return shown;
+        }
+        assert!(Instant::now() < deadline, "{shown}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 async fn first_seat(shop: &Shop, event: &str, position: usize) -> Value {
@@ -235,9 +249,11 @@ async fn administrators_steer_the_line() {
         check(&shop, &event, person).await;
     }
     let path = format!("/api/queue/admin/{event}");
-    let shown = shop.ok(&path, &shop.admin).await;
+    let shown = once_admitted(&shop, &event, 1).await;
     let expected = json!({"eventId": event, "queueSize": 3, "currentUsers": 1, "threshold": 1,
-                          "available": 0, "rate": null, "paused": false, "lobby": false});
+                          "available": 0, "rate": null, "paused": false, "lobby": false,
+                          "admitted": 1, "waitSeconds": null,
+                          "seats": shown["seats"], "tickets": shown["tickets"]});
     assert_eq!(shown, expected);
     let change = |body: Value| {
         let (shop, path) = (&shop, &path);
@@ -283,6 +299,35 @@ async fn administrators_steer_the_line() {
         assert_eq!(refused, 403, "{answer}");
         assert_error(&answer, "ADMIN_ONLY");
     }
+}
+
+#[tokio::test]
+async fn who_stood_in_line_has_a_wait_and_who_was_let_in_at_once_has_none() {
+    let shop = shop(2).await;
+    let event = shop.seat_event(json!({})).await;
+    let people = people(&shop, 4).await;
+    for person in &people {
+        check(&shop, &event, person).await;
+    }
+    shop.hold(&people[0], &event, &shop.seats(&event).await[0]).await;
+    let shown = once_admitted(&shop, &event, 2).await;
+    assert_eq!(shown["waitSeconds"], Value::Null, "{shown}");
+    let seats = &shown["seats"];
+    assert_eq!((&seats["total"], &seats["available"]), (&json!(265), &json!(264)), "{shown}");
+    assert_eq!((&seats["held"], &seats["sold"]), (&json!(1), &json!(0)), "{shown}");
+    // A wait is told in milliseconds.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    shop.post(&format!("/api/queue/leave/{event}"), &people[1], &json!({})).await;
+    let shown = once_admitted(&shop, &event, 3).await;
+    let wait = &shown["waitSeconds"];
+    assert_eq!(wait["count"], 1, "{shown}");
+    assert!(wait["p50"].as_f64().is_some_and(|seconds| seconds >= 0.02), "{shown}");
+    assert_eq!(wait["p50"], wait["p99"], "{shown}");
+    // A new process counts from nobody, whatever the log says of earlier ones.
+    let shop = shop.restart(|config| config.queue_threshold = 2).await;
+    let shown = shop.ok(&format!("/api/queue/admin/{event}"), &shop.admin).await;
+    assert_eq!((&shown["admitted"], &shown["waitSeconds"]), (&json!(0), &Value::Null), "{shown}");
+    assert_eq!(shown["currentUsers"], 2, "{shown}");
 }
 
 #[tokio::test]

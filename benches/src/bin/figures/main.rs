@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's own output")]
 
 mod bare;
+mod buyer;
 mod client;
 mod durable;
 mod engine;
@@ -10,8 +11,11 @@ mod http;
 mod queue;
 mod recovery;
 mod seat_map;
+mod slow;
+mod soak;
 mod sockets;
 mod table;
+mod websocket;
 
 use std::path::PathBuf;
 
@@ -25,10 +29,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str = "\
 figures [ROW...] [--dir DIR] [--seconds N]
+figures soak [--dir DIR] [--seconds N]
 
 Prints the table of figures. ROW is one of engine, scale, durable, lone, stores, http, seat-map,
-queue, check, line, seat-change, admission, sockets, churn, memory, recovery; all of them without one. DIR holds the logs (default: target/figures); its disk is
-what is measured. N is the length of each timed run (default 10).";
+queue, check, line, seat-change, slow, admission, sockets, churn, memory, recovery; all of them
+without one. DIR holds the logs (default: target/figures); its disk is what is measured. N is the
+length of each timed run (default 10). soak changes seats before 19,000 sockets for N seconds (default
+600) and fails where one was lost or missed a change.";
 
 /// What the runs need to know.
 pub(crate) struct Setup {
@@ -50,6 +57,7 @@ const ROWS: &[Row] = &[
     ("check", queue::check_over_http),
     ("line", queue::fourteen_million),
     ("seat-change", sockets::seat_changes),
+    ("slow", slow::readers),
     ("admission", sockets::admissions),
     ("sockets", sockets::idle),
     ("churn", sockets::churn),
@@ -58,16 +66,19 @@ const ROWS: &[Row] = &[
 ];
 
 fn main() -> anyhow::Result<()> {
-    let mut setup = Setup { dir: PathBuf::from("target/figures"), seconds: 10 };
+    let mut dir = PathBuf::from("target/figures");
+    let mut seconds = None;
+    let mut is_soak = false;
     let mut rows = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--dir" => setup.dir = arguments.next().context("--dir needs a folder")?.into(),
+            "--dir" => dir = arguments.next().context("--dir needs a folder")?.into(),
             "--seconds" => {
-                let seconds = arguments.next().context("--seconds needs a number")?;
-                setup.seconds = seconds.parse().context("--seconds needs a number")?;
+                let number = arguments.next().context("--seconds needs a number")?;
+                seconds = Some(number.parse().context("--seconds needs a number")?);
             }
+            soak::COMMAND => is_soak = true,
             // The servers of the http rows are processes of their own.
             bare::ROLE => return bare::serve(),
             http::ROLE => {
@@ -87,8 +98,15 @@ fn main() -> anyhow::Result<()> {
             }
         }
     }
-    std::fs::create_dir_all(&setup.dir)?;
+    std::fs::create_dir_all(&dir)?;
     let mut table = Table::default();
+    if is_soak {
+        let setup = Setup { dir, seconds: seconds.unwrap_or(soak::SECONDS) };
+        soak::sockets(&setup, &mut table)?;
+        table.print();
+        return Ok(());
+    }
+    let setup = Setup { dir, seconds: seconds.unwrap_or(10) };
     for (name, run) in ROWS {
         if rows.is_empty() || rows.iter().any(|row| row == name) {
             eprintln!("measuring {name} ...");

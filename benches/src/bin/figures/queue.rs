@@ -152,12 +152,12 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    /// Written straight into the log of `data`: hashing so many passwords would take hours.
+    /// Beside two events, written straight into the log of `data`: hashing so many passwords would take hours.
     pub(crate) fn new(data: &Path, people: u32) -> anyhow::Result<Crowd> {
         let opened = open(&Options::new(data), NOW)?;
         let engine =
             Engine::from_state(&opened.state, opened.journal).map_err(anyhow::Error::msg)?;
-        let users = stock(&engine, 1, 200, people)?;
+        let users = stock(&engine, 2, 200, people)?;
         engine.journal().close()?;
         let key = EncodingKey::from_secret(SECRET.as_bytes());
         let token = |user: UserIndex| {

@@ -5,3 +5,4 @@
 mod offline;
 mod online;
 mod support;
+mod watch;

@@ -1,8 +1,5 @@
 //! Commands that talk to a running gateway.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
-
 use serde_json::json;
 
 use crate::support::{Gateway, command, tiketi};
@@ -153,22 +150,6 @@ fn counters() {
     assert!(lines[0]["rates"].is_null() && lines[2]["rates"]["recordsPerSecond"].is_number());
     let text = gateway.tiketi(&["watch", "--count", "2", "--interval", "0.1"]);
     assert!(text.succeeds().contains("/s)"), "{}", text.stdout);
-}
-
-#[test]
-fn ctrl_c_ends_a_watch_cleanly() {
-    let gateway = Gateway::start();
-    let url = gateway.url();
-    let mut watch = command(&["--url", &url, "watch", "--json", "--interval", "3600"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(watch.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert!(line.starts_with('{'), "{line}");
-    let pid = rustix::process::Pid::from_child(&watch);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    assert_eq!(watch.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A gateway in this process, and the command as a process of its own.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -33,7 +34,11 @@ impl Gateway {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Gateway {
-        let data = tempfile::tempdir().unwrap();
+        Gateway::on(tempfile::tempdir().unwrap(), change)
+    }
+
+    /// On the data that an earlier one left.
+    pub(crate) fn on(data: TempDir, change: impl FnOnce(&mut Config)) -> Gateway {
         let runtime = Runtime::new().unwrap();
         let mut config = Config::development(data.path());
         config.sample_data = false;
@@ -45,8 +50,12 @@ impl Gateway {
         Gateway { runtime, running, http, data }
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.running.address()
+    }
+
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.running.address())
+        format!("http://{}", self.address())
     }
 
     /// Stops in order; the data is then nobody's.

@@ -58,15 +58,26 @@ fn count(state: &State, wanted: Option<EventIndex>, now: UnixMillis) -> Stats {
         add_orders(&mut stats.orders, &orders);
         stats.revenue += revenue;
         stats.holds_live += expiring(event);
-        for counts in event.counts() {
-            add_seats(&mut stats.seats, counts);
-        }
-        for ticket_type in &event.ticket_types {
-            add_tickets(&mut stats.tickets, ticket_type);
-        }
+        add_stock(&mut stats.seats, &mut stats.tickets, event);
     }
     stats.event = wanted.and_then(|index| Some(event_stats(index, state.event(index)?, now)));
     stats
+}
+
+/// What an event has to sell, by what became of it.
+pub(crate) fn stock(event: &Event) -> (SeatCounts, TicketCounts) {
+    let (mut seats, mut tickets) = <(SeatCounts, TicketCounts)>::default();
+    add_stock(&mut seats, &mut tickets, event);
+    (seats, tickets)
+}
+
+fn add_stock(seats: &mut SeatCounts, tickets: &mut TicketCounts, event: &Event) {
+    for counts in event.counts() {
+        add_seats(seats, counts);
+    }
+    for ticket_type in &event.ticket_types {
+        add_tickets(tickets, ticket_type);
+    }
 }
 
 fn event_stats(index: EventIndex, event: &Event, now: UnixMillis) -> EventStats {

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod client;
+mod conformance;
 mod frontend;
 mod handshake;
 mod life;
