@@ -28,8 +28,6 @@ mod stripe;
 mod toss;
 
 pub(crate) mod sandbox;
-#[cfg(test)]
-mod scripted;
 pub(crate) mod worker;
 
 use std::sync::Arc;
