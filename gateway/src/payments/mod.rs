@@ -4,6 +4,29 @@
 //! request that began it, so it is ended whether or not the caller waits; what a stop of the process
 //! cuts off is ended at the next start.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "the worker does not call providers yet"))]
+mod answer;
+#[cfg_attr(not(test), expect(dead_code, reason = "the worker does not call providers yet"))]
+mod breaker;
+#[cfg_attr(not(test), expect(dead_code, reason = "the worker does not call providers yet"))]
+mod credentials;
+#[cfg_attr(not(test), expect(dead_code, reason = "the worker does not call providers yet"))]
+mod hint;
+#[cfg_attr(not(test), expect(dead_code, reason = "the worker does not call providers yet"))]
+mod ids;
+#[cfg_attr(not(test), expect(dead_code, reason = "the worker does not call providers yet"))]
+mod link;
+#[cfg_attr(not(test), expect(dead_code, reason = "the worker does not call providers yet"))]
+mod provider;
+#[cfg_attr(not(test), expect(dead_code, reason = "the worker does not call providers yet"))]
+mod retry;
+#[cfg(test)]
+mod scripted;
+#[cfg_attr(not(test), expect(dead_code, reason = "the worker does not call providers yet"))]
+mod stripe;
+#[cfg_attr(not(test), expect(dead_code, reason = "the worker does not call providers yet"))]
+mod toss;
+
 pub(crate) mod sandbox;
 pub(crate) mod worker;
 
