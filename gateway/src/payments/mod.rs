@@ -4,7 +4,8 @@
 //! request that began it, so it is ended whether or not the caller waits; what a stop of the process
 //! cuts off is ended at the next start.
 
-pub(crate) mod sandbox;
+pub mod sandbox;
+pub(crate) mod simulated;
 pub(crate) mod worker;
 
 use std::sync::Arc;
@@ -13,21 +14,21 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{ApiError, Code};
-use crate::payments::sandbox::Sandbox;
+use crate::payments::simulated::Simulated;
 
 /// Attempts under way at a time; more are told to come again.
 const ATTEMPTS_MAX: usize = 10_000;
 
 /// The provider, and room for attempts.
 pub(crate) struct Payments {
-    pub(crate) provider: Sandbox,
+    pub(crate) provider: Simulated,
     room: Arc<Semaphore>,
 }
 
 impl Payments {
     pub(crate) fn new(sandbox_delay: Duration) -> Self {
         Payments {
-            provider: Sandbox::new(sandbox_delay),
+            provider: Simulated::new(sandbox_delay),
             room: Arc::new(Semaphore::new(ATTEMPTS_MAX)),
         }
     }
