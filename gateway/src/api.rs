@@ -8,6 +8,7 @@ pub mod queue;
 pub mod reservations;
 pub mod seats;
 pub mod stats;
+pub mod toss;
 
 use std::fmt;
 

@@ -38,7 +38,7 @@ use crate::event_plans::EventPlans;
 use crate::fanout::{self, Hub};
 use crate::http::Response;
 use crate::metrics::Metrics;
-use crate::payments::{Payments, worker};
+use crate::payments::{DeskError, Payments, reconciler, worker};
 use crate::rate_limit::RateLimits;
 use crate::routes::{ROUTES, Router};
 use crate::sample_data;
@@ -109,8 +109,8 @@ pub enum StartError {
     /// The sample catalogue cannot be made.
     #[error("cannot load the sample data: {0}")]
     SampleData(String),
-    /// Payments that an earlier process began cannot be ended.
-    #[error("cannot resolve earlier payments: {0}")]
+    /// No payments can be taken, or those that an earlier process began cannot be ended.
+    #[error("payments: {0}")]
     Payments(String),
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
@@ -189,6 +189,8 @@ impl App {
         let at_address = |source| StartError::Listen { address, source };
         let listener = server::listen(address).map_err(at_address)?;
         let address = listener.local_addr().map_err(at_address)?;
+        let unpaid = |error: DeskError| StartError::Payments(error.to_string());
+        self.payments.open(&self.config, address).map_err(unpaid)?;
         let stop = CancellationToken::new();
         let mut workers = JoinSet::new();
         workers.spawn(expire_holds(Arc::clone(&self)));
@@ -196,6 +198,7 @@ impl App {
         workers.spawn(recount(Arc::clone(&self)));
         workers.spawn(fanout::follow(Arc::clone(&self)));
         workers.spawn(fanout::line::keep(Arc::clone(&self)));
+        workers.spawn(reconciler::keep(Arc::clone(&self)));
         let stopped = stop.clone().cancelled_owned();
         let accepting = tokio::spawn(server::accept(Arc::clone(&self), listener, stopped));
         Ok(Running { app: self, address, stop, accepting, workers })
@@ -299,6 +302,11 @@ impl App {
     /// Whether the journal has failed.
     pub(crate) fn is_poisoned(&self) -> bool {
         self.engine.journal().durable().is_poisoned()
+    }
+
+    /// Never ends: for what cannot go on until the process is started anew.
+    pub(crate) async fn stopping(&self) {
+        std::future::pending().await
     }
 
     /// Whether new bookings are refused for want of disk.

@@ -107,6 +107,29 @@ struct Flags {
     #[arg(long, env = "TIKETI_SANDBOX_DELAY", value_name = "DURATION", default_value = "0ms",
           value_parser = parse::duration)]
     sandbox_delay: Duration,
+    /// Public key of Toss Payments, test_… or live_… [development: the sandbox's]
+    #[arg(long, env = "TOSS_CLIENT_KEY", value_name = "KEY")]
+    toss_client_key: Option<String>,
+    /// Secret keys of Toss Payments, the first one used; a second one while they change
+    #[arg(
+        long,
+        env = "TOSS_SECRET_KEY",
+        value_name = "KEY[,KEY]",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    toss_secret_key: Vec<String>,
+    /// Where Toss Payments is
+    #[arg(
+        long,
+        env = "TIKETI_TOSS_URL",
+        value_name = "URL",
+        default_value = "https://api.tosspayments.com"
+    )]
+    toss_url: String,
+    /// This server as browsers see it, for the redirects of payments [default: http://LISTEN]
+    #[arg(long, env = "TIKETI_PUBLIC_URL", value_name = "URL", value_parser = parse::public_url)]
+    public_url: Option<String>,
     /// Let production run on the payment sandbox, which takes no money
     #[arg(long, env = "TIKETI_ALLOW_SANDBOX_PAYMENTS", value_name = "on|off", num_args = 0..=1,
           require_equals = true, default_value = "off", default_missing_value = "on",
@@ -185,6 +208,12 @@ pub struct Config {
     pub log_format: LogFormat,
     /// How long the payment sandbox takes to answer.
     pub sandbox_delay: Duration,
+    /// Keys of Toss Payments; `None` for the sandbox in development and for no cards in production.
+    pub toss: Option<TossKeys>,
+    /// Whether `POST /api/payments/process` confirms orders without any money.
+    pub simulated_payments: bool,
+    /// This server as browsers see it, without a slash at its end; `None` for where it listens.
+    pub public_url: Option<String>,
     /// How long one request may take.
     pub request_timeout: Duration,
     /// How long requests in flight may take to finish at shutdown.
@@ -207,6 +236,17 @@ pub struct Config {
     /// Size of the file that is given back when a full disk would keep the log from opening. No
     /// flag: tests set it to 0.
     pub ballast_bytes: u64,
+}
+
+/// How Toss Payments is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TossKeys {
+    /// Its address.
+    pub url: String,
+    /// Public.
+    pub client_key: String,
+    /// The first is used, all are tried.
+    pub secret_keys: Vec<Secret>,
 }
 
 /// How fast people are let in.
@@ -349,6 +389,9 @@ impl Config {
             log: DEFAULT_LOG.to_owned(),
             log_format: LogFormat::Text,
             sandbox_delay: Duration::ZERO,
+            toss: None,
+            public_url: None,
+            simulated_payments: true,
             request_timeout: Duration::from_secs(10),
             drain_grace: Duration::from_secs(10),
             workers: default_workers(),

@@ -23,7 +23,7 @@ mod instants;
 mod metrics;
 mod order_view;
 mod orders;
-mod payments;
+pub mod payments;
 pub mod rate_limit;
 mod refusals;
 mod routes;

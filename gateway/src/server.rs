@@ -1,7 +1,6 @@
 //! Accepts connections and takes each request through the same steps: route, caller, rate, body,
 //! handler, answer.
 
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -34,6 +33,7 @@ use crate::cors;
 use crate::error::{ApiError, Code};
 use crate::fanout::{self, Handshake};
 use crate::http::{Request, Response, X_REQUEST_ID, body};
+use crate::payments::SANDBOX_PATH;
 use crate::rate_limit::RateClass;
 use crate::routes::{HandlerFuture, Match, ROUTES, Verb};
 use crate::stream::Stream;
@@ -123,7 +123,13 @@ async fn connection(app: Arc<App>, socket: TcpStream, place: Place) {
             let handshake = Arc::clone(&handshake);
             async move {
                 let origin = Origin { address, lingers: &lingers, handshake: &handshake };
-                Ok::<_, Infallible>(answer(&app, request, origin).await)
+                match app.payments.sandbox() {
+                    // In development alone. A switch of it may drop the connection.
+                    Some(sandbox) if request.uri().path().starts_with(SANDBOX_PATH) => {
+                        sandbox.answer(request).await
+                    }
+                    _ => Ok(answer(&app, request, origin).await),
+                }
             }
         })
     };

@@ -12,6 +12,7 @@ mod closing;
 mod finding;
 mod model;
 mod orders;
+mod money;
 mod queue;
 mod seeding;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use tiketi_engine::record::Record;
 pub(crate) use closing::Report;
 use finding::Findings;
 pub(crate) use finding::Rule;
+use money::MoneyModel;
 use model::{EventModel, LayoutModel, UserModel};
 
 /// How far apart in time two things may be that happened at once.
@@ -55,6 +57,7 @@ pub(crate) struct Auditor {
     layouts: Vec<LayoutModel>,
     layout_names: HashSet<String>,
     events: Vec<EventModel>,
+    money: MoneyModel,
     /// Idempotency keys of the last day: by user and key, the order it made and when.
     keys: HashMap<(u32, u128), (EventIndex, u32, UnixMillis)>,
     keys_by_age: VecDeque<(UnixMillis, (u32, u128))>,
@@ -78,7 +81,10 @@ impl Auditor {
                 self.payment_failed(*order, *attempt, *at);
             }
             Record::Paid { order, attempt, at } => self.paid(*order, *attempt, *at),
-            Record::OrderEnded { order, reason, at } => self.order_ended(*order, *reason, *at),
+            Record::OrderEnded { order, reason, at } => {
+                self.order_ended(*order, *reason, *at);
+                self.money_of_ended(*order);
+            }
             Record::SeatsBlocked { event, seats, reason: _, at } => {
                 self.seats_blocked(*event, seats, *at);
             }
@@ -122,6 +128,16 @@ impl Auditor {
                 self.queue_lobby_opened(*event, *seed, *at);
             }
             Record::QueueDrawn { event, beacon, at } => self.queue_drawn(*event, beacon, *at),
+            Record::ChargeOpened(opened) => self.charge_opened(opened),
+            Record::CaptureStarted(started) => self.capture_started(started),
+            Record::CaptureEnded { charge, outcome, at } => {
+                self.capture_ended(*charge, outcome, *at);
+            }
+            Record::ProviderAnswered(answered) => self.instant(answered.at),
+            Record::RefundAsked(asked) => self.refund_asked(asked),
+            Record::RefundEnded { refund, outcome, at } => {
+                self.refund_ended(*refund, *outcome, *at);
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use tiketi_engine::ids::{
     reservation_number,
 };
 use tiketi_engine::record::{
-    Claim, EndReason, LeaveReason, OrderRef, PaymentMethod, Record, Section,
+    CaptureOutcome, Claim, EndReason, LeaveReason, OrderRef, PaymentMethod, Record, Section,
 };
 use tiketi_engine::state::State;
 use tiketi_gateway::api::{Id, Timestamp, role_name};
@@ -361,6 +361,52 @@ impl Names {
                 let text = format!("{}: beacon {beacon:?}", self.event(*event));
                 let fields = json!({"beacon": beacon});
                 new("queue-drawn", Some(*at), text, fields).of_event(*event)
+            }
+            Record::ChargeOpened(opened) => {
+                let text = format!(
+                    "charge {} of user {}: {} by card, {} by points",
+                    opened.charge, opened.user, opened.amount.card, opened.amount.points
+                );
+                new("charge-opened", Some(opened.at), text, json!({"charge": opened.charge, "amount": opened.amount, "provider": opened.provider}))
+            }
+            Record::CaptureStarted(started) => {
+                let text = format!("charge {}, attempt {}", started.charge, started.attempt);
+                let fields = json!({"charge": started.charge, "attempt": started.attempt});
+                new("capture-started", Some(started.at), text, fields)
+            }
+            Record::CaptureEnded { charge, outcome, at } => {
+                // An account's number and secret are nobody's business here.
+                let outcome = match outcome {
+                    CaptureOutcome::Captured(_) => "captured",
+                    CaptureOutcome::Awaiting(_) => "awaiting_deposit",
+                    CaptureOutcome::Failed => "failed",
+                    CaptureOutcome::Reversed => "reversed",
+                };
+                let text = format!("charge {charge}: {outcome}");
+                let fields = json!({"charge": charge, "outcome": outcome});
+                new("capture-ended", Some(*at), text, fields)
+            }
+            Record::ProviderAnswered(answered) => {
+                let text = format!(
+                    "charge {}: {:?} {} {}",
+                    answered.charge, answered.call, answered.status, answered.code
+                );
+                let fields = json!({"charge": answered.charge, "call": answered.call,
+                    "status": answered.status, "code": answered.code});
+                new("provider-answered", Some(answered.at), text, fields)
+            }
+            Record::RefundAsked(asked) => {
+                let text = format!(
+                    "charge {}: {} by card, {} by points",
+                    asked.charge, asked.amount.card, asked.amount.points
+                );
+                let fields = json!({"charge": asked.charge, "amount": asked.amount});
+                new("refund-asked", Some(asked.at), text, fields)
+            }
+            Record::RefundEnded { refund, outcome, at } => {
+                let text = format!("refund {refund}: {outcome:?}");
+                let fields = json!({"refund": refund, "outcome": outcome});
+                new("refund-ended", Some(*at), text, fields)
             }
             // Described above, before this is called.
             other => new("other", None, format!("{other:?}"), json!({})),

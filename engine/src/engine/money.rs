@@ -15,8 +15,8 @@ use crate::journal::{Journal, Pending, Permit, Purpose as Room};
 use crate::limits::{CHARGE_MAX, CHARGES_MAX, PAYMENT_KEY_BYTES_MAX, PROVIDER_CODE_BYTES_MAX};
 use crate::money::{ChargeState, Ledger, Purpose, RefundState, Split};
 use crate::record::{
-    CaptureOutcome, CaptureStarted, ChargeOpened, PaymentMethod, ProviderAnswered, ProviderName,
-    Record, RefundAsked, RefundOutcome,
+    CaptureOutcome, CaptureStarted, ChargeOpened, ProviderAnswered, ProviderName, Record,
+    RefundAsked, RefundOutcome,
 };
 
 type MoneyResult<T> = Result<Pending<T>, CommandError<MoneyRefusal>>;
@@ -130,12 +130,12 @@ impl<J: Journal> Engine<J> {
         if found.amount.points > ledger.points(user) {
             return Err(MoneyRefusal::NotEnoughPoints { left: ledger.points(user) }.into());
         }
-        let (amount, purpose) = (found.amount, found.purpose);
+        let (amount, purpose, method) = (found.amount, found.purpose, found.method());
         let begun = |attempt| {
             Record::CaptureStarted(Box::new(CaptureStarted {
                 charge,
                 attempt,
-                method: method_of(amount),
+                method,
                 payment_key: payment_key.to_owned(),
                 at: now,
             }))
@@ -364,13 +364,5 @@ impl<J: Journal> Engine<J> {
             Some(Phase::Held) => Ok(inventory),
             _ => Err(MoneyRefusal::Order(refusal(state, reservation.order))),
         }
-    }
-}
-
-fn method_of(amount: Split) -> PaymentMethod {
-    match (amount.card, amount.points) {
-        (_, 0) => PaymentMethod::Card,
-        (0, _) => PaymentMethod::Point,
-        _ => PaymentMethod::Mixed,
     }
 }

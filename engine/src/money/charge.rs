@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Attempt, ChargeIndex, ReservationId, UnixMillis, UserIndex};
-use crate::record::{ProviderCall, ProviderName};
+use crate::record::{PaymentMethod, ProviderCall, ProviderName};
 
 /// An amount by where it comes from, in won.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,6 +189,16 @@ impl Charge {
         match self.state {
             ChargeState::Captured => self.amount.minus(self.returned),
             _ => Split::default(),
+        }
+    }
+
+    /// How it is paid.
+    #[must_use]
+    pub fn method(&self) -> PaymentMethod {
+        match (self.amount.card, self.amount.points) {
+            (_, 0) => PaymentMethod::Card,
+            (0, _) => PaymentMethod::Point,
+            _ => PaymentMethod::Mixed,
         }
     }
 

@@ -11,7 +11,7 @@ pub fn parse_method(name: &str) -> Option<PaymentMethod> {
     METHODS.into_iter().find(|&method| method_id(method) == name)
 }
 
-/// All methods, in the order they are offered.
+/// The simulated methods, in the order they are offered.
 pub const METHODS: [PaymentMethod; 3] =
     [PaymentMethod::NaverPay, PaymentMethod::KakaoPay, PaymentMethod::BankTransfer];
 
@@ -22,6 +22,9 @@ pub fn method_id(method: PaymentMethod) -> &'static str {
         PaymentMethod::NaverPay => "naver_pay",
         PaymentMethod::KakaoPay => "kakao_pay",
         PaymentMethod::BankTransfer => "bank_transfer",
+        PaymentMethod::Card => "CARD",
+        PaymentMethod::Point => "POINT",
+        PaymentMethod::Mixed => "MIXED",
     }
 }
 
@@ -32,6 +35,9 @@ pub fn method_display_name(method: PaymentMethod) -> &'static str {
         PaymentMethod::NaverPay => "네이버페이",
         PaymentMethod::KakaoPay => "카카오페이",
         PaymentMethod::BankTransfer => "계좌이체",
+        PaymentMethod::Card => "카드",
+        PaymentMethod::Point => "포인트",
+        PaymentMethod::Mixed => "카드와 포인트",
     }
 }
 

@@ -8,7 +8,7 @@ use tiketi_engine::limits::{HOLD_TTL_MS_MAX, HOLD_TTL_MS_MIN};
 
 use crate::config::{
     BALLAST_BYTES, Config, ConfigError, DEFAULT_ADMIN_PASSWORD, DEFAULT_LISTEN, Environment, Flags,
-    Secret, SocketTimes, default_workers,
+    Secret, SocketTimes, TossKeys, default_workers,
 };
 
 /// Signs tokens in production; shorter secrets can be guessed.
@@ -61,6 +61,19 @@ impl Flags {
         if self.env == Environment::Production {
             self.refuse_unsafe_defaults()?;
         }
+        let toss = match (self.toss_client_key, self.toss_secret_key.as_slice()) {
+            (None, []) => None,
+            (Some(client_key), keys @ [_, ..]) => Some(TossKeys {
+                url: self.toss_url.trim_end_matches('/').to_owned(),
+                client_key,
+                secret_keys: keys.iter().map(|key| Secret::new(key.as_str())).collect(),
+            }),
+            _ => {
+                return Err("--toss-client-key (TOSS_CLIENT_KEY) and --toss-secret-key \
+                     (TOSS_SECRET_KEY): expected both or neither"
+                    .to_owned());
+            }
+        };
         let wanted = self.sample_data.unwrap_or(self.env == Environment::Development);
         Ok(Config {
             listen,
@@ -83,6 +96,9 @@ impl Flags {
             log: self.log,
             log_format: self.log_format,
             sandbox_delay: self.sandbox_delay,
+            toss,
+            public_url: self.public_url,
+            simulated_payments: self.env == Environment::Development || self.allow_sandbox_payments,
             request_timeout: self.request_timeout,
             drain_grace: self.drain_grace,
             workers: self.workers.unwrap_or_else(default_workers),
@@ -111,7 +127,7 @@ impl Flags {
                 .push("--admin-password (ADMIN_PASSWORD) is missing or the default".to_owned()),
             Some(_) => {}
         }
-        if !self.allow_sandbox_payments {
+        if !self.allow_sandbox_payments && self.toss_secret_key.is_empty() {
             unsafe_defaults.push(
                 "payments go to the sandbox, which takes no money \
                  (--allow-sandbox-payments, TIKETI_ALLOW_SANDBOX_PAYMENTS=on accepts that)"

@@ -136,6 +136,18 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(unit_ms).map(Duration::from_millis).ok_or_else(wrong)
 }
 
+/// An address of this server as browsers see it, without the slash at its end.
+pub(super) fn public_url(text: &str) -> Result<String, String> {
+    let text = text.trim_end_matches('/');
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match rest {
+        Some(host) if !host.is_empty() && !host.contains(['?', '#', ' ', '@']) => {
+            Ok(text.to_owned())
+        }
+        _ => Err("expected an address such as https://tickets.example".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

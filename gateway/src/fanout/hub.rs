@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use dashmap::DashMap;
 use parking_lot::Mutex;
-use tiketi_engine::ids::{EventIndex, Lsn, OrderNumber, SeatIndex, UserIndex};
-use tiketi_engine::record::{Claim, Held, Record};
+use tiketi_engine::ids::{ChargeIndex, EventIndex, Lsn, OrderNumber, SeatIndex, UserIndex};
+use tiketi_engine::money::Purpose;
+use tiketi_engine::record::{CaptureOutcome, Claim, Held, Record};
 use tiketi_persistence::batch::BatchDefect;
 use tiketi_persistence::{CommitStream, CommittedBatch, Subscription, WhenFull};
 use tracing::{error, warn};
@@ -290,6 +291,7 @@ pub(crate) async fn follow(app: Arc<App>) {
         seen: subscription.after,
         subscription,
         touched: HashMap::new(),
+        captured: Vec::new(),
         news: Vec::new(),
     };
     while app.view.applied().wait(follower.seen.next()).await.is_ok() {
@@ -308,6 +310,8 @@ struct Follower {
     /// The last record received.
     seen: Lsn,
     touched: HashMap<EventIndex, Touched>,
+    /// Charges whose orders may be paid now: the view knows which they are.
+    captured: Vec<(ChargeIndex, Lsn)>,
     news: Vec<(EventIndex, News)>,
 }
 
@@ -349,6 +353,7 @@ impl Follower {
         // ORDERING: Relaxed; feeds made from here on read it, those made before are told below.
         app.hub.unknown_up_to.store(after.0, Ordering::Relaxed);
         self.touched.clear();
+        self.captured.clear();
         self.news.clear();
         line::tell_again(app);
         for feed in &app.hub.feeds {
@@ -390,6 +395,9 @@ impl Follower {
             }
             // A seat stays held while it is paid for, and after a payment that failed.
             Record::PaymentStarted(_) | Record::PaymentFailed { .. } => {}
+            Record::CaptureEnded { charge, outcome: CaptureOutcome::Captured(_), .. } => {
+                self.captured.push((*charge, lsn));
+            }
             Record::QueueAdmitted { event, user, .. } => {
                 self.news.push((*event, News::Admitted(*user)));
             }
@@ -404,6 +412,12 @@ impl Follower {
             | Record::QueueLanesSet { .. }
             | Record::QueueLaneGiven { .. }
             | Record::QueueLobbyOpened { .. }
+            | Record::ChargeOpened(_)
+            | Record::CaptureStarted(_)
+            | Record::CaptureEnded { .. }
+            | Record::ProviderAnswered(_)
+            | Record::RefundAsked(_)
+            | Record::RefundEnded { .. }
             | Record::QueueChanged { .. }
             | Record::EpochStarted { .. }
             | Record::UserRegistered(_)
@@ -416,6 +430,12 @@ impl Follower {
 
     fn publish(&mut self, app: &App) {
         app.hub.marks.lock().note(Instant::now(), self.seen);
+        for (charge, lsn) in self.captured.drain(..) {
+            let purpose = app.view.read(|state| Some(state.ledger().charge(charge)?.purpose));
+            if let Some(Purpose::Order(order)) = purpose {
+                self.touched.entry(order.event).or_default().orders.push((order.order, lsn));
+            }
+        }
         for (event, touched) in self.touched.drain() {
             app.hub.feed(event).lock().publish(app, &touched, self.seen);
         }
@@ -527,6 +547,7 @@ mod tests {
             seen: subscription.after,
             subscription,
             touched: HashMap::new(),
+            captured: Vec::new(),
             news: Vec::new(),
         };
         for number in 0..3 {

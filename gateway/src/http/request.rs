@@ -190,6 +190,16 @@ impl Request {
 
     // === headers and body ===
 
+    /// All headers.
+    pub(crate) fn headers(&self) -> &hyper::HeaderMap {
+        &self.parts.headers
+    }
+
+    /// The body as it came.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The body as a JSON object; an absent one reads as `{}`, whatever content type it says.
     ///
     /// # Errors

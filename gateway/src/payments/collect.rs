@@ -57,8 +57,7 @@ pub(crate) async fn capture(
     let index = intent.charge;
     if intent.card == 0 {
         let now = app.clock.now();
-        let captured =
-            money::Captured { approved_at: now, means: Means::Points, receipt: None };
+        let captured = money::Captured { approved_at: now, means: Means::Points, receipt: None };
         let outcome = CaptureOutcome::Captured(Box::new(captured));
         let (after, lsn) = end(&app, index, outcome).await?;
         return Ok(Collected::Ended(after, lsn));

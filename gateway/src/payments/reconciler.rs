@@ -103,7 +103,8 @@ impl Turns {
             turns.remove(&work);
         } else if let Some(turn) = turns.get_mut(&work) {
             turn.busy = false;
-            turn.at = wait.map_or_else(|| collect::again_at(turn.tries), |wait| Instant::now() + wait);
+            turn.at =
+                wait.map_or_else(|| collect::again_at(turn.tries), |wait| Instant::now() + wait);
             turn.tries += 1;
         }
     }
@@ -118,8 +119,7 @@ pub(crate) async fn keep(app: Arc<App>) {
             let ledger = state.ledger();
             let charges: Vec<Work> = ledger.unresolved().map(Work::Charge).collect();
             // Oldest first, and few at a time.
-            let refunds: Vec<Work> =
-                ledger.refunds_due().take(1_000).map(Work::Refund).collect();
+            let refunds: Vec<Work> = ledger.refunds_due().take(1_000).map(Work::Refund).collect();
             (charges, refunds)
         });
         let due = turns.due(charges.into_iter(), CHARGES_PER_TICK);

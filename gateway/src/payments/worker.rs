@@ -7,7 +7,7 @@ use tiketi_engine::engine::{AfterPayment, Once, PaymentIntent, PaymentOutcome};
 use tiketi_engine::error::{CommandError, JournalUnavailable};
 use tiketi_engine::ids::{EventIndex, Lsn, OrderNumber, ReservationId};
 use tiketi_engine::journal::Pending;
-use tiketi_engine::record::PaymentMethod;
+use tiketi_engine::record::{OrderRef, PaymentMethod};
 use tiketi_engine::state::{Event, Order, OrderState};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -42,7 +42,7 @@ pub(crate) fn carry_out(
             Once::Done(intent) => intent,
             Once::Repeated(_) => return Ok(Attempted::Repeated(lsn)),
         };
-        let outcome = app.payments.provider.capture().await;
+        let outcome = app.payments.simulated.capture().await;
         let (after, lsn) = finish(&app, intent, outcome).await?;
         count(&app, intent.reservation, method, after, lsn).await;
         Ok(Attempted::Ended(after, lsn))
@@ -84,6 +84,7 @@ async fn count(app: &App, id: ReservationId, method: PaymentMethod, after: After
         }
         AfterPayment::Paid
         | AfterPayment::Held
+        | AfterPayment::Awaiting
         | AfterPayment::Expired
         | AfterPayment::EventCancelled => None,
     };
@@ -98,10 +99,16 @@ async fn count(app: &App, id: ReservationId, method: PaymentMethod, after: After
 pub(crate) async fn resolve_earlier(app: &App) -> Result<(), ApiError> {
     let intents: Vec<PaymentIntent> = app.view.read(|state| {
         let events = state.events().iter().enumerate();
-        events.flat_map(|(index, event)| under_way(EventIndex(index as u32), event)).collect()
+        let simulated = |intent: &PaymentIntent| {
+            let ReservationId { event, order, .. } = intent.reservation;
+            // The reconciler has those that a provider was asked about.
+            state.ledger().paying(OrderRef { event, number: order }).is_none()
+        };
+        let all = events.flat_map(|(index, event)| under_way(EventIndex(index as u32), event));
+        all.filter(simulated).collect()
     });
     for &intent in &intents {
-        let outcome = app.payments.provider.outcome_of_earlier().await;
+        let outcome = app.payments.simulated.outcome_of_earlier().await;
         finish(app, intent, outcome).await?;
     }
     if !intents.is_empty() {

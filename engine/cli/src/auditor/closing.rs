@@ -1,11 +1,14 @@
 //! The end of the log: sums, sales and what should be over by now, and the summary.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use tiketi_engine::ids::{EventIndex, Lsn, UnixMillis};
 use tiketi_engine::record::EndReason;
 
 use super::finding::{Finding, Rule};
 use super::model::{ClaimModel, EventModel, Life, OrderModel, Seat, order_name};
+use super::money::MoneySums;
 use super::orders::not_on_sale;
 use super::{Auditor, SWEEP_MS};
 
@@ -39,6 +42,8 @@ pub(crate) struct Summary {
     pub(crate) orders: OrderSums,
     /// Won of all orders that are paid now.
     pub(crate) revenue: u64,
+    /// By provider.
+    pub(crate) money: BTreeMap<&'static str, MoneySums>,
 }
 
 /// Seats of all events.
@@ -108,6 +113,9 @@ impl Auditor {
             sales(index, event, &mut found);
             overdue(index, event, (self.epoch_at, self.latest_at), &mut found);
         }
+        let (money, stuck) = self.money_sums();
+        summary.money = money;
+        found.extend(stuck.into_iter().map(|(rule, text)| (self.lsn, rule, text)));
         for (lsn, rule, text) in found {
             self.findings.add(lsn, rule, text);
         }

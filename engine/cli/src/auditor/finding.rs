@@ -47,6 +47,9 @@ pub(crate) enum Rule {
     Sum,
     /// What is paid is an order that owns what it claims.
     SaleWithoutOrder,
+    /// Money that was captured is a paid order, points, or on its way back; points are not spent
+    /// twice.
+    Money,
     /// What has to end has ended.
     Overdue,
     /// A snapshot is the fold of the log up to its position.
@@ -78,6 +81,7 @@ impl Rule {
             Rule::Threshold => "threshold",
             Rule::Sum => "sum",
             Rule::SaleWithoutOrder => "sale-without-order",
+            Rule::Money => "money",
             Rule::Overdue => "overdue",
             Rule::Snapshot => "snapshot",
             Rule::Damage => "damage",

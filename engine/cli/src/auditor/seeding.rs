@@ -9,6 +9,7 @@ use super::finding::Rule;
 use super::model::{
     ClaimModel, EventModel, LayoutModel, Life, OrderModel, Seat, UserModel, Window, order_name,
 };
+use super::money::MoneyModel;
 use super::queue::QueueModel;
 use super::{Auditor, RACE_MS};
 
@@ -34,6 +35,7 @@ impl Auditor {
             model.queue = state.queue(index).map(QueueModel::of).unwrap_or_default();
             self.events.push(model);
         }
+        self.money = MoneyModel::of(state.ledger());
         for key in state.keys() {
             let name = (key.user.0, key.key);
             let order = key.reservation;
@@ -117,6 +119,9 @@ impl Auditor {
             if state.queue(index).is_none_or(|queue| !known.queue.agrees_with(queue)) {
                 found.push(format!("the queue of event {index} differs in the snapshot"));
             }
+        }
+        if !self.money.agrees_with(state.ledger()) {
+            found.push("the ledger of payments differs in the snapshot".to_owned());
         }
         let lsn = state.lsn();
         for text in found {

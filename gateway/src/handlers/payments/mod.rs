@@ -1,5 +1,9 @@
 //! Payments (contract/http.md 2.6).
 
+pub(crate) mod pages;
+pub(crate) mod points;
+pub(crate) mod toss;
+
 use std::sync::Arc;
 
 use tiketi_engine::command::Asked;
@@ -33,6 +37,9 @@ pub(crate) async fn process(app: &Arc<App>, request: &Request) -> Result<Respons
         content.number(id.event.0.into()).number(id.slot.0.into()).number(id.order.0.into());
         content.text(method_id(method));
     })?;
+    if !app.config.simulated_payments {
+        return Err(ApiError::new(Code::Unavailable).message("이 결제 수단은 사용할 수 없어요."));
+    }
     let room = app.payments.room()?;
     let begin =
         || app.engine.begin_payment(id, method, Asked { by: user, at: app.clock.now(), key });
@@ -46,7 +53,9 @@ pub(crate) async fn process(app: &Arc<App>, request: &Request) -> Result<Respons
     match attempt.await? {
         Attempted::Repeated(lsn) => repeated(app, id, lsn).await,
         Attempted::Ended(AfterPayment::Paid, lsn) => paid(app, id, lsn).await,
-        Attempted::Ended(AfterPayment::Held, _) => Err(ApiError::new(Code::PaymentDeclined)),
+        Attempted::Ended(AfterPayment::Held | AfterPayment::Awaiting, _) => {
+            Err(ApiError::new(Code::PaymentDeclined))
+        }
         Attempted::Ended(AfterPayment::Expired, _) => Err(ApiError::new(Code::HoldExpired)),
         Attempted::Ended(AfterPayment::EventCancelled, _) => {
             Err(ApiError::new(Code::NotPayable).message("취소된 공연이에요."))

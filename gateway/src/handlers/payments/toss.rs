@@ -49,9 +49,9 @@ pub(crate) async fn request(app: &Arc<App>, request: &Request) -> Result<Respons
     });
     let (total, name) = found.ok_or_else(refusals::unknown_order)?;
     let points = body.point_used.unwrap_or(0);
-    let card = total.checked_sub(points).ok_or_else(|| {
-        refusals::invalid("결제 금액보다 많은 포인트는 쓸 수 없어요.")
-    })?;
+    let card = total
+        .checked_sub(points)
+        .ok_or_else(|| refusals::invalid("결제 금액보다 많은 포인트는 쓸 수 없어요."))?;
     open(app, user, Purpose::Order(id), Split { card, points }, name).await
 }
 
@@ -73,15 +73,12 @@ pub(super) async fn open(
     let client_key = match (provider, app.payments.client_key()) {
         (ProviderName::None, _) => String::new(),
         (_, Some(key)) => key.to_owned(),
-        (_, None) => return Err(ApiError::new(Code::Unavailable).message("지금은 결제할 수 없어요.")),
+        (_, None) => {
+            return Err(ApiError::new(Code::Unavailable).message("지금은 결제할 수 없어요."));
+        }
     };
-    let new = NewCharge {
-        user: user.index,
-        purpose,
-        provider,
-        amount,
-        tag: rand::rng().next_u64(),
-    };
+    let new =
+        NewCharge { user: user.index, purpose, provider, amount, tag: rand::rng().next_u64() };
     let opened = app.engine.open_charge(&new, app.clock.now());
     let opened = match opened {
         Ok(opened) => opened,
@@ -132,7 +129,9 @@ pub(crate) async fn confirm(app: &Arc<App>, request: &Request) -> Result<Respons
     if let Purpose::Order(order) = purpose {
         app.seen(request, order.event);
     }
-    if amount.card > 0 && let Some(wait) = app.payments.is_down() {
+    if amount.card > 0
+        && let Some(wait) = app.payments.is_down()
+    {
         return Err(ApiError::new(Code::Unavailable)
             .message("결제사와 연결할 수 없어요. 잠시 후 다시 시도해 주세요.")
             .retry_after(wait));
@@ -330,7 +329,9 @@ pub(crate) async fn refund(app: &Arc<App>, request: &Request) -> Result<Response
     };
     let lsn = cancelled.lsn();
     app.durable(cancelled).await?;
-    let answer = QueueMessage { message: "예매를 취소했어요. 결제 금액은 환불돼요.".to_owned() };
+    let answer = QueueMessage {
+        message: "예매를 취소했어요. 결제 금액은 환불돼요.".to_owned()
+    };
     Ok(app.written(Response::ok(&answer), lsn))
 }
 

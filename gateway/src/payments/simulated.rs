@@ -1,4 +1,4 @@
-//! A provider that takes no money: every charge is captured, after a delay.
+//! The contract's own simulated payment, without a provider: every charge is captured, after a delay.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use tiketi_engine::engine::PaymentOutcome;
 
 /// The built-in provider.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sandbox {
+pub(crate) struct Simulated {
     delay: Duration,
 }
 
-impl Sandbox {
+impl Simulated {
     pub(crate) fn new(delay: Duration) -> Self {
-        Sandbox { delay }
+        Simulated { delay }
     }
 
     /// Captures a charge.
@@ -23,7 +23,7 @@ impl Sandbox {
         PaymentOutcome::Captured
     }
 
-    /// What became of a charge that an earlier process asked for. The sandbox keeps nothing, so it
+    /// What became of a charge that an earlier process asked for. The simulation keeps nothing, so it
     /// has captured nothing.
     pub(crate) async fn outcome_of_earlier(&self) -> PaymentOutcome {
         PaymentOutcome::Declined

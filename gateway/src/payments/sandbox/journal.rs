@@ -1,0 +1,130 @@
+//! The ledger's file: lines of JSON, appended, so that a sandbox that is started again knows its
+//! payments. It survives a kill of the process; nothing is synced, for no real money is in it.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use tracing::error;
+
+use super::OpenError;
+use super::idempotency::AnswerLine;
+use super::payment::Payment;
+
+/// One line, as it is written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Line<'a> {
+    /// The payment after a change.
+    Payment(&'a Payment),
+    Answer(&'a AnswerLine),
+    /// The clock's offset from real time.
+    AdvancedMs(u64),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum ReadLine {
+    Payment(Box<Payment>),
+    Answer(AnswerLine),
+    AdvancedMs(u64),
+}
+
+/// What an earlier start has left.
+#[derive(Default)]
+pub(super) struct Kept {
+    /// Each as it was last, in the order of their windows.
+    pub(super) payments: Vec<Payment>,
+    pub(super) answers: Vec<AnswerLine>,
+    pub(super) advanced_ms: u64,
+}
+
+/// Where changes are written, if anywhere.
+pub(super) struct Journal {
+    file: Option<Mutex<File>>,
+    /// Lines in the order of their changes, not yet written.
+    pending: Mutex<Vec<u8>>,
+}
+
+impl Journal {
+    /// Reads what is there and goes on after it. A torn last line is cut off.
+    pub(super) fn open(path: Option<&Path>) -> Result<(Journal, Kept), OpenError> {
+        let pending = Mutex::default();
+        let Some(path) = path else {
+            return Ok((Journal { file: None, pending }, Kept::default()));
+        };
+        let fails = |error| OpenError::Ledger(path.to_owned(), error);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(fails)?;
+        let (kept, whole_bytes) = read(&file, path)?;
+        file.set_len(whole_bytes).map_err(fails)?;
+        file.seek(SeekFrom::End(0)).map_err(fails)?;
+        Ok((Journal { file: Some(Mutex::new(file)), pending }, kept))
+    }
+
+    /// Adds a line. Called where the change is made, under its lock, so that lines are in order.
+    pub(super) fn append(&self, line: &Line<'_>) {
+        if self.file.is_none() {
+            return;
+        }
+        let mut pending = self.pending.lock();
+        match serde_json::to_writer(&mut *pending, line) {
+            Ok(()) => pending.push(b'\n'),
+            // Only a map with keys that are no strings, of which there is none.
+            Err(error) => error!(%error, "a line of the sandbox's ledger cannot be written"),
+        }
+    }
+
+    /// Hands the lines to the system, outside the lock that orders them, before anybody is answered.
+    pub(super) fn flush(&self) {
+        let Some(file) = &self.file else { return };
+        let mut file = file.lock();
+        let lines = std::mem::take(&mut *self.pending.lock());
+        if let Err(error) = file.write_all(&lines) {
+            error!(%error, "the sandbox's ledger cannot be written");
+        }
+    }
+}
+
+/// What the file says, and how many of its bytes are whole lines.
+fn read(file: &File, path: &Path) -> Result<(Kept, u64), OpenError> {
+    let mut kept = Kept::default();
+    let mut positions: HashMap<String, usize> = HashMap::new();
+    let mut whole_bytes = 0;
+    let mut reader = BufReader::new(file);
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let bytes = reader
+            .read_until(b'\n', &mut line)
+            .map_err(|error| OpenError::Ledger(PathBuf::from(path), error))?;
+        if bytes == 0 || !line.ends_with(b"\n") {
+            break;
+        }
+        let read: ReadLine = serde_json::from_slice(&line).map_err(|error| {
+            let what = format!("line {number}: {error}");
+            OpenError::Ledger(path.to_owned(), io::Error::new(io::ErrorKind::InvalidData, what))
+        })?;
+        whole_bytes += bytes as u64;
+        match read {
+            ReadLine::Payment(payment) => match positions.get(&payment.key) {
+                Some(&position) => kept.payments[position] = *payment,
+                None => {
+                    positions.insert(payment.key.clone(), kept.payments.len());
+                    kept.payments.push(*payment);
+                }
+            },
+            ReadLine::Answer(answer) => kept.answers.push(answer),
+            ReadLine::AdvancedMs(advanced_ms) => kept.advanced_ms = advanced_ms,
+        }
+    }
+    Ok((kept, whole_bytes))
+}
