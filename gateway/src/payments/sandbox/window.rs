@@ -41,6 +41,24 @@ enum Choice {
     Closed,
 }
 
+/// Why a form has no payment.
+#[derive(Clone, Copy)]
+enum NotOpened {
+    /// No more are kept.
+    Full,
+    /// The one it names is of another order or amount, or none.
+    OtherPayment,
+}
+
+impl NotOpened {
+    fn reply(self) -> Reply {
+        match self {
+            NotOpened::Full => full(),
+            NotOpened::OtherPayment => bad_field("paymentKey"),
+        }
+    }
+}
+
 /// Opens the window; a payment is READY from here on.
 pub(super) fn show(shared: &Shared, request: &Request) -> Reply {
     let opening = match Opening::read(shared, &request.query) {
@@ -87,7 +105,7 @@ pub(super) fn choose(shared: &Shared, request: &Request) -> Reply {
                 });
                 Ok(())
             });
-            return found.map_or_else(|refusal| refusal, |()| fail(error));
+            return found.map_or_else(NotOpened::reply, |()| fail(error));
         }
         Choice::Pay { method, declines_with } => (method, declines_with),
     };
@@ -97,25 +115,25 @@ pub(super) fn choose(shared: &Shared, request: &Request) -> Reply {
             let is_open = payment.authenticate(method, declines_with, now);
             (is_open, is_open.then_some(Told::Nothing))
         });
-        Ok(is_open.then(|| books.ledger.payment(index).key.clone()))
+        Ok::<_, NotOpened>(is_open.then(|| books.ledger.payment(index).key.clone()))
     });
     match authenticated {
-        Err(refusal) => refusal,
+        Err(reason) => reason.reply(),
         Ok(None) => fail(TossError::NOT_FOUND_PAYMENT_SESSION),
         Ok(Some(key)) => succeeded(success_url, &key, &order_id, amount),
     }
 }
 
 /// The payment that the form names, as it was opened, or a new one.
-fn opened(books: &mut Books, form: &str, purchase: Purchase, now: u64) -> Result<Index, Reply> {
+fn opened(books: &mut Books, form: &str, purchase: Purchase, now: u64) -> Result<Index, NotOpened> {
     let Some(key) = field(form, "paymentKey") else {
-        return books.ledger.open(purchase, now).ok_or_else(full);
+        return books.ledger.open(purchase, now).ok_or(NotOpened::Full);
     };
     let is_same = |index: &Index| {
         let payment = books.ledger.payment(*index);
         payment.order_id == purchase.order_id && payment.amount == purchase.amount
     };
-    books.ledger.by_key(&key).filter(is_same).ok_or_else(|| bad_field("paymentKey"))
+    books.ledger.by_key(&key).filter(is_same).ok_or(NotOpened::OtherPayment)
 }
 
 /// A small page about a payment: its receipt, and its checkout.
