@@ -113,8 +113,10 @@ async fn eight_the_webhook_comes_before_the_answer_or_after() {
     assert!(receiver.has_more(), "it has arrived when the confirm is answered");
     toss.control("questions", json!({"8": "after"})).await;
     toss.paid("order-2", 1000, "card").await;
-    assert_eq!(toss.get("/sandbox/webhooks").await.ok()["waiting"], 1);
-    assert_eq!(receiver.next().await.body["data"]["orderId"], "order-2");
+    toss.advance(1_000).await;
+    let later = receiver.next().await;
+    // Full seconds: it was held back for one.
+    assert!(later.header("time") > later.body["data"]["approvedAt"].as_str().unwrap());
 }
 
 #[tokio::test]

@@ -119,6 +119,13 @@ impl Toss {
         self.control("faults", json!({"orderId": order, "call": call, "fault": fault})).await;
     }
 
+    /// Waits until every fault has befallen somebody.
+    pub(crate) async fn until_no_fault_waits(&self) {
+        while self.get("/sandbox/faults").await.ok()["waiting"] != 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// A buyer who has authenticated; the payment's key.
     pub(crate) async fn authenticated(&self, order: &str, amount: u64, method: &str) -> String {
         let body = json!({"orderId": order, "amount": amount, "method": method});

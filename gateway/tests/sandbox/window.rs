@@ -18,7 +18,7 @@ const FIELDS: [(&str, &str); 7] = [
 /// The fields, with some of them replaced or added, as a query or a form.
 fn form(changes: &[(&str, &str)]) -> String {
     let mut url = Url::parse("http://x/").unwrap();
-    let changed = |name| changes.iter().find(|(changed, _)| *changed == name);
+    let changed = |name: &str| changes.iter().find(|(changed, _)| *changed == name);
     let kept = FIELDS.iter().filter(|(name, _)| changed(name).is_none());
     url.query_pairs_mut().extend_pairs(kept.chain(changes));
     url.query().unwrap().to_owned()

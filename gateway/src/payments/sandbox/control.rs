@@ -1,4 +1,16 @@
-//! The switches, as JSON, and the books as tests read them.
+//! The switches, as JSON, and the books as tests read them. All below `sandbox/`:
+//!
+//! | Call | Body, or what it answers |
+//! |---|---|
+//! | `POST authenticate` | `{orderId, amount, orderName?, method?, customerName?, declineWith?, clientKey?}` → `{paymentKey}` |
+//! | `POST faults` | `{orderId?, call, fault, times?}`, see `faults` |
+//! | `GET faults`, `DELETE faults` | → `{waiting}`: rules that are not used up; forgets all of them |
+//! | `POST questions`, `GET questions` | `{"1": answer, ...}` → all answers, see `questions` |
+//! | `POST clock` | `{advanceMs}` → `{now}` |
+//! | `POST deposit` | `{orderId, amount?, event?}` → `{done, status}` |
+//! | `GET ledger` | `?orderId=` → sums, and the same for each order with its payments |
+//! | `GET webhooks` | → counts, and the latest deliveries with their attempts |
+//! | `POST webhooks` | `{orderId, status, paymentKey?, secret?, deposit?}`: one that Toss never sent |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +84,9 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request, name: &str) -> Rep
     match (&request.method, name) {
         (&Method::POST, "authenticate") => authenticate(shared, request),
         (&Method::POST, "faults") => add_fault(shared, request),
+        (&Method::GET, "faults") => {
+            Reply::json(StatusCode::OK, &json!({ "waiting": shared.faults.lock().waiting() }))
+        }
         (&Method::DELETE, "faults") => {
             shared.faults.lock().clear();
             done()

@@ -131,6 +131,11 @@ impl Faults {
         true
     }
 
+    /// Rules that are not used up.
+    pub(super) fn waiting(&self) -> usize {
+        self.count
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Faults::default();
     }
@@ -202,7 +207,7 @@ mod tests {
         assert_eq!(faults.of_the_work(Call::Confirm, Some("order-1")), error);
         assert_eq!(faults.of_the_work(Call::Confirm, Some("order-1")), None);
         assert_eq!(faults.of_the_wire(Call::Confirm, Some("order-1")), Some(Fault::DropAfter));
-        assert_eq!(faults.count, 0);
+        assert_eq!(faults.waiting(), 0);
     }
 
     #[test]

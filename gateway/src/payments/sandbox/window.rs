@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use hyper::StatusCode;
 use reqwest::Url;
 
-use super::Shared;
 use super::calls::won;
 use super::errors::{Language, TossError};
 use super::ledger::{Index, Told};
 use super::page;
 use super::payment::{Method, Purchase, Status};
 use super::reply::{Reply, Request};
+use super::{Books, Shared};
 use crate::http::query::parameter;
 
 const ORDER_ID_CHARS: std::ops::RangeInclusive<usize> = 6..=64;
@@ -39,6 +39,24 @@ enum Choice {
     /// The window itself refuses.
     Refused(TossError),
     Closed,
+}
+
+/// Why a form has no payment.
+#[derive(Clone, Copy)]
+enum NotOpened {
+    /// No more are kept.
+    Full,
+    /// The one it names is of another order or amount, or none.
+    OtherPayment,
+}
+
+impl NotOpened {
+    fn reply(self) -> Reply {
+        match self {
+            NotOpened::Full => full(),
+            NotOpened::OtherPayment => bad_field("paymentKey"),
+        }
+    }
 }
 
 /// Opens the window; a payment is READY from here on.
@@ -83,10 +101,11 @@ pub(super) fn choose(shared: &Shared, request: &Request) -> Reply {
                     if is_open {
                         payment.abort(error);
                     }
-                    (Some(()), is_open.then_some(Told::Status))
-                })
+                    ((), is_open.then_some(Told::Status))
+                });
+                Ok(())
             });
-            return found.map_or_else(full, |()| fail(error));
+            return found.map_or_else(NotOpened::reply, |()| fail(error));
         }
         Choice::Pay { method, declines_with } => (method, declines_with),
     };
@@ -96,24 +115,25 @@ pub(super) fn choose(shared: &Shared, request: &Request) -> Reply {
             let is_open = payment.authenticate(method, declines_with, now);
             (is_open, is_open.then_some(Told::Nothing))
         });
-        Some(is_open.then(|| books.ledger.payment(index).key.clone()))
+        Ok::<_, NotOpened>(is_open.then(|| books.ledger.payment(index).key.clone()))
     });
     match authenticated {
-        None => full(),
-        Some(None) => fail(TossError::NOT_FOUND_PAYMENT_SESSION),
-        Some(Some(key)) => succeeded(success_url, &key, &order_id, amount),
+        Err(reason) => reason.reply(),
+        Ok(None) => fail(TossError::NOT_FOUND_PAYMENT_SESSION),
+        Ok(Some(key)) => succeeded(success_url, &key, &order_id, amount),
     }
 }
 
 /// The payment that the form names, as it was opened, or a new one.
-fn opened(books: &mut super::Books, form: &str, purchase: Purchase, now: u64) -> Option<Index> {
+fn opened(books: &mut Books, form: &str, purchase: Purchase, now: u64) -> Result<Index, NotOpened> {
     let Some(key) = field(form, "paymentKey") else {
-        return books.ledger.open(purchase, now);
+        return books.ledger.open(purchase, now).ok_or(NotOpened::Full);
     };
-    let index = books.ledger.by_key(&key)?;
-    let payment = books.ledger.payment(index);
-    let is_same = payment.order_id == purchase.order_id && payment.amount == purchase.amount;
-    is_same.then_some(index)
+    let is_same = |index: &Index| {
+        let payment = books.ledger.payment(*index);
+        payment.order_id == purchase.order_id && payment.amount == purchase.amount
+    };
+    books.ledger.by_key(&key).filter(is_same).ok_or(NotOpened::OtherPayment)
 }
 
 /// A small page about a payment: its receipt, and its checkout.
