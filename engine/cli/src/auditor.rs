@@ -11,8 +11,8 @@ mod claims;
 mod closing;
 mod finding;
 mod model;
-mod orders;
 mod money;
+mod orders;
 mod queue;
 mod seeding;
 #[cfg(test)]
@@ -26,8 +26,8 @@ use tiketi_engine::record::Record;
 pub(crate) use closing::Report;
 use finding::Findings;
 pub(crate) use finding::Rule;
-use money::MoneyModel;
 use model::{EventModel, LayoutModel, UserModel};
+use money::MoneyModel;
 
 /// How far apart in time two things may be that happened at once.
 const RACE_MS: u64 = 10_000;

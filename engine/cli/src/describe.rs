@@ -367,7 +367,12 @@ impl Names {
                     "charge {} of user {}: {} by card, {} by points",
                     opened.charge, opened.user, opened.amount.card, opened.amount.points
                 );
-                new("charge-opened", Some(opened.at), text, json!({"charge": opened.charge, "amount": opened.amount, "provider": opened.provider}))
+                new(
+                    "charge-opened",
+                    Some(opened.at),
+                    text,
+                    json!({"charge": opened.charge, "amount": opened.amount, "provider": opened.provider}),
+                )
             }
             Record::CaptureStarted(started) => {
                 let text = format!("charge {}, attempt {}", started.charge, started.attempt);

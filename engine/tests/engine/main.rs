@@ -6,5 +6,6 @@ mod booking;
 mod dependencies;
 mod histories;
 mod house;
+mod money;
 mod queue;
 mod storms;

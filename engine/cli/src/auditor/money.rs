@@ -119,7 +119,12 @@ impl MoneyModel {
         let user = charge.user;
         self.add_points(user, amount.points);
         if amount.card > 0 {
-            self.refunds.push(RefundModel { charge: index, card: amount.card, due: true, done: false });
+            self.refunds.push(RefundModel {
+                charge: index,
+                card: amount.card,
+                due: true,
+                done: false,
+            });
         }
         Ok(())
     }

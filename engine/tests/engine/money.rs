@@ -1,0 +1,466 @@
+//! Charges, refunds and points, command by command and in random histories. Properties:
+//!
+//! - whatever was captured is a paid order, points, or on its way back, to the won;
+//! - no account is ever below zero, and points that were spent for nothing are back;
+//! - a charge is captured once, whoever asks how often;
+//! - live memory says what the fold says, before and after a restart at any point.
+
+use std::thread;
+
+use proptest::prelude::*;
+use tiketi_engine::engine::{AfterPayment, CaptureIntent, NewCharge};
+use tiketi_engine::error::{CommandError, MoneyRefusal, OrderRefusal};
+use tiketi_engine::ids::{ChargeIndex, RefundIndex, ReservationId, UnixMillis, UserIndex};
+use tiketi_engine::money::{
+    Captured, ChargeState, Deposit, Means, PointsKind, Purpose, RefundState, Split,
+};
+use tiketi_engine::record::{CaptureOutcome, ProviderName, RefundOutcome};
+use tiketi_engine::state::{OrderState, State};
+
+use crate::house::{House, OPENS, SMALL, TTL_MS, durable};
+
+/// What a seat costs.
+const PRICE: u64 = 10_000;
+
+fn split(card: u64, points: u64) -> Split {
+    Split { card, points }
+}
+
+fn captured() -> CaptureOutcome {
+    let captured = Captured { approved_at: OPENS, means: Means::Card, receipt: None };
+    CaptureOutcome::Captured(Box::new(captured))
+}
+
+fn awaiting(due_at: UnixMillis) -> CaptureOutcome {
+    let text = String::new;
+    let deposit = Deposit { bank: text(), account: text(), holder: text(), due_at, secret: text() };
+    CaptureOutcome::Awaiting(Box::new(deposit))
+}
+
+impl House {
+    fn open(
+        &self,
+        user: u32,
+        purpose: Purpose,
+        amount: Split,
+    ) -> Result<ChargeIndex, MoneyRefusal> {
+        let provider = match amount.card {
+            0 => ProviderName::None,
+            _ => ProviderName::Toss,
+        };
+        let new = NewCharge { user: UserIndex(user), purpose, provider, amount, tag: 7 };
+        refusal_of(self.engine.open_charge(&new, OPENS).map(durable))
+    }
+
+    fn begin(&self, charge: ChargeIndex, user: u32) -> Result<CaptureIntent, MoneyRefusal> {
+        self.begin_at(charge, user, OPENS)
+    }
+
+    fn begin_at(
+        &self,
+        charge: ChargeIndex,
+        user: u32,
+        now: UnixMillis,
+    ) -> Result<CaptureIntent, MoneyRefusal> {
+        let begin = |key| {
+            refusal_of(self.engine.begin_capture(charge, UserIndex(user), key, now).map(durable))
+        };
+        match begin("key") {
+            // Points alone have none.
+            Err(MoneyRefusal::WrongPaymentKey) => begin(""),
+            done => done,
+        }
+    }
+
+    fn end(
+        &self,
+        charge: ChargeIndex,
+        outcome: CaptureOutcome,
+    ) -> Result<AfterPayment, MoneyRefusal> {
+        self.end_at(charge, outcome, OPENS)
+    }
+
+    fn end_at(
+        &self,
+        charge: ChargeIndex,
+        outcome: CaptureOutcome,
+        now: UnixMillis,
+    ) -> Result<AfterPayment, MoneyRefusal> {
+        refusal_of(self.engine.end_capture(charge, outcome, now).map(durable))
+    }
+
+    /// An order of one seat.
+    fn seat(&self, user: usize, seat: u32) -> ReservationId {
+        self.hold(0, &[seat], self.asked(user, OPENS)).unwrap().reservation
+    }
+
+    fn buy_points(&self, user: u32, points: u64) {
+        let charge = self.open(user, Purpose::Points, split(points, 0)).unwrap();
+        self.begin(charge, user).unwrap();
+        assert_eq!(self.end(charge, captured()), Ok(AfterPayment::Paid));
+    }
+
+    fn state_of(&mut self, charge: ChargeIndex) -> ChargeState {
+        self.catch_up();
+        self.fold.ledger().charge(charge).unwrap().state
+    }
+
+    fn points(&mut self, user: u32) -> u64 {
+        self.catch_up();
+        self.fold.ledger().points(UserIndex(user))
+    }
+}
+
+fn refusal_of<T>(result: Result<T, CommandError<MoneyRefusal>>) -> Result<T, MoneyRefusal> {
+    result.map_err(|error| match error {
+        CommandError::Refused(refusal) => refusal,
+        CommandError::Unavailable(why) => panic!("{why}"),
+    })
+}
+
+/// Every won that was captured is in a paid order, in points, or on its way back.
+fn assert_conserved(state: &State) {
+    let ledger = state.ledger();
+    for (position, charge) in ledger.charges().iter().enumerate() {
+        let index = ChargeIndex(position as u32);
+        let refunds = ledger.refunds().iter().filter(|refund| refund.charge == index);
+        let going: u64 = refunds.map(|refund| refund.card).sum();
+        assert_eq!(going, charge.returned.card, "charge {index}");
+        if let (ChargeState::Captured, Purpose::Order(order)) = (charge.state, charge.purpose) {
+            let (_, order) = state.order(order).unwrap();
+            let kept = charge.balance().total();
+            assert!(order.state == OrderState::Paid || kept == 0, "charge {index} keeps {kept}");
+        }
+    }
+    for (user, account) in ledger.accounts() {
+        let sum: i64 = account.history.iter().map(|row| row.amount).sum();
+        assert_eq!(i64::try_from(account.balance), Ok(sum), "points of user {user}");
+    }
+}
+
+#[test]
+fn a_card_pays_an_order_once() {
+    let mut house = House::new(&[SMALL], 2);
+    let order = house.seat(0, 0);
+    let purpose = Purpose::Order(order);
+    let charge = house.open(0, purpose, split(PRICE, 0)).unwrap();
+    assert_eq!(house.open(0, purpose, split(PRICE, 0)), Ok(charge), "the same open one");
+    assert_eq!(house.begin(charge, 1), Err(MoneyRefusal::UnknownCharge(charge)), "another's");
+    let intent = house.begin(charge, 0).unwrap();
+    assert_eq!((intent.card, intent.payment_key.as_str()), (PRICE, "key"));
+    let again = Err(MoneyRefusal::NotOpen(charge, ChargeState::Capturing));
+    assert_eq!(house.begin(charge, 0), again);
+    let being_paid = MoneyRefusal::Order(OrderRefusal::BeingPaid(order.order));
+    assert_eq!(house.open(0, purpose, split(PRICE, 0)), Err(being_paid));
+    // Its time passes while the provider thinks: the hold is kept.
+    let late = OPENS.plus(TTL_MS + 1);
+    assert_eq!(house.engine.expire(late, 9), Ok(Vec::new()));
+    assert_eq!(house.end_at(charge, captured(), late), Ok(AfterPayment::Paid));
+    let captured_twice = Err(MoneyRefusal::NotOpen(charge, ChargeState::Captured));
+    assert_eq!(house.end(charge, captured()), captured_twice);
+    assert_eq!(house.order(order).state, OrderState::Paid);
+    house.restart();
+    house.assert_agreement();
+    assert_conserved(&house.fold);
+}
+
+#[test]
+fn a_refused_card_leaves_the_hold_and_gives_points_back() {
+    let mut house = House::new(&[SMALL], 1);
+    house.buy_points(0, 4_000);
+    let order = house.seat(0, 0);
+    let amount = split(PRICE - 3_000, 3_000);
+    let charge = house.open(0, Purpose::Order(order), amount).unwrap();
+    assert_eq!(house.points(0), 4_000, "asking spends nothing");
+    house.begin(charge, 0).unwrap();
+    assert_eq!(house.points(0), 1_000);
+    assert_eq!(house.end(charge, CaptureOutcome::Failed), Ok(AfterPayment::Held));
+    assert_eq!((house.points(0), house.order(order).state), (4_000, OrderState::Held));
+    // A new attempt is a new payment.
+    let second = house.open(0, Purpose::Order(order), amount).unwrap();
+    assert_ne!(second, charge);
+    house.begin(second, 0).unwrap();
+    assert_eq!(house.end(second, captured()), Ok(AfterPayment::Paid));
+    durable(house.engine.cancel_order(order, Some(UserIndex(0)), OPENS).unwrap());
+    assert_eq!(house.points(0), 4_000, "points are back at once");
+    let ledger = house.fold.ledger();
+    let kinds: Vec<PointsKind> =
+        ledger.account(UserIndex(0)).unwrap().history.iter().map(|row| row.kind).collect();
+    use PointsKind::{Cancel, Charge, Refund, Use};
+    assert_eq!(kinds, [Charge, Use, Cancel, Use, Refund]);
+    let due: Vec<RefundIndex> = ledger.refunds_due().collect();
+    assert_eq!(due, [RefundIndex(0)]);
+    let refund = ledger.refund(due[0]).unwrap();
+    assert_eq!((refund.card, refund.balance), (PRICE - 3_000, PRICE - 3_000));
+    let end = |outcome| refusal_of(house.engine.end_refund(due[0], outcome, OPENS).map(durable));
+    assert_eq!(end(RefundOutcome::Again), Err(MoneyRefusal::NoSuchRefund(due[0])));
+    assert_eq!(end(RefundOutcome::Refused), Ok(()));
+    assert_eq!(end(RefundOutcome::Again), Ok(()));
+    assert_eq!(end(RefundOutcome::Done), Ok(()));
+    assert_eq!(end(RefundOutcome::Done), Err(MoneyRefusal::NoSuchRefund(due[0])));
+    house.assert_agreement();
+    assert_conserved(&house.fold);
+}
+
+#[test]
+fn points_alone_pay_and_are_never_spent_twice() {
+    let mut house = House::new(&[SMALL], 1);
+    let first = house.seat(0, 0);
+    let poor = house.open(0, Purpose::Order(first), split(0, PRICE));
+    assert_eq!(poor, Err(MoneyRefusal::NotEnoughPoints { left: 0 }));
+    house.buy_points(0, PRICE);
+    let second = house.seat(0, 1);
+    let [one, two] =
+        [first, second].map(|order| house.open(0, Purpose::Order(order), split(0, PRICE)).unwrap());
+    house.begin(one, 0).unwrap();
+    assert_eq!(house.begin(two, 0), Err(MoneyRefusal::NotEnoughPoints { left: 0 }));
+    assert_eq!(house.end(one, captured()), Ok(AfterPayment::Paid));
+    assert_eq!(house.order(second).state, OrderState::Held);
+    house.assert_agreement();
+}
+
+#[test]
+fn wrong_amounts_and_orders_are_refused() {
+    let mut house = House::new(&[SMALL], 2);
+    let order = house.seat(0, 0);
+    let purpose = Purpose::Order(order);
+    for amount in [split(0, 0), split(u64::MAX, 1), split(u64::MAX, 0), split(1 << 41, 0)] {
+        assert_eq!(house.open(0, purpose, amount), Err(MoneyRefusal::WrongAmount), "{amount:?}");
+    }
+    let points_for_points = house.open(0, Purpose::Points, split(1, 1));
+    assert_eq!(points_for_points, Err(MoneyRefusal::WrongAmount));
+    let theirs = MoneyRefusal::Order(OrderRefusal::NotYours(order.order));
+    assert_eq!(house.open(1, purpose, split(PRICE, 0)), Err(theirs));
+    let charge = house.open(0, purpose, split(PRICE, 0)).unwrap();
+    let expired = Err(MoneyRefusal::Order(OrderRefusal::Expired(order.order)));
+    assert_eq!(house.begin_at(charge, 0, OPENS.plus(TTL_MS)), expired);
+    durable(house.engine.cancel_order(order, None, OPENS).unwrap());
+    let ended = Err(MoneyRefusal::Order(OrderRefusal::Ended(order.order)));
+    assert_eq!(house.begin(charge, 0), ended);
+    let unknown = ChargeIndex(9);
+    assert_eq!(house.begin(unknown, 0), Err(MoneyRefusal::UnknownCharge(unknown)));
+    assert_eq!(house.end(unknown, captured()), Err(MoneyRefusal::UnknownCharge(unknown)));
+    assert_eq!(house.state_of(charge), ChargeState::Open);
+}
+
+/// The provider says no, and later that it took the money all the same.
+#[test]
+fn money_that_comes_after_its_order_was_given_up_goes_back() {
+    let mut house = House::new(&[SMALL], 1);
+    house.buy_points(0, 1_000);
+    let order = house.seat(0, 0);
+    let charge = house.open(0, Purpose::Order(order), split(PRICE - 1_000, 1_000)).unwrap();
+    house.begin(charge, 0).unwrap();
+    let late = OPENS.plus(TTL_MS);
+    assert_eq!(house.end_at(charge, CaptureOutcome::Failed, late), Ok(AfterPayment::Expired));
+    assert_eq!(house.end_at(charge, captured(), late), Ok(AfterPayment::Expired));
+    assert_eq!(house.points(0), 1_000);
+    assert_eq!(house.fold.ledger().refunds_due().count(), 1);
+    assert_eq!(house.fold.ledger().refund(RefundIndex(0)).unwrap().card, PRICE - 1_000);
+    house.assert_agreement();
+    assert_conserved(&house.fold);
+}
+
+#[test]
+fn an_event_that_is_called_off_while_somebody_pays_gives_the_money_back() {
+    let mut house = House::new(&[SMALL], 1);
+    let order = house.seat(0, 0);
+    let charge = house.open(0, Purpose::Order(order), split(PRICE, 0)).unwrap();
+    house.begin(charge, 0).unwrap();
+    durable(house.engine.cancel_event(order.event, OPENS).unwrap());
+    assert_eq!(house.end(charge, captured()), Ok(AfterPayment::EventCancelled));
+    house.assert_agreement();
+    assert_eq!(house.fold.ledger().refunds_due().count(), 1);
+    assert_conserved(&house.fold);
+}
+
+#[test]
+fn a_deposit_keeps_its_seats_until_it_comes_or_is_given_up() {
+    let mut house = House::new(&[SMALL], 1);
+    let due = OPENS.plus(100 * TTL_MS);
+    let paid = house.seat(0, 0);
+    let given_up = house.seat(0, 1);
+    let [one, two] = [paid, given_up].map(|order| {
+        let charge = house.open(0, Purpose::Order(order), split(PRICE, 0)).unwrap();
+        house.begin(charge, 0).unwrap();
+        assert_eq!(house.end(charge, awaiting(due)), Ok(AfterPayment::Awaiting));
+        charge
+    });
+    let later = OPENS.plus(50 * TTL_MS);
+    assert_eq!(house.engine.expire(later, 9), Ok(Vec::new()));
+    house.restart();
+    assert_eq!(house.end_at(one, captured(), later), Ok(AfterPayment::Paid));
+    assert_eq!(house.end_at(two, CaptureOutcome::Failed, due), Ok(AfterPayment::Expired));
+    assert_eq!(house.order(paid).state, OrderState::Paid);
+    assert!(!house.order(given_up).is_live());
+    // The bank takes the deposit back: no money, no seat, nothing to give back.
+    assert_eq!(house.end_at(one, CaptureOutcome::Reversed, due), Ok(AfterPayment::Expired));
+    assert!(!house.order(paid).is_live());
+    assert_eq!(
+        (house.state_of(one), house.fold.ledger().refunds().len()),
+        (ChargeState::Reversed, 0)
+    );
+    house.assert_agreement();
+    assert_conserved(&house.fold);
+}
+
+#[test]
+fn parts_go_back_up_to_what_is_left() {
+    let mut house = House::new(&[SMALL], 1);
+    let order = house.seat(0, 0);
+    let charge = house.open(0, Purpose::Order(order), split(PRICE, 0)).unwrap();
+    let ask = |house: &House, card| {
+        refusal_of(house.engine.ask_refund(charge, split(card, 0), None, OPENS).map(durable))
+    };
+    assert_eq!(ask(&house, 1), Err(MoneyRefusal::WrongAmount), "nothing was captured");
+    house.begin(charge, 0).unwrap();
+    house.end(charge, captured()).unwrap();
+    assert_eq!(ask(&house, 0), Err(MoneyRefusal::WrongAmount));
+    assert_eq!(ask(&house, 4_000), Ok(()));
+    assert_eq!(ask(&house, PRICE - 3_999), Err(MoneyRefusal::WrongAmount));
+    durable(house.engine.cancel_order(order, None, OPENS).unwrap());
+    house.assert_agreement();
+    let refunds: Vec<(u64, u64)> =
+        house.fold.ledger().refunds().iter().map(|refund| (refund.card, refund.balance)).collect();
+    assert_eq!(refunds, [(4_000, PRICE), (PRICE - 4_000, PRICE - 4_000)]);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Hold(u32, u32),
+    Open(usize, u64),
+    Buy(u32, u64),
+    Begin(usize),
+    End(usize, u8),
+    Cancel(usize),
+    Refund(usize, u8),
+    CancelEvent,
+    Wait(u64),
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..3_u32, 0..8_u32).prop_map(|(user, seat)| Step::Hold(user, seat)),
+        5 => (0..9_usize, 0..12_u64).prop_map(|(order, points)| Step::Open(order, points * 1_000)),
+        2 => (0..3_u32, 1..9_u64).prop_map(|(user, points)| Step::Buy(user, points * 1_000)),
+        8 => (0..20_usize).prop_map(Step::Begin),
+        9 => (0..20_usize, 0..8_u8).prop_map(|(charge, how)| Step::End(charge, how)),
+        2 => (0..9_usize).prop_map(Step::Cancel),
+        2 => (0..9_usize, 0..3_u8).prop_map(|(refund, how)| Step::Refund(refund, how)),
+        1 => Just(Step::CancelEvent),
+        1 => (0..TTL_MS).prop_map(Step::Wait),
+        1 => Just(Step::Restart),
+    ]
+}
+
+fn run(steps: &[Step]) {
+    let mut house = House::new(&[SMALL], 3);
+    let (mut now, mut orders) = (OPENS, Vec::new());
+    for step in steps {
+        let engine = &house.engine;
+        let charges = house.fold.ledger().charges().len();
+        match *step {
+            Step::Hold(user, seat) => {
+                let held = house.hold(0, &[seat], house.asked(user as usize, now));
+                orders.extend(held.ok().map(|hold| (user, hold.reservation)));
+            }
+            Step::Open(order, points) if order < orders.len() => {
+                let (user, order) = orders[order];
+                let amount = split(PRICE.saturating_sub(points), points);
+                let _ = house.open(user, Purpose::Order(order), amount);
+            }
+            Step::Buy(user, points) => drop(house.open(user, Purpose::Points, split(points, 0))),
+            Step::Begin(charge) if charge < charges => {
+                let user = house.fold.ledger().charges()[charge].user;
+                drop(house.begin_at(ChargeIndex(charge as u32), user.0, now));
+            }
+            Step::End(charge, how) if charge < charges => {
+                let outcome = match how {
+                    0..4 => captured(),
+                    4 | 5 => CaptureOutcome::Failed,
+                    6 => awaiting(now),
+                    _ => CaptureOutcome::Reversed,
+                };
+                let _ = house.end_at(ChargeIndex(charge as u32), outcome, now);
+            }
+            Step::Cancel(order) if order < orders.len() => {
+                drop(engine.cancel_order(orders[order].1, None, now).map(durable));
+            }
+            Step::Refund(refund, how) => {
+                let outcome = [RefundOutcome::Done, RefundOutcome::Refused, RefundOutcome::Again]
+                    [usize::from(how)];
+                drop(engine.end_refund(RefundIndex(refund as u32), outcome, now).map(durable));
+            }
+            Step::CancelEvent => {
+                drop(engine.cancel_event(tiketi_engine::ids::EventIndex(0), now).map(durable));
+            }
+            Step::Wait(ms) => {
+                now = now.plus(ms);
+                engine.expire(now, 99).unwrap();
+            }
+            Step::Restart => house.restart(),
+            Step::Open(..) | Step::Begin(_) | Step::End(..) | Step::Cancel(_) => {}
+        }
+        house.engine.close_cancelled(now);
+        house.assert_agreement();
+        assert_conserved(&house.fold);
+    }
+    let refused = |state| matches!(state, RefundState::Refused { .. });
+    let ledger = house.fold.ledger();
+    for refund in ledger.refunds() {
+        let is_listed = ledger.refunds_due().any(|due| ledger.refund(due) == Some(refund));
+        let is_due = refund.state == RefundState::Due;
+        assert!(is_due == is_listed || refused(refund.state), "{refund:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_won_is_accounted_for_whatever_happens(
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        run(&steps);
+    }
+}
+
+/// The same charge from several threads, beside an expiry and a cancellation of its order.
+#[test]
+fn one_of_many_confirmations_wins() {
+    for round in 0..200 {
+        let mut house = House::new(&[SMALL], 1);
+        house.buy_points(0, 2_000);
+        let order = house.seat(0, 0);
+        let charge = house.open(0, Purpose::Order(order), split(PRICE - 2_000, 2_000)).unwrap();
+        let begun = thread::scope(|scope| {
+            let house = &house;
+            let confirm = move || {
+                scope.spawn(move || house.begin_at(charge, 0, OPENS.plus(TTL_MS - 1)).is_ok())
+            };
+            let racers = [confirm(), confirm(), confirm()];
+            scope.spawn(move || house.engine.expire(OPENS.plus(TTL_MS), 9).map(drop));
+            if round % 2 == 0 {
+                scope.spawn(move || {
+                    drop(house.engine.cancel_order(order, None, OPENS).map(durable))
+                });
+            }
+            racers.into_iter().map(|one| one.join().unwrap()).filter(|&won| won).count()
+        });
+        assert!(begun <= 1, "{begun} were begun");
+        let live = house.order(order).is_live();
+        assert_eq!(
+            live,
+            begun == 1,
+            "who begins first keeps the seats, who ends first has them back"
+        );
+        if begun == 1 {
+            house.end_at(charge, captured(), OPENS.plus(TTL_MS)).unwrap();
+            assert_eq!(house.order(order).state, OrderState::Paid);
+        }
+        assert_eq!(house.points(0), if begun == 1 { 0 } else { 2_000 });
+        house.assert_agreement();
+        assert_conserved(&house.fold);
+    }
+}
