@@ -20,6 +20,7 @@ use tiketi_engine::ids::EventIndex;
 use tiketi_engine::record::PaymentMethod;
 
 use crate::api::Id;
+use crate::api::payments::method_id;
 use crate::metrics::builder::Builder;
 use crate::metrics::daily::DailyMetrics;
 use crate::metrics::events::EventFamilies;
@@ -194,7 +195,7 @@ impl Metrics {
     pub(crate) fn payment(&self, event: EventIndex, method: PaymentMethod, won: Option<u64>) {
         let metrics = self.event(event);
         let status = if won.is_some() { "success" } else { "failed" };
-        let labels = [status, metrics.label.as_str(), method_name(method)];
+        let labels = [status, metrics.label.as_str(), method_id(method)];
         self.events.payments.with_label_values(&labels).inc();
         if let Some(won) = won {
             metrics.payment_amount.observe(won as f64);
@@ -205,15 +206,6 @@ impl Metrics {
     /// Everything, in text format 0.0.4.
     pub(crate) fn text(&self) -> Result<String, prometheus::Error> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
-    }
-}
-
-/// The contract's name of a payment method.
-pub(crate) fn method_name(method: PaymentMethod) -> &'static str {
-    match method {
-        PaymentMethod::NaverPay => "naver_pay",
-        PaymentMethod::KakaoPay => "kakao_pay",
-        PaymentMethod::BankTransfer => "bank_transfer",
     }
 }
 

@@ -10,8 +10,9 @@ use tiketi_engine::record::PaymentMethod;
 use tiketi_engine::state::{Event, OrderState};
 
 use crate::api::Id;
+use crate::api::payments::method_id;
 use crate::app::App;
-use crate::metrics::{EVENTS_LABELLED_MAX, method_name};
+use crate::metrics::EVENTS_LABELLED_MAX;
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -80,7 +81,7 @@ pub(crate) fn recount(app: &App) {
     gauges.revenue_today.set(totals.won_today as f64);
     gauges.conversion_rate.set(percent(totals.completed, totals.created));
     for (method, count) in METHODS.into_iter().zip(totals.by_method) {
-        let gauge = gauges.payment_method_count_24h.with_label_values(&[method_name(method)]);
+        let gauge = gauges.payment_method_count_24h.with_label_values(&[method_id(method)]);
         gauge.set(count as f64);
     }
     let (buyers, payers) = (totals.buyers.len() as u64, totals.payers.len() as u64);

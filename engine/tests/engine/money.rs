@@ -370,7 +370,9 @@ fn run(steps: &[Step]) {
                 let amount = split(PRICE.saturating_sub(points), points);
                 let _ = house.open(user, Purpose::Order(order), amount);
             }
-            Step::Buy(user, points) => drop(house.open(user, Purpose::Points, split(points, 0))),
+            Step::Buy(user, points) => {
+                let _ = house.open(user, Purpose::Points, split(points, 0));
+            }
             Step::Begin(charge) if charge < charges => {
                 let user = house.fold.ledger().charges()[charge].user;
                 drop(house.begin_at(ChargeIndex(charge as u32), user.0, now));

@@ -3,8 +3,8 @@
 use prometheus::{Gauge, GaugeVec};
 use tiketi_engine::record::PaymentMethod;
 
+use crate::api::payments::method_id;
 use crate::metrics::builder::Builder;
-use crate::metrics::method_name;
 
 /// The gauges that are counted again every minute from the view.
 pub(crate) struct DailyMetrics {
@@ -69,7 +69,7 @@ impl DailyMetrics {
         for method in
             [PaymentMethod::NaverPay, PaymentMethod::KakaoPay, PaymentMethod::BankTransfer]
         {
-            daily.payment_method_count_24h.with_label_values(&[method_name(method)]).set(0.0);
+            daily.payment_method_count_24h.with_label_values(&[method_id(method)]).set(0.0);
         }
         for (stage, percent) in [("view", 100.0), ("reservation", 0.0), ("payment", 0.0)] {
             daily.funnel_rate.with_label_values(&[stage]).set(percent);

@@ -11,7 +11,7 @@ use tiketi_engine::engine::{AfterPayment, CaptureIntent};
 use tiketi_engine::error::{CommandError, JournalUnavailable, MoneyRefusal, OrderRefusal};
 use tiketi_engine::ids::{ChargeIndex, Lsn, RefundIndex, UnixMillis};
 use tiketi_engine::journal::Pending;
-use tiketi_engine::money::{self, ChargeState, Means, RefundState};
+use tiketi_engine::money::{self, ChargeState, Means, Purpose, RefundState};
 use tiketi_engine::record::{
     CaptureOutcome, ProviderAnswered, ProviderCall, ProviderName, RefundOutcome,
 };
@@ -321,9 +321,25 @@ async fn end(
     match logged(app, end).await {
         Ok(pending) => {
             let lsn = pending.lsn();
-            Ok((app.durable(pending).await?, lsn))
+            let after = app.durable(pending).await?;
+            count(app, charge, after);
+            Ok((after, lsn))
         }
         Err(refusal) => Err(ApiError::new(Code::InProgress).cause(refusal)),
+    }
+}
+
+/// Metrics never fail a payment.
+fn count(app: &App, index: ChargeIndex, after: AfterPayment) {
+    let known = app.view.read(|state| {
+        let charge = state.ledger().charge(index)?;
+        Some((charge.purpose, charge.method(), charge.amount.total()))
+    });
+    if let Some((Purpose::Order(order), method, won)) = known
+        && after != AfterPayment::Awaiting
+    {
+        let won = (after == AfterPayment::Paid).then_some(won);
+        app.metrics.payment(order.event, method, won);
     }
 }
 

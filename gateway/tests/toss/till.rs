@@ -1,0 +1,158 @@
+//! A shop where people pay by card, and what they do there.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::shop::Shop;
+use crate::support::PATIENCE;
+
+pub(crate) struct Till {
+    pub(crate) shop: Shop,
+    pub(crate) event: String,
+    pub(crate) buyer: String,
+    seats: Vec<Value>,
+    sold: usize,
+}
+
+impl Till {
+    pub(crate) async fn open() -> Till {
+        let shop = Shop::open().await;
+        let event = shop.seat_event(json!({})).await;
+        let buyer = shop.gateway.user("buyer@tiketi.gg").await;
+        let seats = shop.seats(&event).await;
+        Till { shop, event, buyer, seats, sold: 0 }
+    }
+
+    /// Holds the next seat: the first ones cost 150,000 won.
+    pub(crate) async fn hold(&mut self) -> Value {
+        let seat = &self.seats[self.sold]["id"];
+        self.sold += 1;
+        let body = json!({"eventId": self.event, "seatIds": [seat]});
+        let (status, answer) = self.shop.post("/api/seats/reserve", &self.buyer, &body).await;
+        assert_eq!(status, 201, "{answer}");
+        answer["reservation"].clone()
+    }
+
+    pub(crate) async fn request(&self, reservation: &Value, points: u64) -> (u16, Value) {
+        let body = json!({"reservationId": reservation["id"], "pointUsed": points});
+        let (status, answer) =
+            self.shop.post("/api/payments/toss/request", &self.buyer, &body).await;
+        (status.as_u16(), answer)
+    }
+
+    /// An order at the provider that is asked for.
+    pub(crate) async fn order(&self, reservation: &Value, points: u64) -> Value {
+        let (status, order) = self.request(reservation, points).await;
+        assert_eq!(status, 201, "{order}");
+        order
+    }
+
+    /// What the buyer does in the payment window: the payment key that comes back.
+    pub(crate) async fn authenticate(&self, order: &Value, method: &str) -> String {
+        let body =
+            json!({"orderId": order["orderId"], "amount": order["amount"], "method": method});
+        let answer = self.sandbox("authenticate", &body).await;
+        answer["paymentKey"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn confirm(&self, order: &Value, key: &str) -> (u16, Value) {
+        let body =
+            json!({"paymentKey": key, "orderId": order["orderId"], "amount": order["amount"]});
+        self.confirm_as(&self.buyer, &body).await
+    }
+
+    pub(crate) async fn confirm_as(&self, token: &str, body: &Value) -> (u16, Value) {
+        let (status, answer) = self.shop.post("/api/payments/toss/confirm", token, body).await;
+        (status.as_u16(), answer)
+    }
+
+    /// Held, asked for and authenticated: reservation, order, payment key.
+    pub(crate) async fn ready(&mut self) -> (Value, Value, String) {
+        let reservation = self.hold().await;
+        let order = self.order(&reservation, 0).await;
+        let key = self.authenticate(&order, "card").await;
+        (reservation, order, key)
+    }
+
+    /// The same, paid.
+    pub(crate) async fn paid(&mut self) -> (Value, Value) {
+        let (reservation, order, key) = self.ready().await;
+        let (status, answer) = self.confirm(&order, &key).await;
+        assert_eq!(status, 200, "{answer}");
+        (reservation, order)
+    }
+
+    pub(crate) async fn charge(&self, order: &Value) -> Value {
+        let id = order["orderId"].as_str().unwrap();
+        self.shop.ok(&format!("/api/payments/{id}"), &self.buyer).await
+    }
+
+    /// Waits until a charge is in a state.
+    pub(crate) async fn becomes(&self, order: &Value, status: &str) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let charge = self.charge(order).await;
+            if charge["status"] == status {
+                return charge;
+            }
+            assert!(Instant::now() < deadline, "not {status}: {charge}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    pub(crate) async fn reservation(&self, reservation: &Value) -> Value {
+        let id = reservation["id"].as_str().unwrap();
+        self.shop.ok(&format!("/api/reservations/{id}"), &self.buyer).await["reservation"].clone()
+    }
+
+    pub(crate) async fn cancel(&self, reservation: &Value) -> (u16, Value) {
+        let path = format!("/api/reservations/{}/cancel", reservation["id"].as_str().unwrap());
+        let (status, answer) = self.shop.post(&path, &self.buyer, &json!({})).await;
+        (status.as_u16(), answer)
+    }
+
+    pub(crate) async fn points(&self) -> u64 {
+        let answer = self.shop.ok("/api/points/balance", &self.buyer).await;
+        answer["balance"].as_u64().unwrap()
+    }
+
+    /// Buys points.
+    pub(crate) async fn buy_points(&self, amount: u64) {
+        let body = json!({"amount": amount});
+        let (status, order) = self.shop.post("/api/points/charge", &self.buyer, &body).await;
+        assert_eq!(status, 201, "{order}");
+        let key = self.authenticate(&order, "card").await;
+        let (status, answer) = self.confirm(&order, &key).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// A switch of the sandbox.
+    pub(crate) async fn sandbox(&self, name: &str, body: &Value) -> Value {
+        let (status, answer) =
+            self.shop.post(&format!("/sandbox/toss/sandbox/{name}"), "", body).await;
+        assert!(status.is_success(), "{name}: {status} {answer}");
+        answer
+    }
+
+    /// The next calls about an order go wrong.
+    pub(crate) async fn fault(&self, order: &Value, call: &str, fault: Value, times: u32) {
+        let body =
+            json!({"orderId": order["orderId"], "call": call, "fault": fault, "times": times});
+        self.sandbox("faults", &body).await;
+    }
+
+    /// What the provider's own books say about an order.
+    pub(crate) async fn books(&self, order: &Value) -> Value {
+        let id = order["orderId"].as_str().unwrap();
+        self.shop.ok(&format!("/sandbox/toss/sandbox/ledger?orderId={id}"), "").await
+    }
+
+    /// Captured once, and so much of it still there.
+    pub(crate) async fn assert_books(&self, order: &Value, captures: u64, balance: u64) {
+        let books = self.books(order).await;
+        assert_eq!(books["captures"], captures, "{books}");
+        assert_eq!(books["balance"], balance, "{books}");
+    }
+}
