@@ -164,6 +164,7 @@ mod tests {
             available: 0,
             rate: Some(50.0),
             paused: false,
+            lobby: false,
             admitted,
             wait_seconds: Some(WaitSeconds { p50: 24.06, p99: 3_671.0, count: 2_988 }),
             seats: SeatCounts { total: 1_000, available: 588, held: 12, sold: 400, blocked: 0 },
