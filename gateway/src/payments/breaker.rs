@@ -85,7 +85,8 @@ impl Breaker {
         Ok(Admission { breaker: Arc::clone(self), opened: state.opened, probe })
     }
 
-    /// Whether calls are turned away, for the metrics.
+    /// Whether calls are turned away.
+    #[cfg(test)]
     pub(crate) fn is_open(&self) -> bool {
         !matches!(self.state.lock().phase, Phase::Closed { .. })
     }

@@ -8,13 +8,16 @@ use std::fs;
 use std::path::PathBuf;
 
 use tiketi_engine::ids::{
-    Attempt, Epoch, EventIndex, HoldSlot, Lane, LayoutIndex, Lsn, OrderNumber, Place, SeatIndex,
-    TicketTypeIndex, UnixMillis, UserId, UserIndex,
+    Attempt, ChargeIndex, Epoch, EventIndex, HoldSlot, Lane, LayoutIndex, Lsn, OrderNumber, Place,
+    RefundIndex, ReservationId, SeatIndex, TicketTypeIndex, UnixMillis, UserId, UserIndex,
 };
+use tiketi_engine::money::{Captured, Deposit, Means, Purpose, Split};
 use tiketi_engine::record::{
-    Claim, EndReason, EventCreated, EventDetails, EventRules, Held, IdempotencyKey, KeywordKind,
-    KeywordMapping, LayoutCreated, LeaveReason, NewTicketType, OrderRef, PaymentMethod,
-    PaymentStarted, QueueSettings, Record, Role, SeatList, Section, TicketLine, UserRegistered,
+    CaptureOutcome, CaptureStarted, ChargeOpened, Claim, EndReason, EventCreated, EventDetails,
+    EventRules, Held, IdempotencyKey, KeywordKind, KeywordMapping, LayoutCreated, LeaveReason,
+    NewTicketType, OrderRef, PaymentMethod, PaymentStarted, ProviderAnswered, ProviderCall,
+    ProviderName, QueueSettings, Record, RefundAsked, RefundOutcome, Role, SeatList, Section,
+    TicketLine, UserRegistered,
 };
 use tiketi_engine::waiting_room::lanes::LaneShare;
 use tiketi_persistence::batch::{Batch, BatchDefect, BatchHash, HEADER_BYTES, seal};
@@ -33,6 +36,68 @@ fn held_fast(name: &str, written: &[u8]) -> Vec<u8> {
     let fixture = fs::read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
     assert_eq!(written, fixture, "{name} is written differently now");
     fixture
+}
+
+/// The kinds that came with payments, and every outcome of them.
+fn money_samples() -> Vec<(&'static str, Record)> {
+    let at = UnixMillis(1_700_000_000_000);
+    let (charge, user) = (ChargeIndex(300_000), UserIndex(1_000_000));
+    let order =
+        ReservationId { event: EventIndex(3), slot: HoldSlot(4), order: OrderNumber(500_000) };
+    let amount = Split { card: 120_000, points: 30_000 };
+    let opened = |purpose, provider| ChargeOpened {
+        charge,
+        user,
+        purpose,
+        provider,
+        amount,
+        tag: 0x0123_4567_89ab_cdef,
+        payment_key: String::new(),
+        at,
+    };
+    let started = CaptureStarted {
+        charge,
+        attempt: Attempt(2),
+        method: PaymentMethod::Mixed,
+        payment_key: "tviva2026".to_owned(),
+        at,
+    };
+    let captured =
+        Captured { approved_at: at, means: Means::EasyPay, receipt: Some("https://r".to_owned()) };
+    let deposit = Deposit {
+        bank: "20".to_owned(),
+        account: "X6505636518308".to_owned(),
+        holder: "김".to_owned(),
+        due_at: at.plus(86_400_000),
+        secret: "ps_local".to_owned(),
+    };
+    let ended = |outcome| Record::CaptureEnded { charge, outcome, at };
+    let answered = ProviderAnswered {
+        charge,
+        call: ProviderCall::Refund,
+        status: 403,
+        code: "NOT_CANCELABLE_AMOUNT".to_owned(),
+        by: Some(user),
+        at,
+    };
+    let refund = RefundIndex(70_000);
+    let by_order = opened(Purpose::Order(order), ProviderName::Toss);
+    let for_points = opened(Purpose::Points, ProviderName::Stripe);
+    vec![
+        ("charge_opened", Record::ChargeOpened(Box::new(by_order))),
+        ("charge_opened_points", Record::ChargeOpened(Box::new(for_points))),
+        ("capture_started", Record::CaptureStarted(Box::new(started))),
+        ("capture_captured", ended(CaptureOutcome::Captured(Box::new(captured)))),
+        ("capture_awaiting", ended(CaptureOutcome::Awaiting(Box::new(deposit)))),
+        ("capture_failed", ended(CaptureOutcome::Failed)),
+        ("capture_reversed", ended(CaptureOutcome::Reversed)),
+        ("provider_answered", Record::ProviderAnswered(Box::new(answered))),
+        (
+            "refund_asked",
+            Record::RefundAsked(Box::new(RefundAsked { charge, amount, by: None, at })),
+        ),
+        ("refund_ended", Record::RefundEnded { refund, outcome: RefundOutcome::Again, at }),
+    ]
 }
 
 fn lanes() -> Vec<LaneShare> {
@@ -211,7 +276,7 @@ fn samples() -> Vec<(&'static str, Record)> {
 #[test]
 fn frames_of_every_record() {
     let mut kinds = std::collections::BTreeSet::new();
-    for (name, record) in samples().into_iter().chain(queue_samples()) {
+    for (name, record) in samples().into_iter().chain(queue_samples()).chain(money_samples()) {
         let written = with_frame(&record, <[u8]>::to_vec);
         let fixture = held_fast(&format!("frame_{name}.bin"), &written);
         assert_eq!(take_frame(&fixture), Ok((record.clone(), &[][..])), "{name}");
@@ -316,7 +381,45 @@ fn log_with_lanes() -> Vec<Record> {
         at,
     }));
     log.push(Record::QueueDrawn { event, beacon: "3 11 15".to_owned(), at });
+    log.extend(points_bought());
     log
+}
+
+/// Somebody buys points.
+fn points_bought() -> [Record; 4] {
+    let (charge, at) = (ChargeIndex(0), UnixMillis(130));
+    let opened = ChargeOpened {
+        charge,
+        user: UserIndex(1),
+        purpose: Purpose::Points,
+        provider: ProviderName::Toss,
+        amount: Split { card: 5_000, points: 0 },
+        tag: 77,
+        payment_key: String::new(),
+        at,
+    };
+    let started = CaptureStarted {
+        charge,
+        attempt: Attempt(0),
+        method: PaymentMethod::Card,
+        payment_key: "key".to_owned(),
+        at,
+    };
+    let answered = ProviderAnswered {
+        charge,
+        call: ProviderCall::Capture,
+        status: 200,
+        code: "DONE".to_owned(),
+        by: None,
+        at,
+    };
+    let captured = Captured { approved_at: at, means: Means::Card, receipt: None };
+    [
+        Record::ChargeOpened(Box::new(opened)),
+        Record::CaptureStarted(Box::new(started)),
+        Record::ProviderAnswered(Box::new(answered)),
+        Record::CaptureEnded { charge, outcome: CaptureOutcome::Captured(Box::new(captured)), at },
+    ]
 }
 
 #[test]
@@ -325,7 +428,8 @@ fn a_snapshot() {
     let queue = state.queue(EventIndex(0)).unwrap();
     assert_eq!((queue.waiting_count(), queue.active_count()), (4, 0));
     assert_eq!((queue.next_place(), queue.waiting_in(Lane(1))), (Place(15), 1));
-    assert!(queue.lottery().is_some_and(|lottery| lottery.drawn.is_some()) && queue.turn() == 0);
+    assert!(queue.lottery().is_some_and(|lottery| lottery.drawn.is_some()));
+    assert_eq!(state.ledger().points(UserIndex(1)), 5_000);
     let written = snapshot::encode(&state, BatchHash([0xcd; 16]));
     let (header, decoded) = snapshot::decode(&written).unwrap();
     assert_eq!(decoded, state);

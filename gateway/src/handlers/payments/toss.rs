@@ -20,6 +20,7 @@ use crate::api::toss::{
     TrailRow, VirtualAccount,
 };
 use crate::app::App;
+use crate::config::Secret;
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
 use crate::order_view::OrderView;
@@ -265,12 +266,22 @@ pub(crate) async fn webhook(app: &Arc<App>, request: &Request) -> Result<Respons
     let found = app.view.read(|state| {
         let order_id = subject.order_id.as_ref()?;
         let index = names::charge_of(state.ledger(), order_id.as_str())?;
-        Some((index, state.ledger().charge(index)?.is_unresolved()))
+        let charge = state.ledger().charge(index)?;
+        let stored = charge.deposit.as_ref().map(|deposit| Secret::new(deposit.secret.as_str()));
+        Some((index, charge.is_unresolved(), stored))
     });
-    let Some((index, is_unresolved)) = found else {
+    let Some((index, is_unresolved, stored)) = found else {
         tracing::info!(message = hint.message, "a webhook about no payment of ours");
         return Ok(told);
     };
+    // What carries another secret than the account's is a lie, and not worth a question.
+    if let (Some(stored), true) = (stored, subject.secret.is_some())
+        && !stored.expose().is_empty()
+        && !subject.proves(&stored)
+    {
+        tracing::warn!(message = hint.message, "a webhook with another secret");
+        return Ok(told);
+    }
     if is_unresolved {
         app.payments.turns.hint(index);
     }
