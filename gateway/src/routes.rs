@@ -84,6 +84,8 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Put,  "/api/admin/users/:id/role",               Admin,  Other,     handler!(admin::users::set_role)),
     route(Get,  "/api/admin/orders/:idOrNumber",           Admin,  Other,     handler!(admin::orders::show)),
     route(Post, "/api/admin/orders/:id/cancel",            Admin,  Other,     handler!(admin::orders::cancel)),
+    route(Get,  "/api/admin/payments",                     Admin,  Other,     handler!(admin::payments::list)),
+    route(Post, "/api/admin/payments/reconcile",           Admin,  Other,     handler!(admin::payments::reconcile)),
     route(Get,  "/api/admin/stats",                        Admin,  Other,     handler!(admin::stats::show)),
     route(Get,  "/socket.io",                              Public, Unlimited, handler!(sockets::socket_io)),
     route(Post, "/socket.io",                              Public, Unlimited, handler!(sockets::socket_io)),

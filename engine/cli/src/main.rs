@@ -17,6 +17,7 @@ mod exit;
 mod log;
 mod order;
 mod output;
+mod payments;
 mod progress;
 mod queue;
 mod replay;
@@ -48,6 +49,7 @@ Examples:
   tiketi seat block '봄 콘서트' VIP-1-1..10 --reason camera
   tiketi queue rate '봄 콘서트' 50
   tiketi order cancel TK1795196714996ROJ1Q --yes
+  tiketi payments list --state unknown
   tiketi user promote someone@example.com
   tiketi watch --event '봄 콘서트'
   tiketi log inspect ./data --limit 20 --json
@@ -82,6 +84,9 @@ enum Command {
     /// Show and cancel orders
     #[command(subcommand)]
     Order(order::OrderCommand),
+    /// List payments through a provider, and settle what is open
+    #[command(subcommand)]
+    Payments(payments::PaymentsCommand),
     /// Show accounts and change what they may do
     #[command(subcommand)]
     User(user::UserCommand),
@@ -127,6 +132,7 @@ fn run(cli: &Cli, output: &Output) -> Result<Exit, Failure> {
         Command::Seat(command) => seat::run(command, &client, output),
         Command::Queue(command) => queue::run(command, &client, output),
         Command::Order(command) => order::run(command, &client, output),
+        Command::Payments(command) => payments::run(command, &client, output),
         Command::User(command) => user::run(command, &client, output),
         Command::Stats(args) => stats::stats(args, &client()?, output),
         Command::Watch(args) => watch::watch(args, client()?, output),

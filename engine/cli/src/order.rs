@@ -9,6 +9,7 @@ use crate::client::{Client, segment};
 use crate::confirm::confirm;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Paint};
+use crate::payments::trails;
 use crate::text::{Align, Table, fields, number, seoul, won};
 
 /// What to do with orders.
@@ -126,5 +127,9 @@ fn show(output: &Output, order: &OrderDetail) -> String {
     }
     text.push('\n');
     text.push_str(&items.render(output));
+    if !order.charges.is_empty() {
+        text.push('\n');
+        text.push_str(&trails(output, &order.charges));
+    }
     text
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::api::events::EventDetail;
 use crate::api::reservations::{DetailItem, PaymentStatus, ReservationStatus};
 use crate::api::seats::{Layout, SectionConfig};
+use crate::api::toss::ChargeAnswer;
 use crate::api::{Id, Timestamp};
 
 /// A whole number that may come as digits in a string: the admin form sends what was typed.
@@ -284,6 +285,10 @@ pub struct OrderDetail {
     pub ended_at: Option<Timestamp>,
     /// The last payment attempt.
     pub payment: Option<PaymentAttempt>,
+    /// Every attempt to pay it through a provider, with all that the provider was asked, oldest
+    /// first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub charges: Vec<ChargeAnswer>,
     /// What it claims or claimed.
     pub items: Vec<DetailItem>,
     /// The position in the log of the record that made it.
@@ -295,7 +300,7 @@ pub struct OrderDetail {
 pub struct PaymentAttempt {
     /// Counted from 1.
     pub attempt: u8,
-    /// `naver_pay`, `kakao_pay` or `bank_transfer`.
+    /// `naver_pay`, `kakao_pay` or `bank_transfer`; `CARD`, `POINT` or `MIXED`.
     pub method: String,
     /// When it was begun.
     pub started_at: Timestamp,

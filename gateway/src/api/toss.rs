@@ -160,6 +160,29 @@ pub struct TrailRow {
     pub at: Timestamp,
 }
 
+/// `GET /api/admin/payments`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChargeList {
+    /// Newest first, with their trails.
+    pub payments: Vec<ChargeAnswer>,
+    /// Of those in the state that was asked for.
+    pub pagination: Pagination,
+}
+
+/// `POST /api/admin/payments/reconcile`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReconcileAnswer {
+    /// Shown to the caller.
+    pub message: String,
+    /// Payments that the provider is asked about now.
+    pub unknown: usize,
+    /// Refunds that it is asked for.
+    pub refunds_due: usize,
+    /// Of those, the ones that it had refused.
+    pub refunds_again: usize,
+}
+
 /// `POST /api/payments/:orderId/refund`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RefundRequest {

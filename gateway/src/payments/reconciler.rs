@@ -82,6 +82,14 @@ impl Turns {
         self.wake.notify_one();
     }
 
+    /// Has every refund that is due asked for now.
+    pub(crate) fn ask_refunds_now(&self) {
+        let refunds = |(work, _): &(&Work, &mut Turn)| matches!(work, Work::Refund(_));
+        let now = Instant::now();
+        self.turns.lock().iter_mut().filter(refunds).for_each(|(_, turn)| turn.at = now);
+        self.wake.notify_one();
+    }
+
     /// Of what there is to do, what is due, at most `max`, each marked as being done. What is not
     /// there to do any more is forgotten by [`Turns::forget`].
     fn due(&self, all: impl Iterator<Item = Work>, max: usize) -> Vec<(Work, u32)> {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod administration;
 mod confirm;
 mod deposits;
 mod errors;

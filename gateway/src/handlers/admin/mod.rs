@@ -3,6 +3,7 @@
 pub(crate) mod events;
 pub(crate) mod layouts;
 pub(crate) mod orders;
+pub(crate) mod payments;
 pub(crate) mod seats;
 pub(crate) mod stats;
 pub(crate) mod users;

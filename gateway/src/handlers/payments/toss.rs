@@ -7,9 +7,9 @@ use hyper::StatusCode;
 use rand::Rng;
 use tiketi_engine::engine::{AfterPayment, NewCharge};
 use tiketi_engine::error::{CommandError, MoneyRefusal};
-use tiketi_engine::ids::{ChargeIndex, ExternalId, Lsn, UserId};
+use tiketi_engine::ids::{ChargeIndex, ExternalId, Lsn, ReservationId, UserId};
 use tiketi_engine::money::{Charge, ChargeState, Deposit, Purpose, RefundState, Split};
-use tiketi_engine::record::{ProviderCall, ProviderName, Role};
+use tiketi_engine::record::{OrderRef, ProviderCall, ProviderName, Role};
 use tiketi_engine::state::State;
 
 use crate::api::Id;
@@ -346,7 +346,15 @@ pub(crate) async fn refund(app: &Arc<App>, request: &Request) -> Result<Response
     Ok(app.written(Response::ok(&answer), lsn))
 }
 
-fn charge_answer(
+/// Every charge of an order, for administrators.
+pub(crate) fn charges_of(state: &State, id: ReservationId) -> Vec<ChargeAnswer> {
+    let ledger = state.ledger();
+    let order = OrderRef { event: id.event, number: id.order };
+    let answer = |&index: &ChargeIndex| charge_answer(state, index, ledger.charge(index)?, true);
+    ledger.of_order(order).iter().filter_map(answer).collect()
+}
+
+pub(crate) fn charge_answer(
     state: &State,
     index: ChargeIndex,
     charge: &Charge,
