@@ -259,8 +259,7 @@ impl<J: Journal> Engine<J> {
     /// could know while tickets were handed out; it may be empty, and is cut at
     /// [`BEACON_BYTES_MAX`]. Answers with how many stood in the lobby.
     ///
-    /// Takes about a second for every million people, during which nobody else is served at this
-    /// event.
+    /// It sorts everybody under the room's lock: nobody else of this event is served meanwhile.
     ///
     /// # Errors
     /// The event is unknown; it has no lobby; journal unavailable.
