@@ -189,15 +189,15 @@ async fn give_up_deposit(
 }
 
 /// Asks for a refund that is due. Whether it is over, one way or the other.
-pub(crate) async fn refund(
-    app: &Arc<App>,
-    index: RefundIndex,
-    attempt: u32,
-) -> Result<bool, ApiError> {
+pub(crate) async fn refund(app: &Arc<App>, index: RefundIndex) -> Result<bool, ApiError> {
     let asked = app.view.read(|state| {
         let ledger = state.ledger();
         let refund = ledger.refund(index).filter(|refund| refund.state == RefundState::Due)?;
         let charge = ledger.charge(refund.charge)?;
+        // Counted over restarts: a call that was answered gets another key, one that was cut off
+        // the same.
+        let calls = charge.trail.iter().filter(|line| line.call == ProviderCall::Refund);
+        let attempt = calls.count();
         let order = RefundOrder {
             order_id: names::order_id(refund.charge, charge)?,
             payment_key: PaymentKey::new(&charge.payment_key)?,

@@ -23,6 +23,6 @@ pub(crate) fn charge_of(ledger: &Ledger, order_id: &str) -> Option<ChargeIndex> 
 
 /// What a refund's idempotency keys are made of. Another try gets another name, as a provider repeats
 /// its first answer to the same one.
-pub(crate) fn refund_name(index: RefundIndex, charge: &Charge, attempt: u32) -> String {
+pub(crate) fn refund_name(index: RefundIndex, charge: &Charge, attempt: usize) -> String {
     format!("{:08x}{:016x}-{attempt}", index.0, charge.tag)
 }

@@ -150,7 +150,7 @@ async fn carry_out(app: Arc<App>, work: Work, tries: u32) {
             let is_over = !waits && state != Some(ChargeState::Capturing);
             (is_over, waits.then_some(DEPOSIT_EVERY))
         }
-        Work::Refund(index) => match collect::refund(&app, index, tries).await {
+        Work::Refund(index) => match collect::refund(&app, index).await {
             Ok(is_over) => (is_over, None),
             Err(error) => {
                 tracing::warn!(refund = %index, %error, "a refund was not made");
