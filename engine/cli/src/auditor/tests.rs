@@ -1,5 +1,6 @@
 //! Made-up records, and what the auditor says to them.
 
+mod money;
 mod queue;
 mod right;
 mod storm;
