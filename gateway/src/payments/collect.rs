@@ -46,6 +46,8 @@ struct Known {
     state: ChargeState,
     started_at: UnixMillis,
     due_at: Option<UnixMillis>,
+    /// What we gave back, or are giving.
+    returned: u64,
 }
 
 /// Captures a charge whose intent was just begun. Points alone need no provider.
@@ -147,6 +149,10 @@ async fn by_query(
             _ => return Ok(Collected::Unknown),
         },
         Found::NotApproved | Found::Refunded { .. } if is_unresolved => CaptureOutcome::Failed,
+        Found::Refunded { .. } if known.returned == 0 => {
+            tracing::error!(charge = %index, "the provider gave back what we did not ask for");
+            return Ok(Collected::Unknown);
+        }
         Found::NotFound if is_unresolved && is_settled => CaptureOutcome::Failed,
         Found::Open(Stage::Authenticated) if is_unresolved && !is_settled => {
             // Boxed: asking to capture may ask what was found again.
@@ -283,6 +289,7 @@ async fn known(app: &Arc<App>, index: ChargeIndex) -> Option<Known> {
             },
             state: charge.state,
             started_at: charge.started_at?,
+            returned: charge.returned.card,
             due_at: charge.deposit.as_ref().map(|deposit| deposit.due_at),
         })
     })

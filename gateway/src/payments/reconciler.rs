@@ -4,7 +4,7 @@
 //! What there is to do is read from the fold of the log, so a restart goes on where the last process
 //! was. In memory is only when each thing was tried last.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,30 +50,37 @@ pub(crate) struct Turns {
     wake: Notify,
 }
 
-/// The right to ask about one charge; given back when dropped.
-pub(crate) struct AtWork<'a> {
-    turns: &'a Turns,
+/// Keeps the reconciler from a charge that somebody is capturing.
+pub(crate) struct AtWork {
+    app: Arc<App>,
     work: Work,
 }
 
-impl Drop for AtWork<'_> {
+impl AtWork {
+    /// Before the capture is begun.
+    pub(crate) fn on(app: &Arc<App>, charge: ChargeIndex) -> AtWork {
+        let work = Work::Charge(charge);
+        let turn = Turn { tries: 0, busy: true, at: Instant::now() };
+        app.payments.turns.turns.lock().insert(work, turn);
+        AtWork { app: Arc::clone(app), work }
+    }
+
+    /// The reconciler goes on from here, a little later.
+    pub(crate) fn leave_unknown(self) {
+        self.app.payments.turns.done(self.work, false, None);
+    }
+}
+
+impl Drop for AtWork {
     fn drop(&mut self) {
-        if let Some(turn) = self.turns.turns.lock().get_mut(&self.work) {
-            turn.busy = false;
-            turn.at = collect::again_at(turn.tries);
-            turn.tries += 1;
+        let mut turns = self.app.payments.turns.turns.lock();
+        if turns.get(&self.work).is_some_and(|turn| turn.busy) {
+            turns.remove(&self.work);
         }
     }
 }
 
 impl Turns {
-    /// Keeps the reconciler from a charge that somebody is about to capture.
-    pub(crate) fn take(&self, charge: ChargeIndex) -> AtWork<'_> {
-        let work = Work::Charge(charge);
-        self.turns.lock().insert(work, Turn { tries: 0, busy: true, at: Instant::now() });
-        AtWork { turns: self, work }
-    }
-
     /// Has a charge asked about now: somebody says that it changed.
     pub(crate) fn hint(&self, charge: ChargeIndex) {
         if let Some(turn) = self.turns.lock().get_mut(&Work::Charge(charge)) {
@@ -90,8 +97,12 @@ impl Turns {
         self.wake.notify_one();
     }
 
-    /// Of what there is to do, what is due, at most `max`, each marked as being done. What is not
-    /// there to do any more is forgotten by [`Turns::forget`].
+    /// Forgets what is not there to do any more: somebody else has ended it.
+    fn keep_only(&self, all: &HashSet<Work>) {
+        self.turns.lock().retain(|work, turn| turn.busy || all.contains(work));
+    }
+
+    /// Of what there is to do, what is due, at most `max`, each marked as being done.
     fn due(&self, all: impl Iterator<Item = Work>, max: usize) -> Vec<(Work, u32)> {
         let now = Instant::now();
         let mut turns = self.turns.lock();
@@ -130,6 +141,7 @@ pub(crate) async fn keep(app: Arc<App>) {
             let refunds: Vec<Work> = ledger.refunds_due().take(1_000).map(Work::Refund).collect();
             (charges, refunds)
         });
+        turns.keep_only(&charges.iter().chain(&refunds).copied().collect());
         let due = turns.due(charges.into_iter(), CHARGES_PER_TICK);
         let due = due.into_iter().chain(turns.due(refunds.into_iter(), REFUNDS_PER_TICK));
         for (work, tries) in due {

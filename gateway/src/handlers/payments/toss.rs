@@ -27,6 +27,7 @@ use crate::order_view::OrderView;
 use crate::orders::{explain, unless_busy};
 use crate::payments::collect::{self, Collected};
 use crate::payments::names;
+use crate::payments::reconciler::AtWork;
 use crate::refusals;
 
 /// What a card pays at least (providers.md 1.3).
@@ -138,6 +139,7 @@ pub(crate) async fn confirm(app: &Arc<App>, request: &Request) -> Result<Respons
             .retry_after(wait));
     }
     let room = app.payments.room()?;
+    let at_work = AtWork::on(app, index);
     let key = body.payment_key;
     let begin = || app.engine.begin_capture(index, user.index, &key, app.clock.now());
     let begun = match begin() {
@@ -153,8 +155,11 @@ pub(crate) async fn confirm(app: &Arc<App>, request: &Request) -> Result<Respons
     let task_app = Arc::clone(app);
     let task = tokio::spawn(async move {
         let _room = room;
-        let _at_work = task_app.payments.turns.take(index);
-        collect::capture(Arc::clone(&task_app), begun).await
+        let collected = collect::capture(task_app, begun).await;
+        if matches!(collected, Ok(Collected::Unknown) | Err(_)) {
+            at_work.leave_unknown();
+        }
+        collected
     });
     let collected = task.await.map_err(|panic| ApiError::new(Code::Internal).cause(panic))??;
     answer(app, index, collected).await
@@ -191,8 +196,11 @@ async fn again(
     is_same: bool,
 ) -> Result<Response, ApiError> {
     match state {
-        _ if !is_same => Err(ApiError::new(Code::AlreadyPaid)),
-        ChargeState::Captured => confirmed(app, index, Lsn::ZERO).await,
+        ChargeState::Captured if is_same => confirmed(app, index, Lsn::ZERO).await,
+        ChargeState::Captured => Err(ApiError::new(Code::AlreadyPaid)),
+        ChargeState::Capturing | ChargeState::AwaitingDeposit if !is_same => {
+            Err(ApiError::new(Code::Conflict).message("다른 결제가 진행 중이에요."))
+        }
         ChargeState::AwaitingDeposit => Ok(pending(app, index, true)),
         ChargeState::Capturing | ChargeState::Open => Ok(pending(app, index, false)),
         ChargeState::Failed | ChargeState::Reversed => {
