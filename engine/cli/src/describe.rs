@@ -6,9 +6,10 @@ use tiketi_engine::ids::{
     reservation_number,
 };
 use tiketi_engine::record::{
-    CaptureOutcome, Claim, EndReason, LeaveReason, OrderRef, PaymentMethod, Record, Section,
+    CaptureOutcome, Claim, EndReason, LeaveReason, OrderRef, Record, Section,
 };
 use tiketi_engine::state::State;
+use tiketi_gateway::api::payments::method_id;
 use tiketi_gateway::api::{Id, Timestamp, role_name};
 
 use crate::draw::commitment;
@@ -76,15 +77,7 @@ pub(crate) fn reason_name(reason: EndReason) -> &'static str {
 }
 
 /// A way of paying, as on the wire.
-pub(crate) fn method_name(method: PaymentMethod) -> &'static str {
-    match method {
-        PaymentMethod::NaverPay => "naver_pay",
-        PaymentMethod::KakaoPay => "kakao_pay",
-        PaymentMethod::BankTransfer => "bank_transfer",
-    }
-}
-
-impl Names {
+pub(crate) impl Names {
     /// The names a snapshot knows.
     pub(crate) fn of(state: &State) -> Names {
         Names {
@@ -191,7 +184,7 @@ impl Names {
                 new("held", Some(held.at), text, fields).of_order(held.order)
             }
             Record::PaymentStarted(started) => {
-                let method = method_name(started.method);
+                let method = method_id(started.method);
                 let attempt = started.attempt.0;
                 let text = format!("{}, attempt {attempt}, {method}", self.order(started.order));
                 let fields = json!({"attempt": attempt, "method": method});

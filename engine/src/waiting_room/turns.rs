@@ -71,8 +71,12 @@ impl Turns {
         lanes.min_by_key(|&lane| (self.due[lane], lane))
     }
 
-    /// Somebody of this lane was let in, by turn.
+    /// Somebody of this lane was let in, by turn. A line with one lane counts none: it is as it was
+    /// before there were lanes, in snapshots as well.
     pub(crate) fn take(&mut self, lane: usize) {
+        if self.strides[1] == 0 {
+            return;
+        }
         self.now = self.due[lane];
         self.due[lane] += self.strides[lane];
     }

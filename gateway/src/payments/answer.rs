@@ -138,7 +138,7 @@ pub(crate) enum Found {
     NotApproved,
     /// The buyer is not done, or has authenticated and the money can still be taken.
     Open(Stage),
-    NotFound,
+    Missing,
     /// We asked wrongly; nothing is known.
     Mistake(Mistake),
     Unknown(Unknown),

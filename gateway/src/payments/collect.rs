@@ -98,7 +98,7 @@ async fn ask_to_capture(
         Capture::Mistake(mistake) => {
             tracing::error!(charge = %index, code = mistake.code, "the provider says that we asked wrongly");
             match find(app, index, known).await? {
-                Some(Found::Open(_) | Found::NotFound | Found::NotApproved) => {
+                Some(Found::Open(_) | Found::Missing | Found::NotApproved) => {
                     let (after, lsn) = end(app, index, CaptureOutcome::Failed).await?;
                     let message = "결제를 진행할 수 없어요.".to_owned();
                     Ok(Collected::Refused(Refusal { code: mistake.code, message }, after, lsn))
@@ -153,7 +153,7 @@ async fn by_query(
             tracing::error!(charge = %index, "the provider gave back what we did not ask for");
             return Ok(Collected::Unknown);
         }
-        Found::NotFound if is_unresolved && is_settled => CaptureOutcome::Failed,
+        Found::Missing if is_unresolved && is_settled => CaptureOutcome::Failed,
         Found::Open(Stage::Authenticated) if is_unresolved && !is_settled => {
             // Boxed: asking to capture may ask what was found again.
             return Box::pin(ask_to_capture(app, index, known, attempt)).await;

@@ -234,7 +234,7 @@ impl Provider for Stripe {
     fn query<'a>(&'a self, payment: &'a Inquiry) -> Call<'a, Found> {
         // Its key goes to the browser with the intent: where we have none, nobody could pay.
         let Some(key) = &payment.payment_key else {
-            return Box::pin(async { Answered::unasked(CallKind::Query, Found::NotFound) });
+            return Box::pin(async { Answered::unasked(CallKind::Query, Found::Missing) });
         };
         let request = || self.look(key.as_str());
         Box::pin(self.call(CallKind::Query, request, |reply| found(payment, reply)))
@@ -327,7 +327,7 @@ fn found(asked: &Inquiry, reply: Reply<Intent>) -> Found {
         Err(Failure::Silence(unknown)) => return Found::Unknown(unknown),
         Err(Failure::Error { class, error }) => {
             return match class {
-                Class::NotFound => Found::NotFound,
+                Class::NotFound => Found::Missing,
                 Class::Mistake | Class::Key => Found::Mistake(error.mistake(class)),
                 Class::Refused | Class::AlreadyRefunded | Class::Busy | Class::Unknown => {
                     Found::Unknown(Unknown::Code)
@@ -364,7 +364,7 @@ fn standing(refund: &RefundOrder, reply: Reply<Intent>) -> Standing {
         Found::Unknown(unknown) => Standing::Settled(Refund::Unknown(unknown)),
         Found::Open(Stage::Processing)
         | Found::AwaitingDeposit(_)
-        | Found::NotFound
+        | Found::Missing
         | Found::Mistake(_) => Standing::Settled(Refund::Unknown(Unknown::Status)),
     }
 }

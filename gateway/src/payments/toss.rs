@@ -229,7 +229,7 @@ fn found(asked: &Inquiry, reply: Reply) -> Found {
         Ok(payment) => payment,
         Err(Failure::Silence(unknown)) => return Found::Unknown(unknown),
         Err(Failure::Error { status: 404, error }) if error.code == "NOT_FOUND_PAYMENT" => {
-            return Found::NotFound;
+            return Found::Missing;
         }
         Err(Failure::Error { status, error }) => {
             let mistake = codes::mistake(status, &error.code);

@@ -290,7 +290,7 @@ fn frames_of_every_record() {
     }
     assert_eq!(
         kinds.into_iter().collect::<Vec<_>>(),
-        (0..22).collect::<Vec<_>>(),
+        (0..32).collect::<Vec<_>>(),
         "a kind is missing"
     );
 }

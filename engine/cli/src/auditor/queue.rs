@@ -78,8 +78,11 @@ impl LaneModels {
         lanes.min_by_key(|(position, (_, due, _))| (*due, *position)).map(|(position, _)| position)
     }
 
-    /// A turn costs a lane the more the smaller its share is.
+    /// A turn costs a lane the more the smaller its share is; one lane alone has none.
     fn take_turn(&mut self, lane: usize) {
+        if self.lanes.len() < 2 {
+            return;
+        }
         let common: u64 = self.lanes.iter().map(|(share, ..)| share).product();
         let (share, due, _) = &mut self.lanes[lane];
         self.now = *due;

@@ -270,11 +270,11 @@ async fn every_status_has_its_meaning() {
         assert_eq!(found_of(Answer::Json(200, intent.clone())).await.outcome, expected, "{intent}");
     }
     let missing = Answer::Json(404, error("invalid_request_error", "resource_missing"));
-    assert_eq!(found_of(missing).await.outcome, Found::NotFound);
+    assert_eq!(found_of(missing).await.outcome, Found::Missing);
     let server = Scripted::start([Answer::Json(200, succeeded(0))]).await;
     let stripe = stripe(&server.base_url);
     let unopened = Inquiry { payment_key: None, ..inquiry() };
-    assert_eq!(stripe.query(&unopened).await.outcome, Found::NotFound);
+    assert_eq!(stripe.query(&unopened).await.outcome, Found::Missing);
     assert!(server.heard().is_empty(), "there is nothing to ask for");
     stripe.query(&inquiry()).await;
     let path = "/v1/payment_intents/pi_3Abc?expand%5B%5D=latest_charge";

@@ -431,7 +431,7 @@ async fn every_status_has_its_meaning() {
 #[tokio::test]
 async fn a_query_asks_by_order_and_knows_its_errors() {
     let server = Scripted::start([Answer::Json(404, error("NOT_FOUND_PAYMENT"))]).await;
-    assert_eq!(toss(&server.base_url).query(&inquiry()).await.outcome, Found::NotFound);
+    assert_eq!(toss(&server.base_url).query(&inquiry()).await.outcome, Found::Missing);
     let [request] = server.heard().try_into().expect("one request");
     assert_eq!(request.method, "GET");
     assert_eq!(request.path, format!("/v1/payments/orders/{ORDER}"));
