@@ -76,8 +76,7 @@ pub(crate) fn reason_name(reason: EndReason) -> &'static str {
     }
 }
 
-/// A way of paying, as on the wire.
-pub(crate) impl Names {
+impl Names {
     /// The names a snapshot knows.
     pub(crate) fn of(state: &State) -> Names {
         Names {

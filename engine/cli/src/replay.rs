@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use tiketi_engine::ids::{EventIndex, ExternalId, Lsn, ReservationId, reservation_number};
 use tiketi_engine::record::{Claim, EndReason};
 use tiketi_engine::state::{Event, Order, OrderState, SectionCounts, State};
+use tiketi_gateway::api::payments::method_id;
 use tiketi_gateway::api::{Id, role_name};
 use tiketi_persistence::LogReader;
 
 use crate::data::{open, snapshots, storage_failure};
-use crate::describe::{instant, method_name, reason_name};
+use crate::describe::{instant, reason_name};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::progress::Progress;
@@ -271,7 +272,7 @@ fn order_json(
     };
     let payment = order.payment.map(|payment| {
         json!({
-            "attempt": payment.attempt.0, "method": method_name(payment.method),
+            "attempt": payment.attempt.0, "method": method_id(payment.method),
             "startedAt": instant(payment.started_at), "paidAt": payment.paid_at.map(instant),
         })
     });
