@@ -1,9 +1,9 @@
 //! Payments: the intent first, then the provider, then the outcome (I11).
 //!
 //! No lock is held while a provider is asked. An attempt belongs to its task and not to the request
-//! that began it, so it is ended whether or not the caller waits. [`collect`] asks a provider about one
-//! charge, [`reconciler`] about all of which nobody knows what became of them, after a restart as
-//! well. The payments of `POST /api/payments/process` are [`simulated`] and have a worker of their own.
+//! that began it, so it is ended whether or not the caller waits. `collect` asks a provider about one
+//! charge, `reconciler` about all of which nobody knows what became of them, after a restart as
+//! well. The payments of `POST /api/payments/process` are `simulated` and have a worker of their own.
 
 mod answer;
 mod breaker;
