@@ -129,8 +129,9 @@ impl Flags {
         }
         if !self.allow_sandbox_payments && self.toss_secret_key.is_empty() {
             unsafe_defaults.push(
-                "payments go to the sandbox, which takes no money \
-                 (--allow-sandbox-payments, TIKETI_ALLOW_SANDBOX_PAYMENTS=on accepts that)"
+                "there is no provider of payments (--toss-client-key and --toss-secret-key, \
+                 TOSS_CLIENT_KEY and TOSS_SECRET_KEY; --allow-sandbox-payments, \
+                 TIKETI_ALLOW_SANDBOX_PAYMENTS=on confirms orders without money)"
                     .to_owned(),
             );
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue, LOCATION};
 use serde_json::json;
-use tiketi_engine::ids::ChargeIndex;
 use tiketi_engine::money::{Charge, ChargeState, Purpose};
+use tiketi_engine::state::State;
 
 use crate::app::App;
 use crate::error::{ApiError, Code};
@@ -24,15 +24,17 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 const SUCCESS: &str = include_str!("pages/success.html");
 const FAIL: &str = include_str!("pages/fail.html");
 const PAY: &str = include_str!("pages/pay.html");
+/// What all of them look like.
+const STYLE: &str = include_str!("pages/style.css");
 
 /// `GET /payments/success`: confirms what the window says, with the login that the browser has.
 pub(crate) async fn success(_: &Arc<App>, _: &Request) -> Result<Response, ApiError> {
-    Ok(page(SUCCESS.to_owned()))
+    Ok(page(SUCCESS))
 }
 
 /// `GET /payments/fail`: says why the window took no money.
 pub(crate) async fn fail(_: &Arc<App>, _: &Request) -> Result<Response, ApiError> {
-    Ok(page(FAIL.to_owned()))
+    Ok(page(FAIL))
 }
 
 /// `GET /payments/pay/:orderId`: opens the payment window; the sandbox's is a page of its own.
@@ -43,7 +45,7 @@ pub(crate) async fn pay(app: &Arc<App>, request: &Request) -> Result<Response, A
         let index = names::charge_of(state.ledger(), &order_id)?;
         let charge = state.ledger().charge(index)?;
         let is_open = charge.state == ChargeState::Open && charge.amount.card > 0;
-        is_open.then(|| (charge.amount.card, order_name(state, index, charge)))
+        is_open.then(|| (charge.amount.card, order_name(state, charge)))
     });
     let (amount, name) = found.ok_or_else(|| ApiError::new(Code::NotFound))?;
     let client_key = app.payments.client_key().unwrap_or_default();
@@ -59,9 +61,8 @@ pub(crate) async fn pay(app: &Arc<App>, request: &Request) -> Result<Response, A
             ("successUrl", &success),
             ("failUrl", &fail),
         ];
-        let query: Vec<String> =
-            query.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
-        let window = format!("{SANDBOX_PATH}/window?{}", query.join("&"));
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        let window = format!("{SANDBOX_PATH}/window?{query}");
         let location = HeaderValue::from_str(&window)
             .map_err(|error| ApiError::new(Code::Internal).cause(error))?;
         return Ok(Response::empty(StatusCode::SEE_OTHER).header(LOCATION, location));
@@ -72,31 +73,19 @@ pub(crate) async fn pay(app: &Arc<App>, request: &Request) -> Result<Response, A
     });
     // Within a script element only this would end it.
     let order = order.to_string().replace('<', "\\u003c");
-    Ok(page(PAY.replace("ORDER", &order)))
+    Ok(page(&PAY.replace("ORDER", &order)))
 }
 
-fn page(html: String) -> Response {
-    Response::bytes(StatusCode::OK, HTML, html).header(CONTENT_SECURITY_POLICY, POLICY)
+fn page(html: &str) -> Response {
+    Response::bytes(StatusCode::OK, HTML, html.replacen("STYLE", STYLE, 1))
+        .header(CONTENT_SECURITY_POLICY, POLICY)
 }
 
-fn order_name(state: &tiketi_engine::state::State, _: ChargeIndex, charge: &Charge) -> String {
+fn order_name(state: &State, charge: &Charge) -> String {
     match charge.purpose {
         Purpose::Points => "포인트 충전".to_owned(),
         Purpose::Order(id) => {
             state.order(id).map(|(event, _)| event.details.title.clone()).unwrap_or_default()
         }
     }
-}
-
-/// Percent-encoded for a query.
-fn escaped(text: &str) -> String {
-    let plain =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
-    text.bytes().fold(String::new(), |mut out, byte| {
-        match plain(byte) {
-            true => out.push(char::from(byte)),
-            false => out.push_str(&format!("%{byte:02X}")),
-        }
-        out
-    })
 }

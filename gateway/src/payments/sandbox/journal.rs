@@ -44,9 +44,25 @@ pub(super) struct Kept {
 
 /// Where changes are written, if anywhere.
 pub(super) struct Journal {
-    file: Option<Mutex<File>>,
+    file: Option<Mutex<Appended>>,
     /// Lines in the order of their changes, not yet written.
     pending: Mutex<Vec<u8>>,
+}
+
+/// A file that is made with its first line: a sandbox that nobody uses leaves nothing behind.
+struct Appended {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Appended {
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(OpenOptions::new().append(true).create(true).open(&self.path)?),
+        };
+        file.write_all(lines)
+    }
 }
 
 impl Journal {
@@ -57,17 +73,18 @@ impl Journal {
             return Ok((Journal { file: None, pending }, Kept::default()));
         };
         let fails = |error| OpenError::Ledger(path.to_owned(), error);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(fails)?;
-        let (kept, whole_bytes) = read(&file, path)?;
-        file.set_len(whole_bytes).map_err(fails)?;
-        file.seek(SeekFrom::End(0)).map_err(fails)?;
-        Ok((Journal { file: Some(Mutex::new(file)), pending }, kept))
+        let (file, kept) = match OpenOptions::new().read(true).write(true).open(path) {
+            Ok(mut file) => {
+                let (kept, whole_bytes) = read(&file, path)?;
+                file.set_len(whole_bytes).map_err(fails)?;
+                file.seek(SeekFrom::End(0)).map_err(fails)?;
+                (Some(file), kept)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (None, Kept::default()),
+            Err(error) => return Err(fails(error)),
+        };
+        let appended = Appended { path: path.to_owned(), file };
+        Ok((Journal { file: Some(Mutex::new(appended)), pending }, kept))
     }
 
     /// Adds a line. Called where the change is made, under its lock, so that lines are in order.
@@ -88,7 +105,10 @@ impl Journal {
         let Some(file) = &self.file else { return };
         let mut file = file.lock();
         let lines = std::mem::take(&mut *self.pending.lock());
-        if let Err(error) = file.write_all(&lines) {
+        if lines.is_empty() {
+            return;
+        }
+        if let Err(error) = file.write(&lines) {
             error!(%error, "the sandbox's ledger cannot be written");
         }
     }
