@@ -206,6 +206,17 @@ fn show(output: &Output, document: &Document<'_>) -> String {
             ("revenue", won(summary.revenue)),
         ],
     ));
+    for (provider, money) in &summary.money {
+        let sums = format!(
+            "{} captured = {} earned + {} refunded + {} on its way back; {} unknown",
+            won(money.captured),
+            won(money.earned),
+            won(money.refunded),
+            won(money.refunding),
+            won(money.unknown)
+        );
+        text.push_str(&fields(output, &[(*provider, sums)]));
+    }
     let verdict = match ok {
         true => output.paint(Paint::Green, "no findings"),
         false => output.paint(Paint::Red, &format!("{} findings", number(*findings_total))),
