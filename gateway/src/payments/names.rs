@@ -13,6 +13,12 @@ pub(crate) fn order_id(index: ChargeIndex, charge: &Charge) -> Option<OrderId> {
     OrderId::new(&format!("tk{:08x}{:016x}", index.0, charge.tag))
 }
 
+/// Whether a text can be an order id of ours.
+pub(crate) fn is_order_id(text: &str) -> bool {
+    let digits = text.strip_prefix("tk").filter(|digits| digits.len() == 24);
+    digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 /// The charge of an order id; `None` for any other text.
 pub(crate) fn charge_of(ledger: &Ledger, order_id: &str) -> Option<ChargeIndex> {
     let number = order_id.strip_prefix("tk")?.get(..8)?;

@@ -40,6 +40,9 @@ pub(crate) async fn fail(_: &Arc<App>, _: &Request) -> Result<Response, ApiError
 /// `GET /payments/pay/:orderId`: opens the payment window; the sandbox's is a page of its own.
 pub(crate) async fn pay(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let order_id = request.path_text(0)?;
+    if !names::is_order_id(&order_id) {
+        return Err(ApiError::new(Code::BadId));
+    }
     app.catch_up(None).await?;
     let found = app.view.read(|state| {
         let index = names::charge_of(state.ledger(), &order_id)?;
