@@ -44,15 +44,28 @@ pub(crate) async fn explain(
     by: Option<UserIndex>,
     error: CommandError<OrderRefusal>,
 ) -> ApiError {
-    let is_over =
-        matches!(error, CommandError::Refused(OrderRefusal::Ended(_) | OrderRefusal::Expired(_)));
-    if !is_over {
+    // After a restart the engine has no slot of an order that ended before it; the fold knows it.
+    let may_be_over = matches!(
+        error,
+        CommandError::Refused(
+            OrderRefusal::Ended(_) | OrderRefusal::Expired(_) | OrderRefusal::Unknown(_)
+        )
+    );
+    if !may_be_over {
         return refusals::order(error, |_| None);
     }
     let end = app.engine.journal().appended_lsn();
     if let Err(late) = app.catch_up(Some(end)).await {
         return late;
     }
+    let error = match error {
+        CommandError::Refused(OrderRefusal::Unknown(order))
+            if app.view.read(|state| OrderView::find(state, id).is_some()) =>
+        {
+            CommandError::Refused(OrderRefusal::Ended(order))
+        }
+        other => other,
+    };
     refusals::order(error, |unended| {
         app.view.read(|state| {
             let found = OrderView::find(state, id)?.order;
