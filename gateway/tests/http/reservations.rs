@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::shop::{Shop, in_minutes, list, refused, shape, text};
+use crate::support::assert_error;
 
 const FOREIGN: &str = "0b0e7a52-5f0f-4c8a-9c53-0d6a2c1d9f10";
 const ROW: &str = "id:uuid reservation_number:text total_amount:int status:text \
@@ -174,4 +175,24 @@ async fn my_reservations_are_newest_first() {
     assert_eq!(found, made);
     let item = &list(&mine["reservations"])[0]["items"][0];
     assert_eq!(item["ticketTypeName"], "VIP-1-5");
+}
+
+/// The engine keeps no slot of it, the fold does.
+#[tokio::test]
+async fn an_order_that_ended_before_a_restart_is_over_and_not_unknown() {
+    let shop = Shop::open().await;
+    let event = shop.seat_event(json!({})).await;
+    let (buyer, other) = (shop.buyer("a").await, shop.buyer("b").await);
+    let seat = shop.seats(&event).await[0]["id"].clone();
+    let body = json!({"eventId": event, "seatIds": [seat]});
+    let (status, held) = shop.post("/api/seats/reserve", &buyer, &body).await;
+    assert_eq!(status, 201, "{held}");
+    let id = held["reservation"]["id"].clone();
+    let cancel = format!("/api/reservations/{}/cancel", id.as_str().expect("id"));
+    assert_eq!(shop.post(&cancel, &buyer, &json!({})).await.0, 200);
+    let shop = shop.restart(|_| {}).await;
+    assert_error(&shop.post(&cancel, &buyer, &json!({})).await.1, "ALREADY_CANCELLED");
+    let pay = json!({"reservationId": id, "paymentMethod": "kakao_pay"});
+    assert_error(&shop.post("/api/payments/process", &buyer, &pay).await.1, "ALREADY_CANCELLED");
+    assert_error(&shop.post(&cancel, &other, &json!({})).await.1, "NOT_FOUND");
 }
