@@ -6,7 +6,7 @@
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
-use crate::ids::{Attempt, HoldSlot, Lsn, OrderNumber, SeatIndex, UnixMillis, UserIndex};
+use crate::ids::{Attempt, HoldSlot, Lane, Lsn, OrderNumber, SeatIndex, UnixMillis, UserIndex};
 use crate::inline_list::InlineList;
 use crate::inventory::bitmap::SeatBitmap;
 use crate::inventory::hold_table::{HoldTable, Phase, SlotClaim, SlotOrder};
@@ -451,7 +451,7 @@ impl OneAtATime {
     fn check(&self, user: u32) {
         let mut room = self.room.lock().expect("not poisoned");
         self.log.append(Fact::Joined(user));
-        room.line.join(UserIndex(user), NOW, Lsn::ZERO);
+        room.line.join(UserIndex(user), Lane::EVERYBODYS, NOW, Lsn::ZERO);
         self.admit(&mut room);
     }
 
