@@ -10,7 +10,7 @@ use crate::limits::{ORDERS_PER_EVENT_MAX, SEATS_PER_EVENT_MAX};
 use crate::money::Purpose;
 use crate::record::{
     CaptureOutcome, CaptureStarted, Claim, EventCreated, EventDetails, Held, IdempotencyKey,
-    LayoutCreated, OrderRef, PaymentStarted, Record, TicketLine, UserRegistered,
+    LayoutCreated, OrderRef, PaymentMethod, PaymentStarted, Record, TicketLine, UserRegistered,
 };
 use crate::state::event::{
     BLOCKED, Block, Event, Order, OrderState, Payment, SeatStatus, TicketType,
@@ -46,10 +46,7 @@ impl State {
             Record::PaymentStarted(started) => self.payment_started(lsn, started),
             Record::PaymentFailed { order, attempt, at } => {
                 self.seen(*at);
-                let (_, found) = self.live_order(*order)?;
-                expect_payment(found, *attempt)?;
-                found.state = OrderState::Held;
-                Ok(())
+                self.unpaid(*order, *attempt)
             }
             Record::Paid { order, attempt, at } => self.paid(lsn, *order, *attempt, *at),
             Record::OrderEnded { order, reason, at } => {
@@ -191,18 +188,10 @@ impl State {
 
     fn payment_started(&mut self, lsn: Lsn, started: &PaymentStarted) -> Result<(), String> {
         self.seen(started.at);
-        let (_, order) = self.live_order(started.order)?;
-        if order.state != OrderState::Held {
-            return Err(format!("order {} is not held", started.order.number));
-        }
-        order.state = OrderState::Paying;
-        order.payment = Some(Payment {
-            attempt: started.attempt,
-            method: started.method,
-            started_at: started.at,
-            paid_at: None,
-        });
-        let (user, slot) = (order.user, order.slot);
+        let &PaymentStarted { order, attempt, method, at, .. } = started;
+        self.paying(order, attempt, method, at)?;
+        let (_, found) = self.live_order(order)?;
+        let (user, slot) = (found.user, found.slot);
         let reservation =
             ReservationId { event: started.order.event, slot, order: started.order.number };
         self.remember_key(started.key.as_deref(), user, reservation, lsn, started.at);
@@ -218,17 +207,31 @@ impl State {
         self.seen(started.at);
         self.ledger.apply(record, lsn)?;
         let Some(order) = self.order_of(started.charge) else { return Ok(()) };
+        self.paying(order, started.attempt, started.method, started.at)
+    }
+
+    /// A held order is being paid from now on.
+    fn paying(
+        &mut self,
+        order: OrderRef,
+        attempt: Attempt,
+        method: PaymentMethod,
+        started_at: UnixMillis,
+    ) -> Result<(), String> {
         let (_, found) = self.live_order(order)?;
         if found.state != OrderState::Held {
             return Err(format!("order {} is not held", order.number));
         }
         found.state = OrderState::Paying;
-        found.payment = Some(Payment {
-            attempt: started.attempt,
-            method: started.method,
-            started_at: started.at,
-            paid_at: None,
-        });
+        found.payment = Some(Payment { attempt, method, started_at, paid_at: None });
+        Ok(())
+    }
+
+    /// A payment ended without money: the order is held as before.
+    fn unpaid(&mut self, order: OrderRef, attempt: Attempt) -> Result<(), String> {
+        let (_, found) = self.live_order(order)?;
+        expect_payment(found, attempt)?;
+        found.state = OrderState::Held;
         Ok(())
     }
 
@@ -248,12 +251,7 @@ impl State {
         let (Some(attempt), Some(order)) = (attempt, self.order_of(charge)) else { return Ok(()) };
         match outcome {
             CaptureOutcome::Captured(_) => self.paid(lsn, order, attempt, at),
-            CaptureOutcome::Failed => {
-                let (_, found) = self.live_order(order)?;
-                expect_payment(found, attempt)?;
-                found.state = OrderState::Held;
-                Ok(())
-            }
+            CaptureOutcome::Failed => self.unpaid(order, attempt),
             CaptureOutcome::Awaiting(_) | CaptureOutcome::Reversed => Ok(()),
         }
     }
