@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use tiketi_engine::ids::UnixMillis;
+pub(crate) use tiketi_engine::money::Means;
+pub(crate) use tiketi_engine::record::ProviderCall;
 
 use crate::config::Secret;
 use crate::payments::ids::PaymentKey;
@@ -25,7 +27,7 @@ pub(crate) struct Answered<T> {
 
 impl<T> Answered<T> {
     /// Where there was nothing to ask the provider.
-    pub(crate) fn unasked(call: CallKind, outcome: T) -> Self {
+    pub(crate) fn unasked(call: ProviderCall, outcome: T) -> Self {
         let trail =
             Trail { call, http_status: None, code: None, trace_id: None, took: Duration::ZERO };
         Answered { outcome, trail, health: Health::Up }
@@ -36,7 +38,7 @@ impl<T> Answered<T> {
 /// is ever taken from an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trail {
-    pub(crate) call: CallKind,
+    pub(crate) call: ProviderCall,
     /// `None` where no answer came.
     pub(crate) http_status: Option<u16>,
     /// The error's code, or the payment's status where it is no error.
@@ -44,15 +46,6 @@ pub(crate) struct Trail {
     /// The provider's own name for the call.
     pub(crate) trace_id: Option<String>,
     pub(crate) took: Duration,
-}
-
-/// Which call was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CallKind {
-    Open,
-    Capture,
-    Query,
-    Refund,
 }
 
 /// Whether the provider works at all. A refusal says it does.
@@ -185,7 +178,8 @@ pub(crate) enum Refund {
 pub(crate) struct Captured {
     pub(crate) payment_key: PaymentKey,
     pub(crate) approved_at: Option<UnixMillis>,
-    pub(crate) method: MethodKind,
+    /// Seen from what the payment has and never from a name in some language.
+    pub(crate) method: Means,
     pub(crate) receipt_url: Option<String>,
     /// What an unsigned webhook about this payment has to carry.
     pub(crate) secret: Option<Secret>,
@@ -203,18 +197,6 @@ pub(crate) struct Deposit {
     pub(crate) due_at: Option<UnixMillis>,
     /// What a webhook about this account has to carry.
     pub(crate) secret: Option<Secret>,
-}
-
-/// How the buyer paid; seen from what the payment has and never from a name in some language.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MethodKind {
-    Card,
-    EasyPay,
-    VirtualAccount,
-    Transfer,
-    MobilePhone,
-    GiftCertificate,
-    Other,
 }
 
 /// Some of the money that was given back.

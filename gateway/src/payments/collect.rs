@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::error::{ApiError, Code};
 use crate::payments::answer::{
-    Answered, CallKind, Capture, Captured, Deposit, Found, MethodKind, Refund, Refusal, Stage,
+    Answered, Capture, Captured, Deposit, Found, Refund, Refusal, Stage,
 };
 use crate::payments::ids::{PaymentKey, cancel_key, confirm_key};
 use crate::payments::provider::{Charge, Inquiry, RefundOrder};
@@ -298,15 +298,9 @@ async fn known(app: &Arc<App>, index: ChargeIndex) -> Option<Known> {
 /// Adds a call to the charge's trail.
 async fn note<T>(app: &App, charge: ChargeIndex, answered: &Answered<T>) -> Result<(), ApiError> {
     let trail = &answered.trail;
-    let call = match trail.call {
-        CallKind::Open => ProviderCall::Open,
-        CallKind::Capture => ProviderCall::Capture,
-        CallKind::Query => ProviderCall::Query,
-        CallKind::Refund => ProviderCall::Refund,
-    };
     let line = ProviderAnswered {
         charge,
-        call,
+        call: trail.call,
         status: trail.http_status.unwrap_or(0),
         code: trail.code.clone().unwrap_or_default(),
         by: None,
@@ -372,18 +366,9 @@ async fn logged<T>(
 }
 
 fn taken(app: &App, captured: &Captured) -> CaptureOutcome {
-    let means = match captured.method {
-        MethodKind::Card => Means::Card,
-        MethodKind::EasyPay => Means::EasyPay,
-        MethodKind::VirtualAccount => Means::VirtualAccount,
-        MethodKind::Transfer => Means::Transfer,
-        MethodKind::MobilePhone => Means::Phone,
-        MethodKind::GiftCertificate => Means::GiftCertificate,
-        MethodKind::Other => Means::Other,
-    };
     CaptureOutcome::Captured(Box::new(money::Captured {
         approved_at: captured.approved_at.unwrap_or_else(|| app.clock.now()),
-        means,
+        means: captured.method,
         receipt: captured.receipt_url.clone(),
     }))
 }

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::config::Secret;
 use crate::payments::answer::{
-    CODE_CHARS_MAX, CallKind, Health, TRACE_CHARS_MAX, Trail, Unknown, bounded,
+    CODE_CHARS_MAX, Health, ProviderCall, TRACE_CHARS_MAX, Trail, Unknown, bounded,
 };
 
 /// A payment with all its cancels is a tenth of this.
@@ -123,7 +123,7 @@ impl Link {
 
 impl Said {
     /// For the audit: the call, and the code or status that its answer had.
-    pub(crate) fn trail(&self, call: CallKind, code: Option<&str>) -> Trail {
+    pub(crate) fn trail(&self, call: ProviderCall, code: Option<&str>) -> Trail {
         let heard = self.heard.as_ref().ok();
         Trail {
             call,

@@ -19,7 +19,7 @@ use tiketi_engine::ids::UnixMillis;
 
 use crate::config::Secret;
 use crate::payments::answer::{
-    Answered, CallKind, Capture, Field, Found, Health, Opened, Refund, Refusal, Stage, Unknown,
+    Answered, Capture, Field, Found, Health, Opened, ProviderCall, Refund, Refusal, Stage, Unknown,
     bounded,
 };
 use crate::payments::credentials::{SetupError, check_all};
@@ -107,7 +107,7 @@ impl Stripe {
 
     async fn call<O: Object, T>(
         &self,
-        kind: CallKind,
+        kind: ProviderCall,
         request: impl Fn() -> RequestBuilder,
         judge: impl FnOnce(Reply<O>) -> T,
     ) -> Answered<T> {
@@ -150,7 +150,8 @@ impl Stripe {
 
     async fn give_back(&self, refund: &RefundOrder) -> Answered<Refund> {
         let key = refund.payment_key.as_str();
-        let seen = self.call(CallKind::Refund, || self.look(key), |reply| standing(refund, reply));
+        let seen =
+            self.call(ProviderCall::Refund, || self.look(key), |reply| standing(refund, reply));
         let seen = seen.await;
         match seen.outcome {
             Standing::Settled(outcome) => {
@@ -170,7 +171,7 @@ impl Stripe {
             Ok(intent) => released(refund, &intent),
             Err(failure) => failure.into(),
         };
-        self.call(CallKind::Refund, request, judge).await
+        self.call(ProviderCall::Refund, request, judge).await
     }
 
     async fn pay_back(&self, refund: &RefundOrder) -> Answered<Refund> {
@@ -191,7 +192,7 @@ impl Stripe {
                 None => object.outcome(refund.balance.saturating_sub(refund.amount)),
             },
         };
-        self.call(CallKind::Refund, request, judge).await
+        self.call(ProviderCall::Refund, request, judge).await
     }
 }
 
@@ -218,7 +219,7 @@ impl Provider for Stripe {
             fields.extend(opening.customer_email.as_deref().map(|email| ("receipt_email", email)));
             self.form(&["v1", "payment_intents"], &fields, &opening.idempotency_key)
         };
-        Box::pin(self.call(CallKind::Open, request, |reply| opened(opening, reply)))
+        Box::pin(self.call(ProviderCall::Open, request, |reply| opened(opening, reply)))
     }
 
     fn capture<'a>(&'a self, charge: &'a Charge) -> Call<'a, Capture> {
@@ -228,16 +229,16 @@ impl Provider for Stripe {
             let fields = [("amount_to_capture", amount.as_str()), EXPAND];
             self.form(&path, &fields, &charge.idempotency_key)
         };
-        Box::pin(self.call(CallKind::Capture, request, |reply| captured(charge, reply)))
+        Box::pin(self.call(ProviderCall::Capture, request, |reply| captured(charge, reply)))
     }
 
     fn query<'a>(&'a self, payment: &'a Inquiry) -> Call<'a, Found> {
         // Its key goes to the browser with the intent: where we have none, nobody could pay.
         let Some(key) = &payment.payment_key else {
-            return Box::pin(async { Answered::unasked(CallKind::Query, Found::Missing) });
+            return Box::pin(async { Answered::unasked(ProviderCall::Query, Found::Missing) });
         };
         let request = || self.look(key.as_str());
-        Box::pin(self.call(CallKind::Query, request, |reply| found(payment, reply)))
+        Box::pin(self.call(ProviderCall::Query, request, |reply| found(payment, reply)))
     }
 
     fn refund<'a>(&'a self, refund: &'a RefundOrder) -> Call<'a, Refund> {

@@ -17,8 +17,8 @@ use tiketi_engine::ids::UnixMillis;
 
 use crate::config::Secret;
 use crate::payments::answer::{
-    Answered, CODE_CHARS_MAX, CallKind, CancelState, Capture, Field, Found, Health,
-    MESSAGE_CHARS_MAX, Mistake, Opened, Refund, Refusal, Unknown, bounded,
+    Answered, CODE_CHARS_MAX, CancelState, Capture, Field, Found, Health, MESSAGE_CHARS_MAX,
+    Mistake, Opened, ProviderCall, Refund, Refusal, Unknown, bounded,
 };
 use crate::payments::credentials::{SetupError, check_all};
 use crate::payments::hint::{BadHint, Hint};
@@ -111,7 +111,7 @@ impl Toss {
 
     async fn call<T>(
         &self,
-        kind: CallKind,
+        kind: ProviderCall,
         request: impl Fn() -> RequestBuilder,
         judge: impl FnOnce(Reply) -> T,
     ) -> Answered<T> {
@@ -142,7 +142,7 @@ impl Provider for Toss {
     }
 
     fn open<'a>(&'a self, _: &'a Opening) -> Call<'a, Opened> {
-        Box::pin(async { Answered::unasked(CallKind::Open, Opened::InBrowser) })
+        Box::pin(async { Answered::unasked(ProviderCall::Open, Opened::InBrowser) })
     }
 
     fn capture<'a>(&'a self, charge: &'a Charge) -> Call<'a, Capture> {
@@ -155,12 +155,12 @@ impl Provider for Toss {
             let request = self.link.post(&["v1", "payments", "confirm"]).json(&body);
             request.header(IDEMPOTENCY_KEY, &charge.idempotency_key)
         };
-        Box::pin(self.call(CallKind::Capture, request, |reply| captured(charge, reply)))
+        Box::pin(self.call(ProviderCall::Capture, request, |reply| captured(charge, reply)))
     }
 
     fn query<'a>(&'a self, payment: &'a Inquiry) -> Call<'a, Found> {
         let request = || self.link.get(&["v1", "payments", "orders", payment.order_id.as_str()]);
-        Box::pin(self.call(CallKind::Query, request, |reply| found(payment, reply)))
+        Box::pin(self.call(ProviderCall::Query, request, |reply| found(payment, reply)))
     }
 
     fn refund<'a>(&'a self, refund: &'a RefundOrder) -> Call<'a, Refund> {
@@ -178,7 +178,7 @@ impl Provider for Toss {
             let path = ["v1", "payments", refund.payment_key.as_str(), "cancel"];
             self.link.post(&path).json(&body).header(IDEMPOTENCY_KEY, &refund.idempotency_key)
         };
-        Box::pin(self.call(CallKind::Refund, request, |reply| refunded(refund, reply)))
+        Box::pin(self.call(ProviderCall::Refund, request, |reply| refunded(refund, reply)))
     }
 
     fn hint(&self, headers: &HeaderMap, body: &[u8], _: UnixMillis) -> Result<Hint, BadHint> {

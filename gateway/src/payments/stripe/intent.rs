@@ -7,7 +7,7 @@ use tiketi_engine::ids::UnixMillis;
 
 use crate::config::Secret;
 use crate::payments::answer::{
-    Captured, Field, Found, MethodKind, Refund, Refusal, Stage, Unknown, bounded,
+    Captured, Field, Found, Means, Refund, Refusal, Stage, Unknown, bounded,
 };
 use crate::payments::ids::{OrderId, PaymentKey};
 
@@ -128,7 +128,7 @@ impl Intent {
         Ok(Captured {
             payment_key: self.key()?,
             approved_at: created_s.and_then(|s| s.checked_mul(1000)).map(UnixMillis),
-            method: charge.map_or(MethodKind::Other, Charge::method),
+            method: charge.map_or(Means::Other, Charge::method),
             receipt_url: url.filter(|url| url.len() <= URL_BYTES_MAX),
             secret: None,
         })
@@ -148,11 +148,11 @@ impl Intent {
 }
 
 impl Charge {
-    fn method(&self) -> MethodKind {
+    fn method(&self) -> Means {
         match self.payment_method_details.as_ref().map(|method| method.r#type.as_str()) {
-            Some("card" | "kr_card") => MethodKind::Card,
-            Some("kakao_pay" | "naver_pay" | "payco" | "samsung_pay") => MethodKind::EasyPay,
-            Some(_) | None => MethodKind::Other,
+            Some("card" | "kr_card") => Means::Card,
+            Some("kakao_pay" | "naver_pay" | "payco" | "samsung_pay") => Means::EasyPay,
+            Some(_) | None => Means::Other,
         }
     }
 }

@@ -2,7 +2,7 @@ use hyper::header::HeaderValue;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::payments::answer::{Captured, MethodKind, Mistake};
+use crate::payments::answer::{Captured, Means, Mistake};
 use crate::payments::hint::Subject;
 use crate::payments::ids::PaymentKey;
 use crate::payments::scripted::{Answer, Scripted};
@@ -98,7 +98,7 @@ fn taken() -> Captured {
     Captured {
         payment_key: key(),
         approved_at: Some(UnixMillis(1_795_244_405_000)),
-        method: MethodKind::EasyPay,
+        method: Means::EasyPay,
         receipt_url: Some("https://pay.stripe.com/receipts/1".to_owned()),
         secret: None,
     }

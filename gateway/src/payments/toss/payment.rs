@@ -8,7 +8,7 @@ use serde_json::Number;
 use crate::config::Secret;
 use crate::instants;
 use crate::payments::answer::{
-    Cancel, CancelState, Captured, Deposit, Field, Found, MethodKind, Stage, Unknown, bounded,
+    Cancel, CancelState, Captured, Deposit, Field, Found, Means, Stage, Unknown, bounded,
 };
 use crate::payments::ids::{OrderId, PaymentKey};
 
@@ -170,15 +170,15 @@ impl Payment {
     }
 
     /// A wallet may have paid by a card or from an account; it is named first.
-    fn method(&self) -> MethodKind {
+    fn method(&self) -> Means {
         match self {
-            Payment { easy_pay: Some(_), .. } => MethodKind::EasyPay,
-            Payment { card: Some(_), .. } => MethodKind::Card,
-            Payment { virtual_account: Some(_), .. } => MethodKind::VirtualAccount,
-            Payment { transfer: Some(_), .. } => MethodKind::Transfer,
-            Payment { mobile_phone: Some(_), .. } => MethodKind::MobilePhone,
-            Payment { gift_certificate: Some(_), .. } => MethodKind::GiftCertificate,
-            _ => MethodKind::Other,
+            Payment { easy_pay: Some(_), .. } => Means::EasyPay,
+            Payment { card: Some(_), .. } => Means::Card,
+            Payment { virtual_account: Some(_), .. } => Means::VirtualAccount,
+            Payment { transfer: Some(_), .. } => Means::Transfer,
+            Payment { mobile_phone: Some(_), .. } => Means::Phone,
+            Payment { gift_certificate: Some(_), .. } => Means::GiftCertificate,
+            _ => Means::Other,
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::codes::{CancelClass, ConfirmClass, of_cancel, of_confirm};
 use super::*;
-use crate::payments::answer::{Cancel, Deposit, MethodKind, Stage};
+use crate::payments::answer::{Cancel, Deposit, Means, Stage};
 use crate::payments::hint::Subject;
 use crate::payments::ids::PaymentKey;
 use crate::payments::provider::RefundAccount;
@@ -92,7 +92,7 @@ fn taken() -> crate::payments::answer::Captured {
     crate::payments::answer::Captured {
         payment_key: key(),
         approved_at: Some(UnixMillis(1_795_244_405_000)),
-        method: MethodKind::Card,
+        method: Means::Card,
         receipt_url: Some("https://dashboard.tosspayments.com/receipt/1".to_owned()),
         secret: Some(Secret::new("ps_1")),
     }
@@ -372,13 +372,13 @@ async fn a_virtual_account_waits_for_its_deposit() {
 async fn the_method_is_seen_from_what_is_there() {
     let account = json!({"accountNumber": "X1", "bankCode": "20"});
     for (changes, method) in [
-        (json!({"method": "휴대폰"}), MethodKind::Card),
-        (json!({"easyPay": {"provider": "토스페이"}}), MethodKind::EasyPay),
-        (json!({"card": null, "transfer": {}}), MethodKind::Transfer),
-        (json!({"card": null, "virtualAccount": account}), MethodKind::VirtualAccount),
-        (json!({"card": null, "mobilePhone": {}}), MethodKind::MobilePhone),
-        (json!({"card": null, "giftCertificate": {}}), MethodKind::GiftCertificate),
-        (json!({"card": null, "method": null}), MethodKind::Other),
+        (json!({"method": "휴대폰"}), Means::Card),
+        (json!({"easyPay": {"provider": "토스페이"}}), Means::EasyPay),
+        (json!({"card": null, "transfer": {}}), Means::Transfer),
+        (json!({"card": null, "virtualAccount": account}), Means::VirtualAccount),
+        (json!({"card": null, "mobilePhone": {}}), Means::Phone),
+        (json!({"card": null, "giftCertificate": {}}), Means::GiftCertificate),
+        (json!({"card": null, "method": null}), Means::Other),
     ] {
         match capture_of(Answer::Json(200, with(changes))).await.outcome {
             Capture::Captured(captured) => assert_eq!(captured.method, method),
