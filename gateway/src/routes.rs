@@ -13,7 +13,7 @@ use hyper::Method;
 use crate::app::App;
 use crate::auth::Access::{self, Admin, Public, User};
 use crate::error::ApiError;
-use crate::handlers::payments::{pages, points, toss};
+use crate::handlers::payments::{charge, confirm, pages, points, refund, request, webhook};
 use crate::handlers::{
     admin, auth, events, health, lanes, lottery, metrics, payments, queue, reservations, seats,
     sockets, tickets,
@@ -48,11 +48,11 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Post, "/api/reservations/:id/cancel",            User,   Other,     handler!(reservations::cancel)),
     route(Post, "/api/payments/process",                   User,   Other,     handler!(payments::process)),
     route(Get,  "/api/payments/methods",                   Public, Other,     handler!(payments::methods)),
-    route(Post, "/api/payments/toss/request",              User,   Other,     handler!(toss::request)),
-    route(Post, "/api/payments/toss/confirm",              User,   Other,     handler!(toss::confirm)),
-    route(Post, "/api/payments/toss/webhook",              Public, Other,     handler!(toss::webhook)),
-    route(Get,  "/api/payments/:orderId",                  User,   Other,     handler!(toss::show)),
-    route(Post, "/api/payments/:orderId/refund",           User,   Other,     handler!(toss::refund)),
+    route(Post, "/api/payments/toss/request",              User,   Other,     handler!(request::request)),
+    route(Post, "/api/payments/toss/confirm",              User,   Other,     handler!(confirm::confirm)),
+    route(Post, "/api/payments/toss/webhook",              Public, Other,     handler!(webhook::webhook)),
+    route(Get,  "/api/payments/:orderId",                  User,   Other,     handler!(charge::show)),
+    route(Post, "/api/payments/:orderId/refund",           User,   Other,     handler!(refund::refund)),
     route(Get,  "/api/points/balance",                     User,   Other,     handler!(points::balance)),
     route(Get,  "/api/points/history",                     User,   Other,     handler!(points::history)),
     route(Post, "/api/points/charge",                      User,   Other,     handler!(points::charge)),

@@ -13,7 +13,7 @@ use crate::api::admin::{
 use crate::api::payments::method_id;
 use crate::app::App;
 use crate::error::{ApiError, Code};
-use crate::handlers::payments::toss;
+use crate::handlers::payments::charge;
 use crate::http::{Request, Response};
 use crate::order_view::{OrderView, Standing, standing};
 use crate::orders::{explain, unless_busy};
@@ -100,7 +100,7 @@ fn detail(state: &State, found: OrderView<'_>, now: UnixMillis) -> Option<OrderD
             started_at: payment.started_at.into(),
             paid_at: payment.paid_at.map(Into::into),
         }),
-        charges: toss::charges_of(state, found.id),
+        charges: charge::charges_of(state, found.id),
         items: found.detail_items(),
         lsn: order.held_lsn.0,
     })

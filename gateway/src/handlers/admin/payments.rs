@@ -10,7 +10,7 @@ use crate::api::Pagination;
 use crate::api::toss::{ChargeAnswer, ChargeList, ReconcileAnswer};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::handlers::payments::toss::charge_answer;
+use crate::handlers::payments::charge::charge_answer;
 use crate::http::{Request, Response};
 use crate::refusals;
 

@@ -1,8 +1,12 @@
 //! Payments (contract/http.md 2.6).
 
+pub(crate) mod charge;
+pub(crate) mod confirm;
 pub(crate) mod pages;
 pub(crate) mod points;
-pub(crate) mod toss;
+pub(crate) mod refund;
+pub(crate) mod request;
+pub(crate) mod webhook;
 
 use std::sync::Arc;
 

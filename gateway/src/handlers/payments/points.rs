@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tiketi_engine::money::{PointsKind, PointsRow as Change, Purpose, Split};
 use tiketi_engine::state::State;
 
-use super::toss;
+use super::request::{CARD_WON_MIN, open};
 use crate::api::Pagination;
 use crate::api::toss::{PointsBalance, PointsHistory, PointsRequest, PointsRow};
 use crate::app::App;
@@ -46,11 +46,11 @@ pub(crate) async fn history(app: &Arc<App>, request: &Request) -> Result<Respons
 pub(crate) async fn charge(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let user = request.user()?.user;
     let PointsRequest { amount } = request.json()?;
-    if !(toss::CARD_WON_MIN..=CHARGE_POINTS_MAX).contains(&amount) {
+    if !(CARD_WON_MIN..=CHARGE_POINTS_MAX).contains(&amount) {
         return Err(refusals::invalid("포인트는 100원부터 10,000,000원까지 충전할 수 있어요."));
     }
     let split = Split { card: amount, points: 0 };
-    toss::open(app, user, Purpose::Points, split, format!("포인트 {amount}원")).await
+    open(app, user, Purpose::Points, split, format!("포인트 {amount}원")).await
 }
 
 fn row(state: &State, change: &Change) -> PointsRow {

@@ -1,0 +1,173 @@
+//! Takes the money that a payment window says was agreed to.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use tiketi_engine::engine::AfterPayment;
+use tiketi_engine::error::{CommandError, MoneyRefusal};
+use tiketi_engine::ids::{ChargeIndex, Lsn};
+use tiketi_engine::money::{ChargeState, Purpose};
+use tiketi_engine::record::ProviderCall;
+
+use super::charge::account_of;
+use super::request::refused;
+use crate::api::toss::{TossConfirm, TossConfirmed, TossPending};
+use crate::app::App;
+use crate::error::{ApiError, Code};
+use crate::http::{Request, Response};
+use crate::order_view::OrderView;
+use crate::payments::collect::{self, Collected};
+use crate::payments::names;
+use crate::payments::reconciler::AtWork;
+use crate::refusals;
+
+/// `POST /api/payments/toss/confirm`.
+pub(crate) async fn confirm(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    let user = request.user()?.user;
+    let body: TossConfirm = request.json()?;
+    app.catch_up(None).await?;
+    let found = app.view.read(|state| {
+        let index = names::charge_of(state.ledger(), &body.order_id)?;
+        let charge = state.ledger().charge(index).filter(|charge| charge.user == user.index)?;
+        Some((index, charge.state, charge.amount, charge.payment_key.clone(), charge.purpose))
+    });
+    let (index, state, amount, known_key, purpose) =
+        found.ok_or_else(|| refusals::unknown("결제를 찾을 수 없어요."))?;
+    // The redirect proves nothing: whoever holds the browser may have changed it.
+    if amount.card != body.amount {
+        return Err(refusals::invalid("결제 금액이 주문과 달라요."));
+    }
+    if state != ChargeState::Open {
+        return again(app, index, state, known_key == body.payment_key).await;
+    }
+    if let Purpose::Order(order) = purpose {
+        app.seen(request, order.event);
+    }
+    if amount.card > 0
+        && let Some(wait) = app.payments.is_down()
+    {
+        return Err(ApiError::new(Code::Unavailable)
+            .message("결제사와 연결할 수 없어요. 잠시 후 다시 시도해 주세요.")
+            .retry_after(wait));
+    }
+    let room = app.payments.room()?;
+    let at_work = AtWork::on(app, index);
+    let key = body.payment_key;
+    let begin = || app.engine.begin_capture(index, user.index, &key, app.clock.now());
+    let begun = match begin() {
+        Ok(begun) => begun,
+        Err(CommandError::Refused(MoneyRefusal::NotOpen(_, state))) => {
+            app.catch_up(None).await?;
+            return again(app, index, state, true).await;
+        }
+        Err(error) => return Err(refused(app, user, purpose, error).await),
+    };
+    // Nothing is awaited since the capture was begun: from here a task has it, whether or not the
+    // caller stays.
+    let task_app = Arc::clone(app);
+    let task = tokio::spawn(async move {
+        let _room = room;
+        let collected = collect::capture(task_app, begun).await;
+        if matches!(collected, Ok(Collected::Unknown) | Err(_)) {
+            at_work.leave_unknown();
+        }
+        collected
+    });
+    let collected = task.await.map_err(|panic| ApiError::new(Code::Internal).cause(panic))??;
+    answer(app, index, collected).await
+}
+
+async fn answer(
+    app: &Arc<App>,
+    index: ChargeIndex,
+    collected: Collected,
+) -> Result<Response, ApiError> {
+    match collected {
+        Collected::Ended(AfterPayment::Paid, lsn) => confirmed(app, index, lsn).await,
+        Collected::Ended(AfterPayment::Awaiting, lsn) => {
+            app.shown(lsn).await?;
+            Ok(app.written(pending(app, index, true), lsn))
+        }
+        Collected::Ended(AfterPayment::EventCancelled, _) => {
+            Err(ApiError::new(Code::NotPayable).message("취소된 공연이에요."))
+        }
+        Collected::Ended(AfterPayment::Expired, _) => Err(ApiError::new(Code::HoldExpired)),
+        Collected::Ended(AfterPayment::Held, _) => Err(ApiError::new(Code::PaymentDeclined)),
+        Collected::Refused(refusal, ..) => Err(ApiError::new(Code::PaymentDeclined)
+            .message(refusal.message)
+            .with("providerCode", refusal.code)),
+        Collected::Unknown => Ok(pending(app, index, false)),
+    }
+}
+
+/// The answer where it was confirmed before.
+async fn again(
+    app: &Arc<App>,
+    index: ChargeIndex,
+    state: ChargeState,
+    is_same: bool,
+) -> Result<Response, ApiError> {
+    match state {
+        ChargeState::Captured if is_same => confirmed(app, index, Lsn::ZERO).await,
+        ChargeState::Captured => Err(ApiError::new(Code::AlreadyPaid)),
+        ChargeState::Capturing | ChargeState::AwaitingDeposit if !is_same => {
+            Err(ApiError::new(Code::Conflict).message("다른 결제가 진행 중이에요."))
+        }
+        ChargeState::AwaitingDeposit => Ok(pending(app, index, true)),
+        ChargeState::Capturing | ChargeState::Open => Ok(pending(app, index, false)),
+        ChargeState::Failed | ChargeState::Reversed => {
+            let code = app.view.read(|state| {
+                let trail = &state.ledger().charge(index)?.trail;
+                let capture = trail.iter().rev().find(|line| line.call == ProviderCall::Capture);
+                capture.map(|line| line.code.clone())
+            });
+            let code = code.unwrap_or_default();
+            Err(ApiError::new(Code::PaymentDeclined).with("providerCode", code))
+        }
+    }
+}
+
+async fn confirmed(app: &Arc<App>, index: ChargeIndex, lsn: Lsn) -> Result<Response, ApiError> {
+    app.shown(lsn).await?;
+    let answer = app.view.read(|state| {
+        let charge = state.ledger().charge(index)?;
+        let order = match charge.purpose {
+            Purpose::Order(id) => OrderView::find(state, id)?.payment_answer(),
+            Purpose::Points => None,
+        };
+        let (payment, reservation) = order.map(|one| (one.payment, one.reservation)).unzip();
+        Some(TossConfirmed {
+            success: true,
+            payment_key: charge.payment_key.clone(),
+            order_id: names::order_id(index, charge)?.as_str().to_owned(),
+            approved_at: charge.captured.as_ref().map(|captured| captured.approved_at.into()),
+            payment,
+            reservation,
+        })
+    });
+    let answer = answer.ok_or_else(|| ApiError::new(Code::Internal).cause("a charge is gone"))?;
+    Ok(app.written(Response::ok(&answer), lsn))
+}
+
+fn pending(app: &App, index: ChargeIndex, awaits_deposit: bool) -> Response {
+    let (code, message) = match awaits_deposit {
+        true => ("WAITING_FOR_DEPOSIT", "입금을 기다리고 있어요."),
+        false => ("PAYMENT_PENDING", "결제 결과를 확인하고 있어요."),
+    };
+    let told = app.view.read(|state| {
+        let charge = state.ledger().charge(index)?;
+        let order_id = names::order_id(index, charge)?.as_str().to_owned();
+        Some((order_id, charge.deposit.as_ref().map(account_of)))
+    });
+    let (order_id, account) = told.unwrap_or_default();
+    Response::json(
+        StatusCode::ACCEPTED,
+        &TossPending {
+            success: false,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            order_id,
+            virtual_account: account.filter(|_| awaits_deposit),
+        },
+    )
+}

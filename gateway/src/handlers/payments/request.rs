@@ -1,0 +1,126 @@
+//! Asks to be paid: opens a charge and tells what a payment window needs.
+
+use std::sync::Arc;
+
+use rand::Rng;
+use tiketi_engine::engine::NewCharge;
+use tiketi_engine::error::{CommandError, MoneyRefusal};
+use tiketi_engine::ids::{ExternalId, UserId};
+use tiketi_engine::money::{Purpose, Split};
+use tiketi_engine::record::ProviderName;
+
+use crate::api::Id;
+use crate::api::toss::{TossOrder, TossRequest};
+use crate::app::App;
+use crate::error::{ApiError, Code};
+use crate::http::{Request, Response};
+use crate::order_view::OrderView;
+use crate::orders::explain;
+use crate::payments::names;
+use crate::refusals;
+
+/// What a card pays at least (providers.md 1.3).
+pub(super) const CARD_WON_MIN: u64 = 100;
+const ORDER_NAME_CHARS_MAX: usize = 100;
+
+/// `POST /api/payments/toss/request`.
+pub(crate) async fn request(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    let user = request.user()?.user;
+    let body: TossRequest = request.json()?;
+    let Some(ExternalId::Reservation(id)) = ExternalId::decode(body.reservation_id.0) else {
+        return Err(refusals::unknown_order());
+    };
+    app.seen(request, id.event);
+    app.catch_up(None).await?;
+    let found = app.view.read(|state| {
+        let order = OrderView::own(state, id, user.index)?;
+        Some((order.total_amount(), order_name(&order)))
+    });
+    let (total, name) = found.ok_or_else(refusals::unknown_order)?;
+    let points = body.point_used.unwrap_or(0);
+    let card = total
+        .checked_sub(points)
+        .ok_or_else(|| refusals::invalid("결제 금액보다 많은 포인트는 쓸 수 없어요."))?;
+    open(app, user, Purpose::Order(id), Split { card, points }, name).await
+}
+
+/// Opens a charge and answers with what a payment window needs.
+pub(super) async fn open(
+    app: &Arc<App>,
+    user: UserId,
+    purpose: Purpose,
+    amount: Split,
+    order_name: String,
+) -> Result<Response, ApiError> {
+    let provider = match amount.card {
+        0 => ProviderName::None,
+        1..CARD_WON_MIN => {
+            return Err(refusals::invalid("카드로는 100원부터 결제할 수 있어요."));
+        }
+        _ => ProviderName::Toss,
+    };
+    let client_key = match (provider, app.payments.client_key()) {
+        (ProviderName::None, _) => String::new(),
+        (_, Some(key)) => key.to_owned(),
+        (_, None) => {
+            return Err(ApiError::new(Code::Unavailable).message("지금은 결제할 수 없어요."));
+        }
+    };
+    let new =
+        NewCharge { user: user.index, purpose, provider, amount, tag: rand::rng().next_u64() };
+    let opened = app.engine.open_charge(&new, app.clock.now());
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(error) => return Err(refused(app, user, purpose, error).await),
+    };
+    let lsn = opened.lsn();
+    let index = app.durable(opened).await?;
+    app.shown(lsn).await?;
+    let order_id = app.view.read(|state| {
+        let charge = state.ledger().charge(index)?;
+        names::order_id(index, charge)
+    });
+    let order_id = order_id.ok_or_else(|| ApiError::new(Code::Internal).cause("no such charge"))?;
+    let order_id = order_id.as_str().to_owned();
+    let answer = TossOrder {
+        payment_id: order_id.clone(),
+        amount: amount.card,
+        order_name: order_name.chars().take(ORDER_NAME_CHARS_MAX).collect(),
+        client_key,
+        customer_key: Id::from(user).to_string(),
+        success_url: app.payments.page("success"),
+        fail_url: app.payments.page("fail"),
+        payment_url: app.payments.page(&format!("pay/{order_id}")),
+        order_id,
+    };
+    Ok(app.written(Response::created(&answer), lsn))
+}
+
+fn order_name(order: &OrderView<'_>) -> String {
+    format!("{} ({})", order.event.details.title, order.number())
+}
+
+/// The answer to a refused command about money.
+pub(super) async fn refused(
+    app: &App,
+    user: UserId,
+    purpose: Purpose,
+    error: CommandError<MoneyRefusal>,
+) -> ApiError {
+    let refusal = match error {
+        CommandError::Refused(refusal) => refusal,
+        CommandError::Unavailable(unavailable) => return unavailable.into(),
+    };
+    match (refusal, purpose) {
+        (MoneyRefusal::Order(order), Purpose::Order(id)) => {
+            explain(app, id, Some(user.index), CommandError::Refused(order)).await
+        }
+        (MoneyRefusal::NotEnoughPoints { left }, _) => {
+            refusals::invalid("포인트가 부족해요.").with("balance", left)
+        }
+        (MoneyRefusal::WrongPaymentKey, _) => refusals::invalid("결제 정보가 올바르지 않아요."),
+        (MoneyRefusal::WrongAmount, _) => refusals::invalid("결제할 수 없는 금액이에요."),
+        (MoneyRefusal::UnknownCharge(_), _) => refusals::unknown("결제를 찾을 수 없어요."),
+        (other, _) => ApiError::new(Code::Unavailable).cause(other),
+    }
+}

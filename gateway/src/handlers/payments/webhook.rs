@@ -1,0 +1,56 @@
+//! What providers tell unasked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::app::App;
+use crate::config::Secret;
+use crate::error::{ApiError, Code};
+use crate::http::{Request, Response};
+use crate::payments::collect::{self};
+use crate::payments::names;
+use crate::refusals;
+
+/// How long a webhook may wait for what the provider says; it wants an answer within ten seconds.
+const HINT_WITHIN: Duration = Duration::from_secs(5);
+
+/// `POST /api/payments/toss/webhook`. A hint and no more: what counts is what the provider answers
+/// when it is asked. The answer is 200 once that was done; where it takes too long the provider
+/// sends the hint again.
+pub(crate) async fn webhook(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    let hint = app.payments.hint(request.headers(), request.body(), app.clock.now());
+    let Some(hint) = hint else {
+        return Err(refusals::invalid("웹훅이 아니에요."));
+    };
+    let told = Response::ok(&serde_json::json!({}));
+    let Some(subject) = hint.subject else { return Ok(told) };
+    app.catch_up(None).await?;
+    let found = app.view.read(|state| {
+        let order_id = subject.order_id.as_ref()?;
+        let index = names::charge_of(state.ledger(), order_id.as_str())?;
+        let charge = state.ledger().charge(index)?;
+        let stored = charge.deposit.as_ref().map(|deposit| Secret::new(deposit.secret.as_str()));
+        Some((index, charge.is_unresolved(), stored))
+    });
+    let Some((index, is_unresolved, stored)) = found else {
+        tracing::info!(message = hint.message, "a webhook about no payment of ours");
+        return Ok(told);
+    };
+    // What carries another secret than the account's is a lie, and not worth a question.
+    if let (Some(stored), true) = (stored, subject.secret.is_some())
+        && !stored.expose().is_empty()
+        && !subject.proves(&stored)
+    {
+        tracing::warn!(message = hint.message, "a webhook with another secret");
+        return Ok(told);
+    }
+    if is_unresolved {
+        app.payments.turns.hint(index);
+    }
+    let resolved = tokio::time::timeout(HINT_WITHIN, collect::resolve(app, index, 0)).await;
+    match resolved {
+        Ok(Ok(_)) => Ok(told),
+        Ok(Err(error)) => Err(error),
+        Err(late) => Err(ApiError::new(Code::Unavailable).cause(late)),
+    }
+}
