@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use tiketi_engine::ids::{EventIndex, ExternalId, SeatIndex};
 use tiketi_gateway::api::Id;
 use tiketi_gateway::app::App;
-use tiketi_gateway::config::{Config, Secret};
+use tiketi_gateway::config::{Config, Secret, TossKeys};
+use tiketi_gateway::payments::sandbox::{CLIENT_KEY, SECRET_KEY};
 use tiketi_gateway::rate_limit::RateLimitConfig;
 
 use crate::Setup;
@@ -25,6 +26,8 @@ use crate::table::{Table, count, median};
 
 /// The argument that makes this binary a gateway.
 pub(crate) const ROLE: &str = "--serve-gateway";
+/// The same with a payment provider.
+pub(crate) const PAID_ROLE: &str = "--serve-paid-gateway";
 
 /// Signs the tokens of the gateway that this starts.
 pub(crate) const SECRET: &str = "figures figures figures figures figures";
@@ -37,7 +40,11 @@ const SECTIONS: u32 = 20;
 const EVENTS: u32 = 8;
 
 /// Serves until killed; prints its address first.
-pub(crate) fn serve(data: PathBuf, threshold: Option<u32>) -> anyhow::Result<()> {
+pub(crate) fn serve(
+    data: PathBuf,
+    threshold: Option<u32>,
+    provider: Option<String>,
+) -> anyhow::Result<()> {
     bare::runtime()?.block_on(async {
         let mut config = Config::development(data);
         config.sample_data = false;
@@ -46,6 +53,11 @@ pub(crate) fn serve(data: PathBuf, threshold: Option<u32>) -> anyhow::Result<()>
         if let Some(threshold) = threshold {
             config.queue_threshold = threshold;
         }
+        config.toss = provider.map(|url| TossKeys {
+            url,
+            client_key: CLIENT_KEY.to_owned(),
+            secret_keys: vec![Secret::new(SECRET_KEY)],
+        });
         config.connections_max = 20_000;
         config.connections_per_address_max = 20_000;
         let running = App::start(config).await?;
@@ -67,6 +79,29 @@ impl Gateway {
     pub(crate) fn start(setup: &Setup, layout: &Value, events: u32) -> anyhow::Result<Gateway> {
         let data = tempfile::tempdir_in(&setup.dir)?;
         let server = Server::start(&[ROLE.as_ref(), data.path().as_os_str()])?;
+        Gateway::stocked(server, data, layout, events)
+    }
+
+    /// The same, paid through a provider.
+    pub(crate) fn paid_through(
+        setup: &Setup,
+        layout: &Value,
+        events: u32,
+        provider: SocketAddr,
+    ) -> anyhow::Result<Gateway> {
+        let data = tempfile::tempdir_in(&setup.dir)?;
+        let url = format!("http://{provider}");
+        let role = [PAID_ROLE.as_ref(), data.path().as_os_str(), url.as_ref()];
+        let server = Server::start(&role)?;
+        Gateway::stocked(server, data, layout, events)
+    }
+
+    fn stocked(
+        server: Server,
+        data: tempfile::TempDir,
+        layout: &Value,
+        events: u32,
+    ) -> anyhow::Result<Gateway> {
         let login = json!({"email": "admin@tiketi.gg", "password": "admin123"});
         let answer = post(server.address, "/api/auth/login", None, &login)?;
         let token = answer["token"].as_str().context("no token")?.to_owned();

@@ -8,6 +8,8 @@ mod client;
 mod durable;
 mod engine;
 mod http;
+mod payments;
+mod provider;
 mod queue;
 mod recovery;
 mod seat_map;
@@ -32,7 +34,8 @@ figures [ROW...] [--dir DIR] [--seconds N]
 figures soak [--dir DIR] [--seconds N]
 
 Prints the table of figures. ROW is one of engine, scale, durable, lone, stores, http, seat-map,
-queue, check, line, seat-change, slow, admission, sockets, churn, memory, recovery; all of them
+queue, check, line, seat-change, slow, admission, sockets, churn, confirm, under-way, called-off,
+memory, recovery; all of them
 without one. DIR holds the logs (default: target/figures); its disk is what is measured. N is the
 length of each timed run (default 10). soak changes seats before 19,000 sockets for N seconds (default
 600) and fails where one was lost or missed a change.";
@@ -61,6 +64,9 @@ const ROWS: &[Row] = &[
     ("admission", sockets::admissions),
     ("sockets", sockets::idle),
     ("churn", sockets::churn),
+    ("confirm", payments::confirmations),
+    ("under-way", payments::under_way),
+    ("called-off", payments::called_off),
     ("memory", recovery::memory_and_start),
     ("recovery", recovery::ten_million_records),
 ];
@@ -84,8 +90,14 @@ fn main() -> anyhow::Result<()> {
             http::ROLE => {
                 let data: PathBuf = arguments.next().context("folder")?.into();
                 let threshold = arguments.next().map(|threshold| threshold.parse()).transpose()?;
-                return http::serve(data, threshold);
+                return http::serve(data, threshold, None);
             }
+            http::PAID_ROLE => {
+                let data: PathBuf = arguments.next().context("folder")?.into();
+                return http::serve(data, None, arguments.next());
+            }
+            provider::SANDBOX => return provider::sandbox(),
+            provider::SILENCE => return provider::silence(),
             seat_map::ROLE => return seat_map::serve(),
             recovery::ROLE => {
                 let dir: PathBuf = arguments.next().context("folder")?.into();

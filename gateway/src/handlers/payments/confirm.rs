@@ -60,7 +60,7 @@ pub(crate) async fn confirm(app: &Arc<App>, request: &Request) -> Result<Respons
             app.catch_up(None).await?;
             return again(app, index, state, true).await;
         }
-        Err(error) => return Err(refused(app, user, purpose, error).await),
+        Err(error) => return Err(refused(app, Some(user.index), purpose, error).await),
     };
     // Nothing is awaited since the capture was begun: from here a task has it, whether or not the
     // caller stays.

@@ -1,5 +1,6 @@
 //! The pages that a payment window begins and ends with, so that paying works without any frontend.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::StatusCode;
@@ -8,6 +9,7 @@ use serde_json::json;
 use tiketi_engine::money::{Charge, ChargeState, Purpose};
 use tiketi_engine::state::State;
 
+use super::request::{CUSTOMER_EMAIL, CUSTOMER_NAME, Customer};
 use crate::app::App;
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
@@ -43,6 +45,8 @@ pub(crate) async fn pay(app: &Arc<App>, request: &Request) -> Result<Response, A
     if !names::is_order_id(&order_id) {
         return Err(ApiError::new(Code::BadId));
     }
+    let given = |name| request.parameter(name).map(|text| text.map(Cow::into_owned));
+    let customer = Customer::new(given(CUSTOMER_NAME)?, given(CUSTOMER_EMAIL)?)?;
     app.catch_up(None).await?;
     let found = app.view.read(|state| {
         let index = names::charge_of(state.ledger(), &order_id)?;
@@ -63,6 +67,7 @@ pub(crate) async fn pay(app: &Arc<App>, request: &Request) -> Result<Response, A
             ("amount", &amount),
             ("successUrl", &success),
             ("failUrl", &fail),
+            (CUSTOMER_NAME, customer.name.as_deref().unwrap_or_default()),
         ];
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         let window = format!("{SANDBOX_PATH}/window?{query}");
@@ -73,6 +78,7 @@ pub(crate) async fn pay(app: &Arc<App>, request: &Request) -> Result<Response, A
     let order = json!({
         "clientKey": client_key, "orderId": order_id, "orderName": name, "amount": amount,
         "successUrl": success, "failUrl": fail,
+        CUSTOMER_NAME: customer.name, CUSTOMER_EMAIL: customer.email,
     });
     // Within a script element only this would end it.
     let order = order.to_string().replace('<', "\\u003c");
