@@ -2,9 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's own output")]
 
-mod bare;
 mod buyer;
-mod client;
 mod durable;
 mod engine;
 mod http;
@@ -16,14 +14,14 @@ mod seat_map;
 mod slow;
 mod soak;
 mod sockets;
-mod table;
 mod websocket;
 
 use std::path::PathBuf;
 
 use anyhow::Context;
+use tiketi_benches::{Setup, bare, gateway};
 
-use crate::table::Table;
+use tiketi_benches::table::Table;
 
 /// The gateway's allocator, for everything that is measured beside it, too.
 #[global_allocator]
@@ -39,12 +37,6 @@ memory, recovery; all of them
 without one. DIR holds the logs (default: target/figures); its disk is what is measured. N is the
 length of each timed run (default 10). soak changes seats before 19,000 sockets for N seconds (default
 600) and fails where one was lost or missed a change.";
-
-/// What the runs need to know.
-pub(crate) struct Setup {
-    pub(crate) dir: PathBuf,
-    pub(crate) seconds: u64,
-}
 
 type Row = (&'static str, fn(&Setup, &mut Table) -> anyhow::Result<()>);
 
@@ -87,14 +79,14 @@ fn main() -> anyhow::Result<()> {
             soak::COMMAND => is_soak = true,
             // The servers of the http rows are processes of their own.
             bare::ROLE => return bare::serve(),
-            http::ROLE => {
+            gateway::ROLE => {
                 let data: PathBuf = arguments.next().context("folder")?.into();
                 let threshold = arguments.next().map(|threshold| threshold.parse()).transpose()?;
-                return http::serve(data, threshold, None);
+                return gateway::serve(data, threshold, None);
             }
-            http::PAID_ROLE => {
+            gateway::PAID_ROLE => {
                 let data: PathBuf = arguments.next().context("folder")?.into();
-                return http::serve(data, None, arguments.next());
+                return gateway::serve(data, None, arguments.next());
             }
             provider::SANDBOX => return provider::sandbox(),
             provider::SILENCE => return provider::silence(),

@@ -15,15 +15,15 @@ use tiketi_gateway::api::Id;
 use tiketi_gateway::payments::sandbox::SECRET_KEY;
 use tokio::time::sleep_until;
 
-use crate::Setup;
-use crate::bare::Server;
 use crate::buyer::Buyer;
-use crate::http::Gateway;
 use crate::provider;
 use crate::recovery::resident_bytes_of;
 use crate::sockets::milliseconds;
-use crate::table::{Table, median};
 use crate::websocket::on_one_thread;
+use tiketi_benches::Setup;
+use tiketi_benches::bare::Server;
+use tiketi_benches::gateway::Gateway;
+use tiketi_benches::table::{Table, median};
 
 /// Connections that prepare, and that wait for their turn in a timed run.
 const PREPARING: usize = 32;

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use crate::bare;
+use tiketi_benches::bare;
 
 /// The arguments that make this binary one of them.
 pub(crate) const SANDBOX: &str = "--serve-sandbox";
