@@ -169,6 +169,9 @@ pub(crate) struct Settings {
     pub(crate) min_rate: Option<f64>,
 }
 
+/// Seats that everybody wants, where the hall has so many.
+const HOT: u32 = 50;
+
 /// What every scenario listens to.
 const COMMON: [&str; 11] = [
     "seed",
@@ -193,7 +196,7 @@ impl Wishes {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the scenario file {}", path.display()))?;
         toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
+            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
             anyhow::anyhow!("{} line {line}: {}", path.display(), error.message())
         })
     }
@@ -223,7 +226,7 @@ impl Wishes {
             ensure!(means_something, "{name} means nothing to {}", scenario.name());
         }
         let usual = scenario.usual();
-        let settings = Settings {
+        let mut settings = Settings {
             seed: self.seed.unwrap_or(1),
             rate: self.rate.or(usual.rate).unwrap_or(50.0),
             duration: self.duration.or(usual.duration).unwrap_or(60.0),
@@ -239,7 +242,7 @@ impl Wishes {
             cancel: self.cancel.or(usual.cancel).unwrap_or(0.0),
             group: self.group.unwrap_or(4),
             patience: self.patience.unwrap_or(60.0),
-            hot: self.hot.unwrap_or(50),
+            hot: self.hot.unwrap_or(HOT),
             buyers: self.buyers.unwrap_or(64),
             sockets: self.sockets.unwrap_or(1_000),
             dialect: self.dialect.unwrap_or(Dialect::SocketIo),
@@ -252,7 +255,12 @@ impl Wishes {
             max_p99: self.max_p99,
             min_rate: self.min_rate,
         };
-        settings.check()?;
+        settings.check_numbers()?;
+        settings.check_hall()?;
+        if self.hot.is_none() {
+            settings.hot = HOT.min(settings.seats());
+        }
+        ensure!(settings.hot <= settings.seats(), "hot is more than the hall's seats");
         Ok(settings)
     }
 }
@@ -262,8 +270,7 @@ impl Settings {
         self.sections * self.rows * self.seats_per_row
     }
 
-    fn check(&self) -> anyhow::Result<()> {
-        const SEATS_MAX: u64 = 200_000;
+    fn check_numbers(&self) -> anyhow::Result<()> {
         let count = |value: u32| f64::from(value);
         for (name, value, low, high) in [
             ("rate", self.rate, 0.001, 200_000.0),
@@ -280,7 +287,7 @@ impl Settings {
             ("cancel", self.cancel, 0.0, 1.0),
             ("group", count(self.group), 1.0, 8.0),
             ("patience", self.patience, 0.0, 86_400.0),
-            ("hot", count(self.hot), 1.0, f64::from(self.seats())),
+            ("hot", count(self.hot), 1.0, 200_000.0),
             ("buyers", count(self.buyers), 1.0, 100_000.0),
             ("sockets", count(self.sockets), 1.0, 1_000_000.0),
             ("people", count(self.people), 1.0, 1_000_000.0),
@@ -295,6 +302,11 @@ impl Settings {
             // Also false for what is no number.
             ensure!(value >= low && value <= high, "{name} is {value} and not {low} to {high}");
         }
+        Ok(())
+    }
+
+    fn check_hall(&self) -> anyhow::Result<()> {
+        const SEATS_MAX: u64 = 200_000;
         let seats = [self.sections, self.rows, self.seats_per_row].map(u64::from);
         let seats: u64 = seats.iter().product();
         ensure!(seats <= SEATS_MAX, "a hall of {seats} seats is over {SEATS_MAX}");
@@ -396,7 +408,7 @@ mod tests {
             (
                 "rows = 1\nseats-per-row = 2\nsections = 1\nhot = 3",
                 Scenario::HotSeats,
-                "hot is 3 and not 1 to 2",
+                "hot is more than the hall's seats",
             ),
             (
                 "rows = 1000\nseats-per-row = 1000",

@@ -115,9 +115,10 @@ fn watchers_hear_of_every_seat() {
 #[test]
 fn a_waiting_room_that_reconnects() {
     let gateway = Gateway::start(30);
-    let flags = ["--people", "30", "--duration", "6", "--threshold", "10", "--think", "0.5"];
+    let flags = ["--people", "30", "--duration", "6", "--threshold", "3", "--think", "0.2"];
     let ran = gateway.run("churn", &flags).ended(0);
-    assert!(ran.number("/audit/waited") >= 15.0, "{}", ran.stdout);
-    assert!(ran.number("/audit/let_in") > 10.0, "{}", ran.stdout);
+    assert!(ran.number("/audit/waited") > 0.0, "{}", ran.stdout);
+    assert!(ran.number("/audit/let_in") > 3.0, "{}", ran.stdout);
+    assert!(ran.step("connect socket")["done"].as_u64() > Some(0), "{}", ran.stdout);
     assert_eq!(ran.number("/failed"), 0.0, "{}", ran.stdout);
 }
