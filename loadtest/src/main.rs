@@ -21,6 +21,7 @@ mod report;
 mod run;
 mod scenario;
 mod settings;
+mod simulate;
 mod socket;
 mod steps;
 mod summary;
@@ -35,6 +36,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::scenario::Scenario;
 use crate::settings::{Server, Wishes};
+use crate::simulate::{Assumptions, Output};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -66,6 +68,13 @@ enum Command {
     Soak(Play),
     /// A calm sale with a rush in its middle
     Spike(Play),
+    /// What to expect of a sale, in virtual time, without any server
+    Simulate {
+        #[command(flatten)]
+        assumptions: Assumptions,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 /// How one scenario is played.
@@ -96,16 +105,19 @@ const NOT_MADE: u8 = 2;
 
 #[expect(clippy::print_stderr, reason = "a command's own output")]
 fn main() -> ExitCode {
-    let (scenario, play) = match Cli::parse().command {
-        Command::OnSale(play) => (Scenario::OnSale, play),
-        Command::HotSeats(play) => (Scenario::HotSeats, play),
-        Command::SellOut(play) => (Scenario::SellOut, play),
-        Command::FanOut(play) => (Scenario::FanOut, play),
-        Command::Churn(play) => (Scenario::Churn, play),
-        Command::Soak(play) => (Scenario::Soak, play),
-        Command::Spike(play) => (Scenario::Spike, play),
+    let played = match Cli::parse().command {
+        Command::Simulate { assumptions, output } => {
+            simulate::simulate(&assumptions, &output).map(|()| true)
+        }
+        Command::OnSale(play) => conduct::conduct(Scenario::OnSale, &play),
+        Command::HotSeats(play) => conduct::conduct(Scenario::HotSeats, &play),
+        Command::SellOut(play) => conduct::conduct(Scenario::SellOut, &play),
+        Command::FanOut(play) => conduct::conduct(Scenario::FanOut, &play),
+        Command::Churn(play) => conduct::conduct(Scenario::Churn, &play),
+        Command::Soak(play) => conduct::conduct(Scenario::Soak, &play),
+        Command::Spike(play) => conduct::conduct(Scenario::Spike, &play),
     };
-    match conduct::conduct(scenario, &play) {
+    match played {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(FOUND_SOMETHING),
         Err(error) => {

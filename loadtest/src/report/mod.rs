@@ -1,7 +1,7 @@
 //! The report: one HTML file that needs nothing else, with plots drawn in SVG. It is readable on a
 //! phone, and follows the reader's choice of light or dark.
 
-mod plots;
+pub(crate) mod plots;
 
 use std::fmt::Write;
 
@@ -14,26 +14,30 @@ const STYLE: &str = include_str!("style.css");
 /// The whole page.
 pub(crate) fn page(summary: &Summary) -> String {
     let title = format!("{} against {}", summary.scenario, summary.target);
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n",
-        title = text(&title)
-    );
-    page.push_str(&verdict(summary));
+    let mut page = verdict(summary);
     page.push_str(&tiles(summary));
     page.push_str("<div class=\"plots\">\n");
     plots(summary).into_iter().for_each(|plot| page.push_str(&plot));
     page.push_str("</div>\n");
     page.push_str(&steps(summary));
     page.push_str(&rest(summary));
-    page.push_str("</body>\n</html>\n");
-    page
+    document(&title, &page)
+}
+
+/// A page of its own around what it says.
+pub(crate) fn document(title: &str, body: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
+         {body}</body>\n</html>\n",
+        title = text(title)
+    )
 }
 
 /// Text as HTML has it.
-fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -6,4 +6,5 @@ mod browser;
 mod gateway;
 mod openly;
 mod shop;
+mod simulate;
 mod tester;

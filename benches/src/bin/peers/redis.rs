@@ -16,7 +16,8 @@ return 1";
 
 /// Connections and commands under way on each: the fastest of these is taken.
 pub(crate) const PIPELINED: &[(u32, u32)] = &[(16, 64), (64, 64), (64, 256), (256, 64)];
-pub(crate) const ALONE: &[(u32, u32)] = &[(64, 1), (256, 1), (1_000, 1)];
+/// As many connections as ours over HTTP has, at most.
+pub(crate) const ALONE: &[(u32, u32)] = &[(64, 1), (256, 1)];
 
 /// Commands with which the fastest is found.
 const PROBE: u64 = 20_000;
