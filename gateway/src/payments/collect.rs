@@ -247,8 +247,8 @@ pub(crate) async fn refund(app: &Arc<App>, index: RefundIndex) -> Result<bool, A
         }
         Refund::Pending { .. } => return Ok(false),
     };
-    let ended = logged(app, || app.engine.end_refund(index, outcome, app.clock.now())).await;
-    match ended {
+    let end = || app.engine.end_refund(index, outcome, app.clock.now());
+    match logged(end).await? {
         Ok(pending) => app.durable(pending).await.map(|()| true),
         Err(MoneyRefusal::NoSuchRefund(_)) => Ok(true),
         Err(refusal) => Err(ApiError::new(Code::Internal).cause(refusal)),
@@ -307,8 +307,8 @@ async fn note<T>(app: &App, charge: ChargeIndex, answered: &Answered<T>) -> Resu
         at: app.clock.now(),
     };
     // What follows waits for what comes after it in the log.
-    logged(app, || app.engine.note_answer(line.clone()))
-        .await
+    logged(|| app.engine.note_answer(line.clone()))
+        .await?
         .map(drop)
         .map_err(|refusal| ApiError::new(Code::Internal).cause(refusal))
 }
@@ -319,7 +319,7 @@ async fn end(
     outcome: CaptureOutcome,
 ) -> Result<(AfterPayment, Lsn), ApiError> {
     let end = || app.engine.end_capture(charge, outcome.clone(), app.clock.now());
-    match logged(app, end).await {
+    match logged(end).await? {
         Ok(pending) => {
             let lsn = pending.lsn();
             let after = app.durable(pending).await?;
@@ -345,20 +345,21 @@ fn count(app: &App, index: ChargeIndex, after: AfterPayment) {
 }
 
 /// Runs a command about money, however long the log or somebody else's step has to be waited for.
+///
+/// # Errors
+/// 504 where the log has failed: the next start resolves it, until then nobody knows how it ends.
 async fn logged<T>(
-    app: &App,
     command: impl Fn() -> Result<Pending<T>, CommandError<MoneyRefusal>>,
-) -> Result<Pending<T>, MoneyRefusal> {
+) -> Result<Result<Pending<T>, MoneyRefusal>, ApiError> {
     loop {
         match command() {
-            Ok(pending) => return Ok(pending),
+            Ok(pending) => return Ok(Ok(pending)),
             Err(CommandError::Refused(MoneyRefusal::Order(OrderRefusal::Busy(_)))) => {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            Err(CommandError::Refused(refusal)) => return Err(refusal),
+            Err(CommandError::Refused(refusal)) => return Ok(Err(refusal)),
             Err(CommandError::Unavailable(JournalUnavailable::Poisoned)) => {
-                // The next start resolves it: until then nobody knows how it ends.
-                app.stopping().await;
+                return Err(ApiError::new(Code::Timeout).cause(JournalUnavailable::Poisoned));
             }
             Err(CommandError::Unavailable(_)) => tokio::time::sleep(LOG_AGAIN_AFTER).await,
         }
