@@ -90,18 +90,14 @@ async fn ask_to_capture(
             let (after, lsn) = end(app, index, awaiting(app, &deposit)).await?;
             Ok(Collected::Ended(after, lsn))
         }
-        Capture::Refused(refusal) => {
-            let (after, lsn) = end(app, index, CaptureOutcome::Failed).await?;
-            Ok(Collected::Refused(refusal, after, lsn))
-        }
+        Capture::Refused(refusal) => refused(app, index, refusal).await,
         // We asked wrongly: it fails once the provider agrees that nothing was taken.
         Capture::Mistake(mistake) => {
             tracing::error!(charge = %index, code = mistake.code, "the provider says that we asked wrongly");
             match find(app, index, known).await? {
                 Some(Found::Open(_) | Found::Missing | Found::NotApproved) => {
-                    let (after, lsn) = end(app, index, CaptureOutcome::Failed).await?;
                     let message = "결제를 진행할 수 없어요.".to_owned();
-                    Ok(Collected::Refused(Refusal { code: mistake.code, message }, after, lsn))
+                    refused(app, index, Refusal { code: mistake.code, message }).await
                 }
                 Some(found) => by_query(app, index, known, found, attempt).await,
                 None => Ok(Collected::Unknown),
@@ -109,6 +105,14 @@ async fn ask_to_capture(
         }
         Capture::Unknown(_) => Ok(Collected::Unknown),
     }
+}
+
+/// No money was taken; where somebody else knows that it was, they are right.
+async fn refused(app: &App, index: ChargeIndex, refusal: Refusal) -> Result<Collected, ApiError> {
+    Ok(match end(app, index, CaptureOutcome::Failed).await? {
+        (AfterPayment::Paid, lsn) => Collected::Ended(AfterPayment::Paid, lsn),
+        (after, lsn) => Collected::Refused(refusal, after, lsn),
+    })
 }
 
 /// Finds out what became of a charge, and ends it where that is certain.
@@ -326,8 +330,23 @@ async fn end(
             count(app, charge, after);
             Ok((after, lsn))
         }
+        Err(MoneyRefusal::NotOpen(_, state)) => ended_before(app, state).await,
         Err(refusal) => Err(ApiError::new(Code::InProgress).cause(refusal)),
     }
+}
+
+/// A webhook or the reconciler has heard from the provider first, and has ended it.
+async fn ended_before(app: &App, state: ChargeState) -> Result<(AfterPayment, Lsn), ApiError> {
+    let after = match state {
+        ChargeState::Captured => AfterPayment::Paid,
+        ChargeState::AwaitingDeposit => AfterPayment::Awaiting,
+        ChargeState::Open | ChargeState::Capturing | ChargeState::Failed => AfterPayment::Held,
+        ChargeState::Reversed => AfterPayment::Expired,
+    };
+    // Its record is in the log, and may not be durable yet.
+    let lsn = app.engine.journal().appended_lsn();
+    app.shown(lsn).await?;
+    Ok((after, lsn))
 }
 
 /// Metrics never fail a payment.
