@@ -58,14 +58,18 @@ pub(crate) async fn capture(
     let intent = app.durable(begun).await?;
     let index = intent.charge;
     if intent.card == 0 {
-        let now = app.clock.now();
-        let captured = money::Captured { approved_at: now, means: Means::Points, receipt: None };
-        let outcome = CaptureOutcome::Captured(Box::new(captured));
-        let (after, lsn) = end(&app, index, outcome).await?;
-        return Ok(Collected::Ended(after, lsn));
+        return by_points(&app, index).await;
     }
     let Some(known) = known(&app, index).await else { return Ok(Collected::Unknown) };
     ask_to_capture(&app, index, &known, 0).await
+}
+
+/// The points were spent with the intent: there is nobody to ask.
+async fn by_points(app: &App, index: ChargeIndex) -> Result<Collected, ApiError> {
+    let approved_at = app.clock.now();
+    let captured = money::Captured { approved_at, means: Means::Points, receipt: None };
+    let (after, lsn) = end(app, index, CaptureOutcome::Captured(Box::new(captured))).await?;
+    Ok(Collected::Ended(after, lsn))
 }
 
 async fn ask_to_capture(
@@ -121,6 +125,14 @@ pub(crate) async fn resolve(
     index: ChargeIndex,
     attempt: u32,
 ) -> Result<Collected, ApiError> {
+    app.catch_up(None).await?;
+    let is_by_points = app.view.read(|state| {
+        let charge = state.ledger().charge(index);
+        charge.is_some_and(|one| one.amount.card == 0 && one.state == ChargeState::Capturing)
+    });
+    if is_by_points {
+        return by_points(app, index).await;
+    }
     let Some(known) = known(app, index).await else { return Ok(Collected::Unknown) };
     match find(app, index, &known).await? {
         Some(found) => by_query(app, index, &known, found, attempt).await,
