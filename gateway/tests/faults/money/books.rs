@@ -1,0 +1,321 @@
+//! Our books, the provider's, and what the buyers were told, held against each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::http::{Ask, Client};
+use crate::launch::{PATIENCE, Server};
+use crate::money::buyer::{Buyer, Sale, Told};
+use crate::money::provider::Provider;
+
+/// A charge as administrators see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Charge {
+    status: String,
+    card: u64,
+    points: u64,
+    reservation: Option<String>,
+    /// `call status code`, oldest first.
+    trail: Vec<String>,
+    is_account: bool,
+}
+
+/// What the provider has of an order.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    captures: u64,
+    captured: u64,
+    balance: u64,
+}
+
+impl Taken {
+    fn of(books: &Value, order: &str) -> Taken {
+        let sum = |name: &str| books["orders"][order][name].as_u64().unwrap_or(0);
+        Taken { captures: sum("captures"), captured: sum("captured"), balance: sum("balance") }
+    }
+}
+
+impl Charge {
+    fn read(row: &Value) -> Charge {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let lines = row["trail"].as_array().map_or(&[][..], Vec::as_slice);
+        let line = |line: &Value| format!("{} {} {}", line["call"], line["status"], line["code"]);
+        Charge {
+            status: text(&row["status"]),
+            card: row["amount"].as_u64().unwrap_or(0),
+            points: row["pointUsed"].as_u64().unwrap_or(0),
+            reservation: row["reservationId"].as_str().map(str::to_owned),
+            trail: lines.iter().map(line).collect(),
+            is_account: row["virtualAccount"].is_object(),
+        }
+    }
+
+    /// Whether there is an order that it pays for.
+    pub(crate) fn keeps_money_of_an_order(&self) -> bool {
+        self.reservation.is_some() && self.status == "paid"
+    }
+
+    /// Whether something is still to be found out about it, or given back.
+    fn is_on_its_way(&self, taken: Taken) -> bool {
+        match self.status.as_str() {
+            "confirming" => true,
+            "waiting_for_deposit" => taken.captured > 0,
+            // Without the buyer's account a deposit does not go back: the provider refuses.
+            "refunding" => !self.is_account,
+            _ => false,
+        }
+    }
+}
+
+/// Every charge by its name at the provider.
+pub(crate) fn charges(client: &mut Client, admin: &str) -> BTreeMap<String, Charge> {
+    let mut charges = BTreeMap::new();
+    for page in 1.. {
+        let path = format!("/api/admin/payments?limit=1000&page={page}");
+        let list = client.expect(200, &Ask::get(path, admin)).expect("the list of payments");
+        let rows = list["payments"].as_array().expect("a list");
+        for row in rows {
+            let order = row["orderId"].as_str().expect("an order id").to_owned();
+            charges.insert(order, Charge::read(row));
+        }
+        if rows.len() < 1_000 {
+            break;
+        }
+    }
+    charges
+}
+
+/// Has the reconciler finish. The bound only ends a test that has failed.
+pub(crate) fn settle(server: &Server, admin: &str, provider: &Provider) -> Result<(), String> {
+    let mut client = server.client();
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let books = provider.books();
+        let open: Vec<(String, Charge)> = charges(&mut client, admin)
+            .into_iter()
+            .filter(|(order, charge)| charge.is_on_its_way(Taken::of(&books, order)))
+            .collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > end {
+            return Err(format!("never settled: {open:?}"));
+        }
+        let ask = Ask::post("/api/admin/payments/reconcile", admin, Value::Null);
+        client.expect(200, &ask)?;
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Everything that is wrong, once all is settled.
+pub(crate) fn compare(
+    server: &Server,
+    admin: &str,
+    provider: &Provider,
+    buyers: &mut [Buyer],
+) -> Result<(), String> {
+    let mut client = server.client();
+    let books = provider.books();
+    let charges = charges(&mut client, admin);
+    let mut found = Findings::default();
+    let mut standings = BTreeMap::new();
+    for buyer in buyers.iter_mut() {
+        found.problems.append(&mut buyer.problems);
+        orders(&mut client, buyer, &mut standings, &mut found)?;
+    }
+    for (order, charge) in &charges {
+        found.charge(order, charge, Taken::of(&books, order), &standings);
+    }
+    for buyer in buyers.iter() {
+        for sale in &buyer.sales {
+            found.promise(sale, charges.get(&sale.order_id), &books, &standings);
+        }
+        found.points(&mut client, buyer, &charges)?;
+    }
+    for (id, order) in &standings {
+        found.order(id, order, &charges, &books);
+    }
+    for name in books["orders"].as_object().expect("orders").keys() {
+        if !charges.contains_key(name) {
+            found.say(format!("the provider has {name}, of which we know nothing"));
+        }
+    }
+    found.totals(&charges, &books);
+    if found.problems.is_empty() { Ok(()) } else { Err(found.problems.join("\n")) }
+}
+
+/// An order as its buyer reads it.
+#[derive(Debug)]
+struct Order {
+    standing: (String, String),
+    total: u64,
+}
+
+fn orders(
+    client: &mut Client,
+    buyer: &Buyer,
+    standings: &mut BTreeMap<String, Order>,
+    found: &mut Findings,
+) -> Result<(), String> {
+    let mine = client.expect(200, &Ask::get("/api/reservations/my", &buyer.token))?;
+    for row in mine["reservations"].as_array().ok_or("no list")? {
+        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let total = row["total_amount"].as_u64().ok_or("no total")?;
+        let order = Order { standing: (text("status"), text("payment_status")), total };
+        if order.standing.0 != "cancelled" {
+            for item in row["items"].as_array().ok_or("no items")? {
+                let seat = item["ticketTypeName"].to_string();
+                if !found.seats.insert(seat.clone()) {
+                    found.say(format!("{seat} has two owners, one of them {}", text("id")));
+                }
+            }
+        }
+        standings.insert(text("id"), order);
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Findings {
+    problems: Vec<String>,
+    /// With an owner.
+    seats: BTreeSet<String>,
+}
+
+impl Findings {
+    fn say(&mut self, what: String) {
+        self.problems.push(what);
+    }
+
+    /// Our word for a charge against what the provider has of it.
+    fn charge(
+        &mut self,
+        name: &str,
+        charge: &Charge,
+        taken: Taken,
+        standings: &BTreeMap<String, Order>,
+    ) {
+        let standing = charge.reservation.as_ref().and_then(|id| standings.get(id));
+        let is_paid = standing.is_none_or(|order| {
+            (order.standing.0.as_str(), order.standing.1.as_str()) == ("confirmed", "completed")
+        });
+        let is_over = standing.is_none_or(|order| order.standing.0 == "cancelled");
+        let has_all = taken.balance == charge.card && taken.captured == charge.card;
+        let is_right = match charge.status.as_str() {
+            "open" | "waiting_for_deposit" => taken.captured == 0,
+            "failed" => taken.captured == 0,
+            "paid" => has_all && is_paid,
+            "refunded" => taken.captured == charge.card && taken.balance == 0 && is_over,
+            "refunding" => charge.is_account && has_all && is_over,
+            _ => false,
+        };
+        if !is_right || taken.captures > 1 {
+            self.say(format!(
+                "{name}: {charge:?} and at the provider {taken:?}, its order {standing:?}"
+            ));
+        }
+    }
+
+    /// What a buyer was told against what is.
+    fn promise(
+        &mut self,
+        sale: &Sale,
+        charge: Option<&Charge>,
+        books: &Value,
+        standings: &BTreeMap<String, Order>,
+    ) {
+        let Some(charge) = charge else {
+            return self.say(format!("acknowledged and missing: {sale:?}"));
+        };
+        let taken = Taken::of(books, &sale.order_id);
+        let status = charge.status.as_str();
+        let standing = sale.reservation.as_ref().and_then(|id| standings.get(id));
+        let is_cancelled = standing.is_some_and(|order| order.standing.0 == "cancelled");
+        let was_asked_to_cancel = matches!(sale.cancelled, Told::Yes | Told::Unknown);
+        let fits = match &sale.confirmed {
+            Told::Nothing => status == "open",
+            Told::Yes if was_asked_to_cancel => true,
+            Told::Yes => status == "paid",
+            Told::No(_) => matches!(status, "open" | "failed") && taken.captures == 0,
+            Told::Unknown | Told::Later => true,
+        };
+        if !fits {
+            let trail = charge.trail.join(", ");
+            self.say(format!("{sale:?} became {charge:?}, at the provider {taken:?}; {trail}"));
+        }
+        let keeps = taken.balance > 0 && !charge.is_account;
+        if sale.cancelled == Told::Yes && (!is_cancelled || keeps) {
+            self.say(format!("cancelled and not over: {sale:?}, {standing:?}, {taken:?}"));
+        }
+        if is_cancelled && !was_asked_to_cancel {
+            self.say(format!("nobody cancelled {sale:?}"));
+        }
+    }
+
+    /// An order rests on as much money as it costs where it is paid, and on none otherwise.
+    fn order(
+        &mut self,
+        id: &str,
+        order: &Order,
+        charges: &BTreeMap<String, Charge>,
+        books: &Value,
+    ) {
+        let of_order = charges.iter().filter(|(_, one)| one.reservation.as_deref() == Some(id));
+        let rests_on = of_order.map(|(name, charge)| match charge.status.as_str() {
+            "paid" => Taken::of(books, name).balance + charge.points,
+            // Somebody has to send a deposit back by hand.
+            "refunding" => 0,
+            _ => Taken::of(books, name).balance,
+        });
+        let rests_on: u64 = rests_on.sum();
+        let costs = if order.standing.0 == "confirmed" { order.total } else { 0 };
+        if rests_on != costs {
+            self.say(format!("{id} {order:?} rests on {rests_on} won"));
+        }
+    }
+
+    /// A balance is what was bought less what paid orders rest on, was never negative, and its history
+    /// adds up.
+    fn points(
+        &mut self,
+        client: &mut Client,
+        buyer: &Buyer,
+        charges: &BTreeMap<String, Charge>,
+    ) -> Result<(), String> {
+        let token = &buyer.token;
+        let told = client.expect(200, &Ask::get("/api/points/balance", token))?;
+        let balance = told["balance"].as_i64().ok_or("no balance")?;
+        let path = "/api/points/history?limit=1000";
+        let history = client.expect(200, &Ask::get(path, token))?;
+        let rows = history["history"].as_array().ok_or("no history")?;
+        let mut sum = 0;
+        for row in rows.iter().rev() {
+            sum += row["amount"].as_i64().ok_or("no amount")?;
+            if row["balanceAfter"].as_i64() != Some(sum) || sum < 0 {
+                self.say(format!("{sum} points after {row}"));
+            }
+        }
+        let mine = buyer.sales.iter().filter_map(|sale| {
+            let charge = charges.get(&sale.order_id).filter(|charge| charge.status == "paid")?;
+            let (bought, spent) = (charge.card as i64, charge.points as i64);
+            Some(if sale.reservation.is_none() { bought } else { -spent })
+        });
+        let expected: i64 = mine.sum();
+        if balance != sum || balance != expected {
+            self.say(format!("{balance} points, {sum} by the history, {expected} by the payments"));
+        }
+        Ok(())
+    }
+
+    /// All of the provider's money is of orders that are paid, of points, or waits to be sent back.
+    fn totals(&mut self, charges: &BTreeMap<String, Charge>, books: &Value) {
+        let has = |charge: &&Charge| matches!(charge.status.as_str(), "paid" | "refunding");
+        let ours: u64 = charges.values().filter(has).map(|charge| charge.card).sum();
+        let theirs = books["balance"].as_u64();
+        if theirs != Some(ours) {
+            self.say(format!("we count {ours} won, and the provider has {theirs:?}"));
+        }
+    }
+}
