@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tiketi_engine::engine::{AfterPayment, CaptureIntent};
-use tiketi_engine::error::{CommandError, JournalUnavailable, MoneyRefusal, OrderRefusal};
+use tiketi_engine::error::{CommandError, JournalUnavailable, MoneyRefusal};
 use tiketi_engine::ids::{ChargeIndex, Lsn, RefundIndex, UnixMillis};
 use tiketi_engine::journal::Pending;
 use tiketi_engine::money::{self, ChargeState, Means, Purpose, RefundState};
@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::error::{ApiError, Code};
+use crate::orders::MayBeBusy;
 use crate::payments::answer::{
     Answered, Capture, Captured, Deposit, Found, Refund, Refusal, Stage,
 };
@@ -385,7 +386,7 @@ async fn logged<T>(
     loop {
         match command() {
             Ok(pending) => return Ok(Ok(pending)),
-            Err(CommandError::Refused(MoneyRefusal::Order(OrderRefusal::Busy(_)))) => {
+            Err(CommandError::Refused(refusal)) if refusal.is_busy() => {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             Err(CommandError::Refused(refusal)) => return Ok(Err(refusal)),
