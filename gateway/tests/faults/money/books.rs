@@ -19,7 +19,6 @@ pub(crate) struct Charge {
     reservation: Option<String>,
     /// `call status code`, oldest first.
     trail: Vec<String>,
-    is_account: bool,
 }
 
 /// What the provider has of an order.
@@ -41,14 +40,15 @@ impl Charge {
     fn read(row: &Value) -> Charge {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let lines = row["trail"].as_array().map_or(&[][..], Vec::as_slice);
-        let line = |line: &Value| format!("{} {} {}", line["call"], line["status"], line["code"]);
+        let line = |line: &Value| {
+            format!("{} {} {}", text(&line["call"]), line["status"], text(&line["code"]))
+        };
         Charge {
             status: text(&row["status"]),
             card: row["amount"].as_u64().unwrap_or(0),
             points: row["pointUsed"].as_u64().unwrap_or(0),
             reservation: row["reservationId"].as_str().map(str::to_owned),
             trail: lines.iter().map(line).collect(),
-            is_account: row["virtualAccount"].is_object(),
         }
     }
 
@@ -57,13 +57,19 @@ impl Charge {
         self.reservation.is_some() && self.status == "paid"
     }
 
+    /// Whether the provider does not give it back: it wants to know the buyer's own account for what
+    /// came by a bank transfer.
+    fn is_refused(&self) -> bool {
+        let last = self.trail.iter().rev().find(|line| line.starts_with("refund"));
+        last.is_some_and(|line| line.ends_with("INVALID_REFUND_ACCOUNT_INFO"))
+    }
+
     /// Whether something is still to be found out about it, or given back.
     fn is_on_its_way(&self, taken: Taken) -> bool {
         match self.status.as_str() {
             "confirming" => true,
             "waiting_for_deposit" => taken.captured > 0,
-            // Without the buyer's account a deposit does not go back: the provider refuses.
-            "refunding" => !self.is_account,
+            "refunding" => !self.is_refused(),
             _ => false,
         }
     }
@@ -208,7 +214,7 @@ impl Findings {
             "failed" => taken.captured == 0,
             "paid" => has_all && is_paid,
             "refunded" => taken.captured == charge.card && taken.balance == 0 && is_over,
-            "refunding" => charge.is_account && has_all && is_over,
+            "refunding" => charge.is_refused() && has_all && is_over,
             _ => false,
         };
         if !is_right || taken.captures > 1 {
@@ -241,11 +247,11 @@ impl Findings {
             Told::No(_) => matches!(status, "open" | "failed") && taken.captures == 0,
             Told::Unknown | Told::Later => true,
         };
-        if !fits {
+        if !fits || (sale.is_intended && status == "open") {
             let trail = charge.trail.join(", ");
             self.say(format!("{sale:?} became {charge:?}, at the provider {taken:?}; {trail}"));
         }
-        let keeps = taken.balance > 0 && !charge.is_account;
+        let keeps = taken.balance > 0 && !charge.is_refused();
         if sale.cancelled == Told::Yes && (!is_cancelled || keeps) {
             self.say(format!("cancelled and not over: {sale:?}, {standing:?}, {taken:?}"));
         }

@@ -54,6 +54,8 @@ pub(crate) struct Sale {
     pub(crate) key: String,
     pub(crate) is_account: bool,
     pub(crate) confirmed: Told,
+    /// The provider was called, so the intent is in the log (I11).
+    pub(crate) is_intended: bool,
     pub(crate) cancelled: Told,
     /// The buyer has paid into the account.
     pub(crate) deposited: bool,
@@ -213,6 +215,7 @@ impl Buyer {
             key,
             is_account: wish == Wish::Account,
             confirmed: Told::Nothing,
+            is_intended: false,
             cancelled: Told::Nothing,
             deposited: false,
         });

@@ -97,6 +97,7 @@ impl Strike<'_> {
                 server.kill();
                 self.log_intent(&order);
                 victim.sales[sale].confirmed = Told::Unknown;
+                victim.sales[sale].is_intended = true;
             }
             Some(step) => {
                 if step == Step::AtWork {
@@ -110,6 +111,7 @@ impl Strike<'_> {
                     server.kill();
                     is_there.then_some(())
                 })?;
+                victim.sales[sale].is_intended = true;
             }
             None if self.point == Point::AfterOutcome => {
                 let confirmed = victim.confirm(sale);
