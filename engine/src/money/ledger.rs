@@ -151,6 +151,18 @@ impl Ledger {
         self.refund_accounts.get(&charge)
     }
 
+    /// Those of them to ask for now, oldest first: of a charge one after the other, as each counts on
+    /// what the one before has left.
+    pub fn next_refunds(&self) -> impl Iterator<Item = RefundIndex> + '_ {
+        self.refunds_due().filter(|&index| {
+            let of_charge = self.by_charge.get(&self.refunds[index.position()].charge);
+            let mut before = of_charge.into_iter().flatten().take_while(|&&other| other != index);
+            before.all(|other| {
+                matches!(self.refunds[other.position()].state, RefundState::Done { .. })
+            })
+        })
+    }
+
     /// An account's points; `None` where it never had any.
     #[must_use]
     pub fn account(&self, user: UserIndex) -> Option<&Account> {

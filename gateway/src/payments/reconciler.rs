@@ -138,7 +138,7 @@ pub(crate) async fn keep(app: Arc<App>) {
             let ledger = state.ledger();
             let charges: Vec<Work> = ledger.unresolved().map(Work::Charge).collect();
             // Oldest first, and few at a time.
-            let refunds: Vec<Work> = ledger.refunds_due().take(1_000).map(Work::Refund).collect();
+            let refunds: Vec<Work> = ledger.next_refunds().take(1_000).map(Work::Refund).collect();
             (charges, refunds)
         });
         turns.keep_only(&charges.iter().chain(&refunds).copied().collect());
