@@ -17,12 +17,12 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::launch::{Launch, Server};
-use crate::machine;
 use crate::money::buyer::{Buyer, Told};
 use crate::money::provider::Provider;
 use crate::money::strike::{Deed, Hits, Point, Strike};
 use crate::random::Random;
 use crate::shop::{Plan, Positions, Shop, admin};
+use crate::{check, machine};
 
 /// Directories, and lives of each: a schedule is a life.
 const DIRECTORIES: usize = 8;
@@ -183,8 +183,21 @@ impl Market {
         server.client().expect(200, &cancel).expect("called off");
         server.kill();
         let server = self.start(when);
+        for buyer in &mut self.buyers {
+            let charges = books::charges(&mut server.client(), &self.admin);
+            let mine: Vec<String> = buyer.sales.iter().map(|sale| sale.order_id.clone()).collect();
+            let waits = |order: &&String| charges[*order].status == "refunding";
+            mine.iter().filter(waits).for_each(|order| buyer.give_account(order));
+            assert!(buyer.problems.is_empty(), "{when}: {:?}", buyer.problems);
+        }
+        check::until("deposits go back", || {
+            books::charges(&mut server.client(), &self.admin)
+                .values()
+                .all(|charge| charge.status != "refunding")
+        });
+        self.must_balance(&server, when);
         let charges = books::charges(&mut server.client(), &self.admin);
-        let kept = charges.iter().find(|(_, charge)| charge.keeps_money_of_an_order());
+        let kept = charges.iter().find(|(_, one)| one.reservation.is_some() && one.keeps_money());
         assert!(kept.is_none(), "{when}: called off, and not given back: {kept:?}");
         server.must_stop();
         machine::audit(&self.data);

@@ -88,11 +88,7 @@ async fn a_deposit_goes_back_once_it_is_known_where_to() {
             json!({"bank": "92", "accountNumber": "12-3", "holderName": "김"}),
             "VALIDATION",
         ),
-        (
-            &till.buyer,
-            json!({"bank": "92", "accountNumber": "1", "holderName": ""}),
-            "VALIDATION",
-        ),
+        (&till.buyer, json!({"bank": "92", "accountNumber": "1", "holderName": ""}), "VALIDATION"),
         (&till.buyer, json!("92 1000"), "VALIDATION"),
     ] {
         let (_, answer) = till.refund(token, &order, &json!({"refundAccount": account})).await;

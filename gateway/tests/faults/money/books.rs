@@ -13,10 +13,12 @@ use crate::money::provider::Provider;
 /// A charge as administrators see it.
 #[derive(Clone, Debug)]
 pub(crate) struct Charge {
-    status: String,
+    pub(crate) status: String,
     card: u64,
     points: u64,
-    reservation: Option<String>,
+    /// Of both, gone back or on its way.
+    refunded: u64,
+    pub(crate) reservation: Option<String>,
     /// `call status code`, oldest first.
     trail: Vec<String>,
 }
@@ -47,14 +49,26 @@ impl Charge {
             status: text(&row["status"]),
             card: row["amount"].as_u64().unwrap_or(0),
             points: row["pointUsed"].as_u64().unwrap_or(0),
+            refunded: row["refundedAmount"].as_u64().unwrap_or(0),
             reservation: row["reservationId"].as_str().map(str::to_owned),
             trail: lines.iter().map(line).collect(),
         }
     }
 
-    /// Whether there is an order that it pays for.
-    pub(crate) fn keeps_money_of_an_order(&self) -> bool {
-        self.reservation.is_some() && self.status == "paid"
+    /// Whether somebody paid, and not all of it is back.
+    pub(crate) fn keeps_money(&self) -> bool {
+        matches!(self.status.as_str(), "paid" | "partially_refunded" | "refunding")
+    }
+
+    /// What is paid by it: by the provider, and by points. Parts go back by the card first.
+    fn pays(&self) -> (u64, u64) {
+        let by_card = self.card.saturating_sub(self.refunded);
+        match self.status.as_str() {
+            "paid" | "partially_refunded" => {
+                (by_card, self.card + self.points - self.refunded - by_card)
+            }
+            _ => (0, 0),
+        }
     }
 
     /// Whether the provider does not give it back: it wants to know the buyer's own account for what
@@ -208,12 +222,13 @@ impl Findings {
             (order.standing.0.as_str(), order.standing.1.as_str()) == ("confirmed", "completed")
         });
         let is_over = standing.is_none_or(|order| order.standing.0 == "cancelled");
-        let has_all = taken.balance == charge.card && taken.captured == charge.card;
+        let was_taken = taken.captured == charge.card;
+        let has_all = taken.balance == charge.card && was_taken;
         let is_right = match charge.status.as_str() {
-            "open" | "waiting_for_deposit" => taken.captured == 0,
-            "failed" => taken.captured == 0,
+            "open" | "expired" | "waiting_for_deposit" | "failed" => taken.captured == 0,
             "paid" => has_all && is_paid,
-            "refunded" => taken.captured == charge.card && taken.balance == 0 && is_over,
+            "partially_refunded" => taken.balance == charge.pays().0 && was_taken && is_paid,
+            "refunded" => taken.balance == 0 && was_taken && is_over,
             "refunding" => charge.is_refused() && has_all && is_over,
             _ => false,
         };
@@ -237,17 +252,18 @@ impl Findings {
         };
         let taken = Taken::of(books, &sale.order_id);
         let status = charge.status.as_str();
+        let is_open = matches!(status, "open" | "expired");
         let standing = sale.reservation.as_ref().and_then(|id| standings.get(id));
         let is_cancelled = standing.is_some_and(|order| order.standing.0 == "cancelled");
         let was_asked_to_cancel = matches!(sale.cancelled, Told::Yes | Told::Unknown);
         let fits = match &sale.confirmed {
-            Told::Nothing => status == "open",
+            Told::Nothing => is_open,
             Told::Yes if was_asked_to_cancel => true,
-            Told::Yes => status == "paid",
-            Told::No(_) => matches!(status, "open" | "failed") && taken.captures == 0,
+            Told::Yes => status == "paid" || (sale.has_returned && status == "partially_refunded"),
+            Told::No(_) => (is_open || status == "failed") && taken.captures == 0,
             Told::Unknown | Told::Later => true,
         };
-        if !fits || (sale.is_intended && status == "open") {
+        if !fits || (sale.is_intended && is_open) {
             let trail = charge.trail.join(", ");
             self.say(format!("{sale:?} became {charge:?}, at the provider {taken:?}; {trail}"));
         }
@@ -270,10 +286,9 @@ impl Findings {
     ) {
         let of_order = charges.iter().filter(|(_, one)| one.reservation.as_deref() == Some(id));
         let rests_on = of_order.map(|(name, charge)| match charge.status.as_str() {
-            "paid" => Taken::of(books, name).balance + charge.points,
-            // Somebody has to send a deposit back by hand.
+            // It goes back once somebody says where to.
             "refunding" => 0,
-            _ => Taken::of(books, name).balance,
+            _ => Taken::of(books, name).balance + charge.pays().1,
         });
         let rests_on: u64 = rests_on.sum();
         let costs = if order.standing.0 == "confirmed" { order.total } else { 0 };
@@ -304,9 +319,8 @@ impl Findings {
             }
         }
         let mine = buyer.sales.iter().filter_map(|sale| {
-            let charge = charges.get(&sale.order_id).filter(|charge| charge.status == "paid")?;
-            let (bought, spent) = (charge.card as i64, charge.points as i64);
-            Some(if sale.reservation.is_none() { bought } else { -spent })
+            let (bought, spent) = charges.get(&sale.order_id)?.pays();
+            Some(if sale.reservation.is_none() { bought as i64 } else { -(spent as i64) })
         });
         let expected: i64 = mine.sum();
         if balance != sum || balance != expected {
@@ -317,8 +331,11 @@ impl Findings {
 
     /// All of the provider's money is of orders that are paid, of points, or waits to be sent back.
     fn totals(&mut self, charges: &BTreeMap<String, Charge>, books: &Value) {
-        let has = |charge: &&Charge| matches!(charge.status.as_str(), "paid" | "refunding");
-        let ours: u64 = charges.values().filter(has).map(|charge| charge.card).sum();
+        let has = |charge: &Charge| match charge.status.as_str() {
+            "refunding" => charge.card,
+            _ => charge.pays().0,
+        };
+        let ours: u64 = charges.values().map(has).sum();
         let theirs = books["balance"].as_u64();
         if theirs != Some(ours) {
             self.say(format!("we count {ours} won, and the provider has {theirs:?}"));

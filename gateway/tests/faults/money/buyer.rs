@@ -57,6 +57,9 @@ pub(crate) struct Sale {
     /// The provider was called, so the intent is in the log (I11).
     pub(crate) is_intended: bool,
     pub(crate) cancelled: Told,
+    /// Its seats that the buyer has not returned, as far as she knows.
+    seats: Vec<String>,
+    pub(crate) has_returned: bool,
     /// The buyer has paid into the account.
     pub(crate) deposited: bool,
 }
@@ -122,8 +125,12 @@ impl Buyer {
                 self.trouble(sale, "confirm");
                 self.confirm(sale)
             }
-            6 | 7 => {
-                let Some(sale) = self.choose(|sale| sale.is_cancellable()) else { return Ok(()) };
+            6 => match self.choose(Sale::is_returnable) {
+                Some(sale) => self.return_a_seat(sale),
+                None => Ok(()),
+            },
+            7 => {
+                let Some(sale) = self.choose(Sale::is_cancellable) else { return Ok(()) };
                 self.trouble(sale, "cancel");
                 self.cancel(sale)
             }
@@ -179,20 +186,23 @@ impl Buyer {
     /// Everything up to the confirmation: hold, ask to pay, authenticate. `None` where something of
     /// it was refused.
     pub(crate) fn prepare(&mut self, wish: Wish) -> Result<Option<usize>, Gone> {
-        let (asked, reservation) = if wish == Wish::Recharge {
+        let (asked, reservation, seats) = if wish == Wish::Recharge {
             let amount = 50_000 * self.random.between(1, 4) as u64;
-            (Ask::post("/api/points/charge", &self.token, json!({"amount": amount})), None)
+            let asked = Ask::post("/api/points/charge", &self.token, json!({"amount": amount}));
+            (asked, None, Vec::new())
         } else {
-            let body = json!({"eventId": self.event, "count": 1});
+            let body = json!({"eventId": self.event, "count": self.random.between(1, 3)});
             let held = self.send(&Ask::post("/api/seats/best", &self.token, body))?;
             if held.status != 201 {
                 return Ok(self.wrong("hold", &held));
             }
             let held = &held.body["reservation"];
             let (id, total) = (text(&held["id"]), held["totalAmount"].as_u64().unwrap_or(0));
+            let seats = held["seats"].as_array().map_or(&[][..], Vec::as_slice);
+            let seats = seats.iter().map(|seat| text(&seat["id"])).collect();
             let points = self.points_for(wish, total)?;
             let body = json!({"reservationId": id, "pointUsed": points});
-            (Ask::post("/api/payments/toss/request", &self.token, body), Some(id))
+            (Ask::post("/api/payments/toss/request", &self.token, body), Some(id), seats)
         };
         let order = self.send(&asked)?;
         if order.status != 201 {
@@ -217,6 +227,8 @@ impl Buyer {
             confirmed: Told::Nothing,
             is_intended: false,
             cancelled: Told::Nothing,
+            seats,
+            has_returned: false,
             deposited: false,
         });
         Ok(Some(self.sales.len() - 1))
@@ -268,13 +280,47 @@ impl Buyer {
     }
 
     pub(crate) fn cancellation(&mut self, sale: usize) -> Ask {
-        let Sale { order_id, reservation, .. } = &self.sales[sale];
+        let Sale { order_id, reservation, deposited, .. } = &self.sales[sale];
         let id = reservation.as_deref().unwrap_or_default();
         let nothing = json!({});
         match self.random.below(3) {
+            // What came by a bank transfer goes back by one.
+            _ if *deposited => self.refund_to_account(order_id),
             0 => Ask::post(format!("/api/reservations/{id}/cancel"), &self.token, nothing),
             1 => Ask::post(format!("/api/payments/{order_id}/refund"), &self.token, nothing),
             _ => Ask::post(format!("/api/admin/orders/{id}/cancel"), &self.admin, nothing),
+        }
+    }
+
+    fn refund_to_account(&self, order_id: &str) -> Ask {
+        let account =
+            json!({"bank": "88", "accountNumber": "110123456789", "holderName": "구매자"});
+        let body = json!({"refundAccount": account});
+        Ask::post(format!("/api/payments/{order_id}/refund"), &self.token, body)
+    }
+
+    /// Says where a deposit goes back to whose order was called off.
+    pub(crate) fn give_account(&mut self, order_id: &str) {
+        let ask = self.refund_to_account(order_id);
+        match self.send(&ask) {
+            Ok(answer) if answer.status == 200 => {}
+            other => self.problems.push(format!("{order_id}, its account: {other:?}")),
+        }
+    }
+
+    fn return_a_seat(&mut self, sale: usize) -> Result<(), Gone> {
+        let known = &mut self.sales[sale];
+        known.has_returned = true;
+        let path = format!("/api/payments/{}/refund", known.order_id);
+        let body = json!({"seatIds": [known.seats.pop()]});
+        match self.tell(&Ask::post(path, &self.token, body))? {
+            Told::Unknown => Err(Gone),
+            Told::Yes => Ok(()),
+            other => {
+                let order = &self.sales[sale].order_id;
+                self.problems.push(format!("a seat of {order} was returned: {other:?}"));
+                Ok(())
+            }
         }
     }
 
@@ -341,10 +387,15 @@ impl Buyer {
 }
 
 impl Sale {
-    /// Whether it makes sense to cancel it: money that came by a bank transfer goes back by hand.
     fn is_cancellable(&self) -> bool {
         let is_asked = matches!(self.cancelled, Told::Yes | Told::Unknown);
-        self.reservation.is_some() && !is_asked && !self.deposited
+        self.reservation.is_some() && !is_asked
+    }
+
+    /// Whether a seat can go back and another is left, also where one did that nobody was told of.
+    fn is_returnable(&self) -> bool {
+        let is_paid = self.confirmed == Told::Yes && self.cancelled == Told::Nothing;
+        is_paid && self.seats.len() > 1
     }
 }
 
