@@ -419,7 +419,7 @@ impl Ledger {
     /// What was refused for want of an account is asked for again.
     fn refund_account_given(&mut self, given: &RefundAccountGiven) -> Result<(), String> {
         let charge = self.charges.get(given.charge.position()).ok_or("no such charge")?;
-        if charge.deposit.is_none() {
+        if !charge.came_by_transfer() {
             return Err(format!("charge {} goes back the way it came", given.charge));
         }
         self.refund_accounts.insert(given.charge, given.account.clone());
