@@ -25,7 +25,7 @@ use crate::payments::answer::{
 };
 use crate::payments::ids::{PaymentKey, cancel_key, confirm_key};
 use crate::payments::provider::{Charge, Inquiry, RefundOrder};
-use crate::payments::{names, retry};
+use crate::payments::{names, retry, reversed};
 
 /// Between two tries to log an outcome while the log takes no records.
 const LOG_AGAIN_AFTER: Duration = Duration::from_millis(20);
@@ -178,7 +178,12 @@ async fn by_query(
         Found::Open(_) if is_unresolved && is_settled => CaptureOutcome::Failed,
         _ => return Ok(Collected::Unknown),
     };
+    let is_reversed = outcome == CaptureOutcome::Reversed;
     let (after, lsn) = end(app, index, outcome).await?;
+    if is_reversed {
+        app.shown(lsn).await?;
+        reversed::end_order(app, index).await?;
+    }
     Ok(Collected::Ended(after, lsn))
 }
 
