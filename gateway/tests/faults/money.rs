@@ -15,9 +15,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
+use tiketi_engine::journal::{Journal, Pending, Purpose};
+use tiketi_engine::record::{CaptureOutcome, Record};
 
+use crate::http::Ask;
 use crate::launch::{Launch, Server};
-use crate::money::buyer::{Buyer, Told};
+use crate::money::buyer::{Buyer, Told, Wish};
 use crate::money::provider::Provider;
 use crate::money::strike::{Deed, Hits, Point, Strike};
 use crate::random::Random;
@@ -57,6 +60,45 @@ fn kill_9_takes_nobodys_money_and_gives_no_seat_for_none() {
         assert!(all >= HITS_MIN, "{point:?} was hit {all} times");
         assert!(of_point(Deed::Capture) > 0 && of_point(Deed::Refund) > 0, "{point:?}: {hits:?}");
     }
+}
+
+/// The bank takes a deposit back, and the process dies between the two records of it.
+#[test]
+fn a_process_that_dies_in_a_reversal_leaves_no_seat_without_its_money() {
+    let _turn = machine::turn();
+    let dir = tempfile::tempdir().expect("directory");
+    let mut market = Market::open(&dir.path().join("data"), 1);
+    let server = market.start("a reversal");
+    let buyer = &mut market.buyers[0];
+    let sale = buyer.prepare(Wish::Account).expect("served").expect("prepared");
+    buyer.confirm(sale).expect("served");
+    buyer.deposit(sale);
+    let order = buyer.sales[sale].order_id.clone();
+    strike::becomes(buyer, &order, "paid");
+    server.kill();
+    market.provider.tell(None);
+    let taken_back = json!({"orderId": order, "event": "reversal"});
+    assert_eq!(market.provider.switch("deposit", taken_back)["done"], true);
+    strike::at_rest(&market.data, market.store, |opened| {
+        let reversed = Record::CaptureEnded {
+            charge: strike::index_of(&order),
+            outcome: CaptureOutcome::Reversed,
+            at: opened.state.last_at(),
+        };
+        let permit = opened.journal.reserve(Purpose::Completion).expect("room");
+        let lsn = opened.journal.append(permit, &reversed);
+        opened.journal.committed_blocking(Pending::new((), lsn)).expect("durable");
+    });
+    // It is the bank that ended it.
+    market.buyers[0].sales[sale].cancelled = Told::Unknown;
+    let server = market.launch.must_start();
+    let ask = Ask::get("/api/reservations/my", &market.buyers[0].token);
+    check::until("the order is over", || {
+        let mine = server.client().expect(200, &ask).expect("orders");
+        mine["reservations"][0]["status"] == "cancelled"
+    });
+    market.server = Some(server);
+    market.close("a reversal");
 }
 
 /// An event, its buyers and their provider, over one data directory.
@@ -179,7 +221,7 @@ impl Market {
             }
         }
         let path = format!("/api/admin/events/{}/cancel", self.event);
-        let cancel = crate::http::Ask::post(path, &self.admin, json!({}));
+        let cancel = Ask::post(path, &self.admin, json!({}));
         server.client().expect(200, &cancel).expect("called off");
         server.kill();
         let server = self.start(when);

@@ -229,6 +229,7 @@ impl Findings {
             "paid" => has_all && is_paid,
             "partially_refunded" => taken.balance == charge.pays().0 && was_taken && is_paid,
             "refunded" => taken.balance == 0 && was_taken && is_over,
+            "reversed" => taken.balance == 0 && was_taken && is_over,
             "refunding" => charge.is_refused() && has_all && is_over,
             _ => false,
         };

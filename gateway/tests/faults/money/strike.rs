@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tiketi_engine::engine::Engine;
 use tiketi_engine::ids::{ChargeIndex, UnixMillis};
-use tiketi_persistence::{Options, StoreKind};
+use tiketi_persistence::{Opened, Options, StoreKind};
 
 use crate::check::{now_ms, until};
 use crate::http::Ask;
@@ -205,6 +205,20 @@ impl Strike<'_> {
     }
 }
 
+/// Logs something that a process would have logged before it died.
+pub(crate) fn at_rest(data: &Path, store: &str, log: impl FnOnce(&Opened)) {
+    let mut options = Options::new(data);
+    options.store = store.parse::<StoreKind>().expect("a store");
+    let opened = tiketi_persistence::open(&options, UnixMillis(now_ms())).expect("open");
+    log(&opened);
+    opened.journal.close().expect("close");
+}
+
+/// The charge of an order at the provider.
+pub(crate) fn index_of(order: &str) -> ChargeIndex {
+    ChargeIndex(u32::from_str_radix(&order[2..10], 16).expect("an order id"))
+}
+
 fn prepared(victim: &mut Buyer, wish: Wish) -> Option<usize> {
     victim.prepare(wish).ok()?
 }
@@ -224,7 +238,7 @@ fn came(reached: &Receiver<()>, is_over: impl Fn() -> bool) -> bool {
 }
 
 /// Waits until a charge is in a state.
-fn becomes(victim: &mut Buyer, order: &str, status: &str) {
+pub(crate) fn becomes(victim: &mut Buyer, order: &str, status: &str) {
     let ask = Ask::get(format!("/api/payments/{order}"), &victim.token);
     until(status, || match victim.send(&ask) {
         Ok(answer) => answer.body["status"] == status,
