@@ -41,7 +41,7 @@ impl Customer {
         if !name.as_ref().is_none_or(is_short) {
             return Err(refusals::invalid("이름이 너무 길어요."));
         }
-        if !email.as_ref().is_none_or(|email| email::normalise(email).is_some()) {
+        if email.as_ref().is_some_and(|email| email::normalise(email).is_none()) {
             return Err(refusals::invalid("이메일 주소가 올바르지 않아요."));
         }
         Ok(Customer { name, email })
