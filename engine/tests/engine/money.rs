@@ -510,7 +510,7 @@ fn run(steps: &[Step]) {
                 drop(engine.cancel_order(orders[order].1, None, now).map(durable));
             }
             Step::Return(charge, seat) if charge < charges => {
-                drop(house.give_back(ChargeIndex(charge as u32), &[seat], PRICE, None));
+                let _ = house.give_back(ChargeIndex(charge as u32), &[seat], PRICE, None);
             }
             Step::Refund(refund, how) => {
                 let outcome = [RefundOutcome::Done, RefundOutcome::Refused, RefundOutcome::Again]

@@ -7,8 +7,10 @@
 
 mod books;
 mod buyer;
+mod charges;
 mod gate;
 mod provider;
+mod sale;
 mod strike;
 
 use std::path::Path;
@@ -20,8 +22,9 @@ use tiketi_engine::record::{CaptureOutcome, Record};
 
 use crate::http::Ask;
 use crate::launch::{Launch, Server};
-use crate::money::buyer::{Buyer, Told, Wish};
+use crate::money::buyer::Buyer;
 use crate::money::provider::Provider;
+use crate::money::sale::{Told, Wish};
 use crate::money::strike::{Deed, Hits, Point, Strike};
 use crate::random::Random;
 use crate::shop::{Plan, Positions, Shop, admin};
@@ -201,7 +204,7 @@ impl Market {
     }
 
     fn must_balance(&mut self, server: &Server, when: &str) {
-        let settled = books::settle(server, &self.admin, &self.provider);
+        let settled = charges::settle(server, &self.admin, &self.provider);
         let checked = settled
             .and_then(|()| books::compare(server, &self.admin, &self.provider, &mut self.buyers));
         if let Err(problems) = checked {
@@ -226,19 +229,19 @@ impl Market {
         server.kill();
         let server = self.start(when);
         for buyer in &mut self.buyers {
-            let charges = books::charges(&mut server.client(), &self.admin);
+            let charges = charges::charges(&mut server.client(), &self.admin);
             let mine: Vec<String> = buyer.sales.iter().map(|sale| sale.order_id.clone()).collect();
             let waits = |order: &&String| charges[*order].status == "refunding";
             mine.iter().filter(waits).for_each(|order| buyer.give_account(order));
             assert!(buyer.problems.is_empty(), "{when}: {:?}", buyer.problems);
         }
         check::until("deposits go back", || {
-            books::charges(&mut server.client(), &self.admin)
+            charges::charges(&mut server.client(), &self.admin)
                 .values()
                 .all(|charge| charge.status != "refunding")
         });
         self.must_balance(&server, when);
-        let charges = books::charges(&mut server.client(), &self.admin);
+        let charges = charges::charges(&mut server.client(), &self.admin);
         let kept = charges.iter().find(|(_, one)| one.reservation.is_some() && one.keeps_money());
         assert!(kept.is_none(), "{when}: called off, and not given back: {kept:?}");
         server.must_stop();

@@ -7,62 +7,13 @@ use serde_json::{Value, json};
 
 use crate::http::{Answer, Ask, Client, Silence};
 use crate::money::provider::Provider;
+use crate::money::sale::{Sale, Told, Wish};
 use crate::random::Random;
 
-/// Spent with a card at most this often: the rest of the price of every seat is the card's.
+/// Fewer points are not spent.
 const POINTS_MIN: u64 = 1_000;
 /// What the cheapest card payment is; providers take no less.
 const CARD_MIN: u64 = 100;
-
-/// What a payment is for, and by what it is paid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
-    Card,
-    /// A card, and points as far as there are any.
-    Mixed,
-    /// Points alone; by card where there are not enough.
-    Points,
-    /// A virtual account.
-    Account,
-    /// Points are what is bought.
-    Recharge,
-}
-
-/// What the buyer knows of something that she asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// Never asked, or nobody can have heard it.
-    Nothing,
-    /// Asked, without an answer.
-    Unknown,
-    /// 202: it will be known.
-    Later,
-    Yes,
-    /// Refused, with this code.
-    No(String),
-}
-
-/// A payment that was asked for.
-#[derive(Clone, Debug)]
-pub(crate) struct Sale {
-    /// The provider's name for it.
-    pub(crate) order_id: String,
-    /// `None` for points.
-    pub(crate) reservation: Option<String>,
-    pub(crate) card: u64,
-    /// The provider's key; empty where points pay for all of it.
-    pub(crate) key: String,
-    pub(crate) is_account: bool,
-    pub(crate) confirmed: Told,
-    /// The provider was called, so the intent is in the log (I11).
-    pub(crate) is_intended: bool,
-    pub(crate) cancelled: Told,
-    /// Its seats that the buyer has not returned, as far as she knows.
-    seats: Vec<String>,
-    pub(crate) has_returned: bool,
-    /// The buyer has paid into the account.
-    pub(crate) deposited: bool,
-}
 
 /// The gateway is gone.
 #[derive(Debug)]
@@ -383,19 +334,6 @@ impl Buyer {
     fn wrong<T>(&mut self, what: &str, answer: &Answer) -> Option<T> {
         self.problems.push(format!("{what}: {answer:?}"));
         None
-    }
-}
-
-impl Sale {
-    fn is_cancellable(&self) -> bool {
-        let is_asked = matches!(self.cancelled, Told::Yes | Told::Unknown);
-        self.reservation.is_some() && !is_asked
-    }
-
-    /// Whether a seat can go back and another is left, also where one did that nobody was told of.
-    fn is_returnable(&self) -> bool {
-        let is_paid = self.confirmed == Told::Yes && self.cancelled == Told::Nothing;
-        is_paid && self.seats.len() > 1
     }
 }
 

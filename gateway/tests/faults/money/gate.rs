@@ -2,8 +2,7 @@
 //! there, so that a process can be killed exactly then.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
-
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -87,7 +86,7 @@ impl Gate {
     /// Hands a call to the sandbox, or holds it. A caller that ends leaves only what the provider
     /// has.
     pub(crate) async fn pass(
-        self: &std::sync::Arc<Self>,
+        self: &Arc<Self>,
         sandbox: Sandbox,
         request: Request<Full<Bytes>>,
         body: &[u8],
@@ -95,7 +94,7 @@ impl Gate {
         let Some(trap) = self.take(&request, body) else { return sandbox.answer(request).await };
         match trap.step {
             Step::Leaving => {
-                let gate = std::sync::Arc::clone(self);
+                let gate = Arc::clone(self);
                 tokio::spawn(async move {
                     gate.late.notified().await;
                     sandbox.answer(request).await

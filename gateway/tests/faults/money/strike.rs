@@ -14,9 +14,10 @@ use tiketi_persistence::{Opened, Options, StoreKind};
 use crate::check::{now_ms, until};
 use crate::http::Ask;
 use crate::launch::{PATIENCE, Server};
-use crate::money::buyer::{Buyer, Gone, Told, Wish};
+use crate::money::buyer::{Buyer, Gone};
 use crate::money::gate::{Call, Step};
 use crate::money::provider::Provider;
+use crate::money::sale::{Told, Wish};
 
 /// When the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
