@@ -304,11 +304,6 @@ impl App {
         self.engine.journal().durable().is_poisoned()
     }
 
-    /// Never ends: for what cannot go on until the process is started anew.
-    pub(crate) async fn stopping(&self) {
-        std::future::pending().await
-    }
-
     /// Whether new bookings are refused for want of disk.
     pub(crate) fn is_disk_low(&self) -> bool {
         self.engine.journal().is_disk_low()

@@ -346,7 +346,7 @@ impl<J: Journal> Engine<J> {
         let mut ledger = self.ledger.lock();
         let found = ledger.charge(charge).filter(|found| by.is_none_or(|user| user == found.user));
         let found = found.ok_or(MoneyRefusal::UnknownCharge(charge))?;
-        if found.deposit.is_none() || !account.is_plausible() {
+        if !found.came_by_transfer() || !account.is_plausible() {
             return Err(MoneyRefusal::WrongAccount(charge).into());
         }
         let permit = self.journal.reserve(Room::Completion)?;

@@ -236,6 +236,14 @@ impl Charge {
         }
     }
 
+    /// Whether it was paid into an account, so that it goes back to one. The deposit is not known
+    /// where the provider's word of it was lost and the money came before it was asked again.
+    #[must_use]
+    pub fn came_by_transfer(&self) -> bool {
+        let means = self.captured.as_ref().map(|captured| captured.means);
+        self.deposit.is_some() || means == Some(Means::VirtualAccount)
+    }
+
     /// Whether the provider has to be asked what became of it.
     #[must_use]
     pub fn is_unresolved(&self) -> bool {

@@ -151,6 +151,18 @@ impl Ledger {
         self.refund_accounts.get(&charge)
     }
 
+    /// Those of them to ask for now, oldest first: of a charge one after the other, as each counts on
+    /// what the one before has left.
+    pub fn next_refunds(&self) -> impl Iterator<Item = RefundIndex> + '_ {
+        self.refunds_due().filter(|&index| {
+            let of_charge = self.by_charge.get(&self.refunds[index.position()].charge);
+            let mut before = of_charge.into_iter().flatten().take_while(|&&other| other != index);
+            before.all(|other| {
+                matches!(self.refunds[other.position()].state, RefundState::Done { .. })
+            })
+        })
+    }
+
     /// An account's points; `None` where it never had any.
     #[must_use]
     pub fn account(&self, user: UserIndex) -> Option<&Account> {
@@ -407,7 +419,7 @@ impl Ledger {
     /// What was refused for want of an account is asked for again.
     fn refund_account_given(&mut self, given: &RefundAccountGiven) -> Result<(), String> {
         let charge = self.charges.get(given.charge.position()).ok_or("no such charge")?;
-        if charge.deposit.is_none() {
+        if !charge.came_by_transfer() {
             return Err(format!("charge {} goes back the way it came", given.charge));
         }
         self.refund_accounts.insert(given.charge, given.account.clone());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tiketi_engine::engine::{AfterPayment, CaptureIntent};
-use tiketi_engine::error::{CommandError, JournalUnavailable, MoneyRefusal, OrderRefusal};
+use tiketi_engine::error::{CommandError, JournalUnavailable, MoneyRefusal};
 use tiketi_engine::ids::{ChargeIndex, Lsn, RefundIndex, UnixMillis};
 use tiketi_engine::journal::Pending;
 use tiketi_engine::money::{self, ChargeState, Means, Purpose, RefundState};
@@ -19,12 +19,13 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::error::{ApiError, Code};
+use crate::orders::MayBeBusy;
 use crate::payments::answer::{
     Answered, Capture, Captured, Deposit, Found, Refund, Refusal, Stage,
 };
 use crate::payments::ids::{PaymentKey, cancel_key, confirm_key};
 use crate::payments::provider::{Charge, Inquiry, RefundOrder};
-use crate::payments::{names, retry};
+use crate::payments::{names, retry, reversed};
 
 /// Between two tries to log an outcome while the log takes no records.
 const LOG_AGAIN_AFTER: Duration = Duration::from_millis(20);
@@ -58,14 +59,18 @@ pub(crate) async fn capture(
     let intent = app.durable(begun).await?;
     let index = intent.charge;
     if intent.card == 0 {
-        let now = app.clock.now();
-        let captured = money::Captured { approved_at: now, means: Means::Points, receipt: None };
-        let outcome = CaptureOutcome::Captured(Box::new(captured));
-        let (after, lsn) = end(&app, index, outcome).await?;
-        return Ok(Collected::Ended(after, lsn));
+        return by_points(&app, index).await;
     }
     let Some(known) = known(&app, index).await else { return Ok(Collected::Unknown) };
     ask_to_capture(&app, index, &known, 0).await
+}
+
+/// The points were spent with the intent: there is nobody to ask.
+async fn by_points(app: &App, index: ChargeIndex) -> Result<Collected, ApiError> {
+    let approved_at = app.clock.now();
+    let captured = money::Captured { approved_at, means: Means::Points, receipt: None };
+    let (after, lsn) = end(app, index, CaptureOutcome::Captured(Box::new(captured))).await?;
+    Ok(Collected::Ended(after, lsn))
 }
 
 async fn ask_to_capture(
@@ -90,18 +95,14 @@ async fn ask_to_capture(
             let (after, lsn) = end(app, index, awaiting(app, &deposit)).await?;
             Ok(Collected::Ended(after, lsn))
         }
-        Capture::Refused(refusal) => {
-            let (after, lsn) = end(app, index, CaptureOutcome::Failed).await?;
-            Ok(Collected::Refused(refusal, after, lsn))
-        }
+        Capture::Refused(refusal) => refused(app, index, refusal).await,
         // We asked wrongly: it fails once the provider agrees that nothing was taken.
         Capture::Mistake(mistake) => {
             tracing::error!(charge = %index, code = mistake.code, "the provider says that we asked wrongly");
             match find(app, index, known).await? {
                 Some(Found::Open(_) | Found::Missing | Found::NotApproved) => {
-                    let (after, lsn) = end(app, index, CaptureOutcome::Failed).await?;
                     let message = "결제를 진행할 수 없어요.".to_owned();
-                    Ok(Collected::Refused(Refusal { code: mistake.code, message }, after, lsn))
+                    refused(app, index, Refusal { code: mistake.code, message }).await
                 }
                 Some(found) => by_query(app, index, known, found, attempt).await,
                 None => Ok(Collected::Unknown),
@@ -111,12 +112,28 @@ async fn ask_to_capture(
     }
 }
 
+/// No money was taken; where somebody else knows that it was, they are right.
+async fn refused(app: &App, index: ChargeIndex, refusal: Refusal) -> Result<Collected, ApiError> {
+    Ok(match end(app, index, CaptureOutcome::Failed).await? {
+        (AfterPayment::Paid, lsn) => Collected::Ended(AfterPayment::Paid, lsn),
+        (after, lsn) => Collected::Refused(refusal, after, lsn),
+    })
+}
+
 /// Finds out what became of a charge, and ends it where that is certain.
 pub(crate) async fn resolve(
     app: &Arc<App>,
     index: ChargeIndex,
     attempt: u32,
 ) -> Result<Collected, ApiError> {
+    app.catch_up(None).await?;
+    let is_by_points = app.view.read(|state| {
+        let charge = state.ledger().charge(index);
+        charge.is_some_and(|one| one.amount.card == 0 && one.state == ChargeState::Capturing)
+    });
+    if is_by_points {
+        return by_points(app, index).await;
+    }
     let Some(known) = known(app, index).await else { return Ok(Collected::Unknown) };
     match find(app, index, &known).await? {
         Some(found) => by_query(app, index, &known, found, attempt).await,
@@ -161,7 +178,12 @@ async fn by_query(
         Found::Open(_) if is_unresolved && is_settled => CaptureOutcome::Failed,
         _ => return Ok(Collected::Unknown),
     };
+    let is_reversed = outcome == CaptureOutcome::Reversed;
     let (after, lsn) = end(app, index, outcome).await?;
+    if is_reversed {
+        app.shown(lsn).await?;
+        reversed::end_order(app, index).await?;
+    }
     Ok(Collected::Ended(after, lsn))
 }
 
@@ -247,8 +269,8 @@ pub(crate) async fn refund(app: &Arc<App>, index: RefundIndex) -> Result<bool, A
         }
         Refund::Pending { .. } => return Ok(false),
     };
-    let ended = logged(app, || app.engine.end_refund(index, outcome, app.clock.now())).await;
-    match ended {
+    let end = || app.engine.end_refund(index, outcome, app.clock.now());
+    match logged(end).await? {
         Ok(pending) => app.durable(pending).await.map(|()| true),
         Err(MoneyRefusal::NoSuchRefund(_)) => Ok(true),
         Err(refusal) => Err(ApiError::new(Code::Internal).cause(refusal)),
@@ -307,8 +329,8 @@ async fn note<T>(app: &App, charge: ChargeIndex, answered: &Answered<T>) -> Resu
         at: app.clock.now(),
     };
     // What follows waits for what comes after it in the log.
-    logged(app, || app.engine.note_answer(line.clone()))
-        .await
+    logged(|| app.engine.note_answer(line.clone()))
+        .await?
         .map(drop)
         .map_err(|refusal| ApiError::new(Code::Internal).cause(refusal))
 }
@@ -319,15 +341,30 @@ async fn end(
     outcome: CaptureOutcome,
 ) -> Result<(AfterPayment, Lsn), ApiError> {
     let end = || app.engine.end_capture(charge, outcome.clone(), app.clock.now());
-    match logged(app, end).await {
+    match logged(end).await? {
         Ok(pending) => {
             let lsn = pending.lsn();
             let after = app.durable(pending).await?;
             count(app, charge, after);
             Ok((after, lsn))
         }
+        Err(MoneyRefusal::NotOpen(_, state)) => ended_before(app, state).await,
         Err(refusal) => Err(ApiError::new(Code::InProgress).cause(refusal)),
     }
+}
+
+/// A webhook or the reconciler has heard from the provider first, and has ended it.
+async fn ended_before(app: &App, state: ChargeState) -> Result<(AfterPayment, Lsn), ApiError> {
+    let after = match state {
+        ChargeState::Captured => AfterPayment::Paid,
+        ChargeState::AwaitingDeposit => AfterPayment::Awaiting,
+        ChargeState::Open | ChargeState::Capturing | ChargeState::Failed => AfterPayment::Held,
+        ChargeState::Reversed => AfterPayment::Expired,
+    };
+    // Its record is in the log, and may not be durable yet.
+    let lsn = app.engine.journal().appended_lsn();
+    app.shown(lsn).await?;
+    Ok((after, lsn))
 }
 
 /// Metrics never fail a payment.
@@ -345,20 +382,21 @@ fn count(app: &App, index: ChargeIndex, after: AfterPayment) {
 }
 
 /// Runs a command about money, however long the log or somebody else's step has to be waited for.
+///
+/// # Errors
+/// 504 where the log has failed: the next start resolves it, until then nobody knows how it ends.
 async fn logged<T>(
-    app: &App,
     command: impl Fn() -> Result<Pending<T>, CommandError<MoneyRefusal>>,
-) -> Result<Pending<T>, MoneyRefusal> {
+) -> Result<Result<Pending<T>, MoneyRefusal>, ApiError> {
     loop {
         match command() {
-            Ok(pending) => return Ok(pending),
-            Err(CommandError::Refused(MoneyRefusal::Order(OrderRefusal::Busy(_)))) => {
+            Ok(pending) => return Ok(Ok(pending)),
+            Err(CommandError::Refused(refusal)) if refusal.is_busy() => {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            Err(CommandError::Refused(refusal)) => return Err(refusal),
+            Err(CommandError::Refused(refusal)) => return Ok(Err(refusal)),
             Err(CommandError::Unavailable(JournalUnavailable::Poisoned)) => {
-                // The next start resolves it: until then nobody knows how it ends.
-                app.stopping().await;
+                return Err(ApiError::new(Code::Timeout).cause(JournalUnavailable::Poisoned));
             }
             Err(CommandError::Unavailable(_)) => tokio::time::sleep(LOG_AGAIN_AFTER).await,
         }

@@ -16,6 +16,7 @@ pub(crate) mod names;
 mod provider;
 pub(crate) mod reconciler;
 mod retry;
+mod reversed;
 pub mod sandbox;
 #[cfg(test)]
 mod scripted;

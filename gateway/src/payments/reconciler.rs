@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::payments::collect;
+use crate::payments::{collect, reversed};
 
 /// How often the fold is looked through.
 const TICK: Duration = Duration::from_millis(200);
@@ -132,13 +132,16 @@ impl Turns {
 /// Runs until the gateway stops.
 pub(crate) async fn keep(app: Arc<App>) {
     let turns = &app.payments.turns;
+    if let Err(error) = reversed::end_earlier(&app).await {
+        tracing::error!(%error, "an order whose deposit was taken back is not ended");
+    }
     loop {
         let _ = tokio::time::timeout(TICK, turns.wake.notified()).await;
         let (charges, refunds) = app.view.read(|state| {
             let ledger = state.ledger();
             let charges: Vec<Work> = ledger.unresolved().map(Work::Charge).collect();
             // Oldest first, and few at a time.
-            let refunds: Vec<Work> = ledger.refunds_due().take(1_000).map(Work::Refund).collect();
+            let refunds: Vec<Work> = ledger.next_refunds().take(1_000).map(Work::Refund).collect();
             (charges, refunds)
         });
         turns.keep_only(&charges.iter().chain(&refunds).copied().collect());

@@ -87,6 +87,16 @@ impl Client {
         answer.map(|(answer, _)| answer)
     }
 
+    /// Sends half of what is asked, which nobody can have understood.
+    pub(crate) fn send_half(&mut self, ask: &Ask) {
+        if let Some(mut connection) = connect(self.address) {
+            let request = written(ask);
+            // A server that is gone has not heard it either.
+            let _ = connection.get_mut().write_all(&request.as_bytes()[..request.len() / 2]);
+            self.connection = Some(connection);
+        }
+    }
+
     /// Asks and demands an answer.
     pub(crate) fn must(&mut self, ask: &Ask) -> Result<Answer, String> {
         let answer = self.send(ask);
@@ -113,8 +123,8 @@ fn connect(address: SocketAddr) -> Option<BufReader<TcpStream>> {
     Some(BufReader::new(stream))
 }
 
-/// The answer, and whether the connection goes on.
-fn exchange(connection: &mut BufReader<TcpStream>, ask: &Ask) -> Result<(Answer, bool), Silence> {
+/// As it is sent.
+fn written(ask: &Ask) -> String {
     let body = ask.body.as_ref().map(Value::to_string).unwrap_or_default();
     let mut request = format!("{} {} HTTP/1.1\r\nhost: localhost\r\n", ask.method, ask.path);
     if !ask.token.is_empty() {
@@ -127,6 +137,12 @@ fn exchange(connection: &mut BufReader<TcpStream>, ask: &Ask) -> Result<(Answer,
         request += "content-type: application/json\r\n";
     }
     request += &format!("content-length: {}\r\n\r\n{body}", body.len());
+    request
+}
+
+/// The answer, and whether the connection goes on.
+fn exchange(connection: &mut BufReader<TcpStream>, ask: &Ask) -> Result<(Answer, bool), Silence> {
+    let request = written(ask);
     connection.get_mut().write_all(request.as_bytes()).map_err(|_| Silence::Unknown)?;
     let first = line(connection).map_err(|silence| match silence {
         (false, Silence::Partial) => Silence::Unknown,

@@ -28,4 +28,5 @@ mod expiry;
 mod failing_calls;
 mod full_disk;
 mod kill;
+mod money;
 mod power;

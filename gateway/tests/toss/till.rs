@@ -18,8 +18,13 @@ pub(crate) struct Till {
 
 impl Till {
     pub(crate) async fn open() -> Till {
+        Till::with(json!({})).await
+    }
+
+    /// With fields of the event changed.
+    pub(crate) async fn with(change: Value) -> Till {
         let shop = Shop::open().await;
-        let event = shop.seat_event(json!({})).await;
+        let event = shop.seat_event(change).await;
         let buyer = shop.gateway.user("buyer@tiketi.gg").await;
         let seats = shop.seats(&event).await;
         Till { shop, event, buyer, seats, sold: 0 }

@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
 use crate::order_view::OrderView;
+use crate::orders::unless_busy;
 use crate::payments::collect::{self, Collected};
 use crate::payments::names;
 use crate::payments::reconciler::AtWork;
@@ -54,7 +55,7 @@ pub(crate) async fn confirm(app: &Arc<App>, request: &Request) -> Result<Respons
     let at_work = AtWork::on(app, index);
     let key = body.payment_key;
     let begin = || app.engine.begin_capture(index, user.index, &key, app.clock.now());
-    let begun = match begin() {
+    let begun = match unless_busy(begin).await {
         Ok(begun) => begun,
         Err(CommandError::Refused(MoneyRefusal::NotOpen(_, state))) => {
             app.catch_up(None).await?;

@@ -16,7 +16,7 @@ use crate::auth::email;
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
 use crate::order_view::OrderView;
-use crate::orders::explain;
+use crate::orders::{explain, unless_busy};
 use crate::payments::names;
 use crate::refusals;
 
@@ -41,7 +41,7 @@ impl Customer {
         if !name.as_ref().is_none_or(is_short) {
             return Err(refusals::invalid("이름이 너무 길어요."));
         }
-        if !email.as_ref().is_none_or(|email| email::normalise(email).is_some()) {
+        if email.as_ref().is_some_and(|email| email::normalise(email).is_none()) {
             return Err(refusals::invalid("이메일 주소가 올바르지 않아요."));
         }
         Ok(Customer { name, email })
@@ -111,8 +111,8 @@ pub(super) async fn open(
     };
     let new =
         NewCharge { user: user.index, purpose, provider, amount, tag: rand::rng().next_u64() };
-    let opened = app.engine.open_charge(&new, app.clock.now());
-    let opened = match opened {
+    let open = || app.engine.open_charge(&new, app.clock.now());
+    let opened = match unless_busy(open).await {
         Ok(opened) => opened,
         Err(error) => return Err(refused(app, Some(user.index), purpose, error).await),
     };

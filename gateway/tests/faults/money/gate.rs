@@ -1,0 +1,114 @@
+//! Between the gateway and the provider: holds a chosen call at a chosen step and says that it is
+//! there, so that a process can be killed exactly then.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Method, Request, Response};
+use serde_json::Value;
+use tiketi_gateway::payments::sandbox::{Dropped, Sandbox};
+use tokio::sync::Notify;
+
+/// A call of the provider's API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// Takes the money; named by the order.
+    Confirm,
+    /// Gives it back; named by the payment key.
+    Cancel,
+    /// By order.
+    Query,
+}
+
+/// Where a call is held. Only [`Step::Answering`] lets its answer through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It was sent, and the provider has not heard of it.
+    Leaving,
+    /// The provider is at work on it, and goes on.
+    AtWork,
+    /// The provider has done it, and its answer is on the way.
+    Done,
+    /// The answer arrives.
+    Answering,
+}
+
+struct Trap {
+    call: Call,
+    name: String,
+    step: Step,
+    reached: Sender<()>,
+}
+
+/// What holds the calls.
+#[derive(Default)]
+pub(crate) struct Gate {
+    traps: Mutex<Vec<Trap>>,
+    /// Lets calls that were held before the provider go on to it, long after their caller is gone.
+    pub(crate) late: Notify,
+}
+
+impl Gate {
+    /// Holds the next such call; hears when it is there.
+    pub(crate) fn hold(&self, call: Call, name: &str, step: Step) -> Receiver<()> {
+        let (reached, hears) = channel();
+        self.traps.lock().unwrap().push(Trap { call, name: name.to_owned(), step, reached });
+        hears
+    }
+
+    /// Forgets what nobody came to.
+    pub(crate) fn clear(&self) {
+        self.traps.lock().unwrap().clear();
+    }
+
+    fn take(&self, request: &Request<Full<Bytes>>, body: &[u8]) -> Option<Trap> {
+        let path: Vec<&str> = request.uri().path().split('/').collect();
+        let (call, name) = match (request.method(), path.as_slice()) {
+            (&Method::POST, ["", "v1", "payments", "confirm"]) => {
+                let body: Value = serde_json::from_slice(body).ok()?;
+                (Call::Confirm, body["orderId"].as_str()?.to_owned())
+            }
+            (&Method::POST, ["", "v1", "payments", key, "cancel"]) => {
+                (Call::Cancel, (*key).to_owned())
+            }
+            (&Method::GET, ["", "v1", "payments", "orders", order]) => {
+                (Call::Query, (*order).to_owned())
+            }
+            _ => return None,
+        };
+        let mut traps = self.traps.lock().unwrap();
+        let place = traps.iter().position(|trap| trap.call == call && trap.name == name)?;
+        Some(traps.remove(place))
+    }
+
+    /// Hands a call to the sandbox, or holds it. A caller that ends leaves only what the provider
+    /// has.
+    pub(crate) async fn pass(
+        self: &Arc<Self>,
+        sandbox: Sandbox,
+        request: Request<Full<Bytes>>,
+        body: &[u8],
+    ) -> Result<Response<Full<Bytes>>, Dropped> {
+        let Some(trap) = self.take(&request, body) else { return sandbox.answer(request).await };
+        match trap.step {
+            Step::Leaving => {
+                let gate = Arc::clone(self);
+                tokio::spawn(async move {
+                    gate.late.notified().await;
+                    sandbox.answer(request).await
+                });
+            }
+            Step::AtWork => drop(tokio::spawn(async move { sandbox.answer(request).await })),
+            Step::Done => drop(sandbox.answer(request).await),
+            Step::Answering => {
+                let answer = sandbox.answer(request).await;
+                let _ = trap.reached.send(());
+                return answer;
+            }
+        }
+        let _ = trap.reached.send(());
+        std::future::pending().await
+    }
+}
