@@ -57,7 +57,6 @@ pub(super) struct Totals {
 pub(super) struct Hall {
     taken: Vec<bool>,
     pub(super) sold: u32,
-    pub(super) wanted_by: u32,
     /// In seconds.
     pub(super) sold_out_at: Option<u64>,
 }
@@ -102,12 +101,8 @@ impl Sale {
     /// # Errors
     /// The engine refuses halls of this size.
     pub(super) fn new(assumptions: &Assumptions) -> anyhow::Result<Sale> {
-        let hall = || Hall {
-            taken: vec![false; assumptions.seats as usize],
-            sold: 0,
-            wanted_by: 0,
-            sold_out_at: None,
-        };
+        let hall =
+            || Hall { taken: vec![false; assumptions.seats as usize], sold: 0, sold_out_at: None };
         Ok(Sale {
             stage: Stage::new(assumptions)?,
             crowd: Crowd::new(assumptions),
@@ -178,8 +173,10 @@ impl Sale {
         let come = self.crowd.come_by(at as f64 / 1e3);
         for number in self.came_at.len() as u32..come {
             let event = self.people.person(number).event;
-            self.halls[event as usize].wanted_by += 1;
-            self.stage.come(EventIndex(event), UserIndex(number))?;
+            // What is sold stays sold here: whoever comes later is told so and goes.
+            if self.halls[event as usize].sold_out_at.is_none() {
+                self.stage.come(EventIndex(event), UserIndex(number))?;
+            }
             self.came_at.push(at as u32);
             self.totals.came += 1;
             self.now.came += 1;
