@@ -89,7 +89,6 @@ pub(crate) enum Field {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Opened {
     /// The browser makes the payment itself.
-    #[allow(dead_code, reason = "of an adapter that no setting chooses yet")]
     InBrowser,
     Ready {
         payment_key: PaymentKey,

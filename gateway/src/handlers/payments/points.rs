@@ -50,7 +50,8 @@ pub(crate) async fn charge(app: &Arc<App>, request: &Request) -> Result<Response
         return Err(refusals::invalid("포인트는 100원부터 10,000,000원까지 충전할 수 있어요."));
     }
     let split = Split { card: amount, points: 0 };
-    open(app, user, Purpose::Points, split, format!("포인트 {amount}원")).await
+    let provider = app.payments.preferred();
+    open(app, user, Purpose::Points, provider, split, format!("포인트 {amount}원")).await
 }
 
 fn row(state: &State, change: &Change) -> PointsRow {
