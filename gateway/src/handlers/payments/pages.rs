@@ -91,6 +91,9 @@ pub(crate) async fn pay(app: &Arc<App>, request: &Request) -> Result<Response, A
 /// with it, and nothing else.
 pub(crate) async fn client_secret(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let order_id = request.path_text(0)?;
+    if !names::is_order_id(&order_id) {
+        return Err(ApiError::new(Code::BadId));
+    }
     app.catch_up(None).await?;
     let found = app.view.read(|state| {
         let (index, charge) = open_charge(state, &order_id)?;
