@@ -88,8 +88,6 @@ pub(crate) enum Field {
 /// How preparing a payment ended. No money can have moved.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Opened {
-    /// The browser makes the payment itself.
-    InBrowser,
     Ready {
         payment_key: PaymentKey,
         /// For this buyer's browser alone.

@@ -49,6 +49,8 @@ struct Known {
     due_at: Option<UnixMillis>,
     /// What we gave back, or are giving.
     returned: u64,
+    /// Some of it is still on its way.
+    is_returning: bool,
 }
 
 /// Captures a charge whose intent was just begun. Points alone need no provider.
@@ -140,12 +142,19 @@ async fn by_query(
         Found::Captured { captured, .. } if known.state != ChargeState::Captured => {
             taken(app, &captured)
         }
+        // A refund can fail days after the provider took it on.
+        Found::Captured { balance, .. }
+            if !known.is_returning && balance + known.returned > known.charge.amount =>
+        {
+            tracing::error!(charge = %index, balance, "the provider has money that we gave back");
+            return Ok(Collected::Unknown);
+        }
         Found::AwaitingDeposit(deposit) => match known.state {
             // The bank took back what was paid in.
             ChargeState::Captured => CaptureOutcome::Reversed,
             ChargeState::Capturing => awaiting(app, &deposit),
             ChargeState::AwaitingDeposit if known.due_at.is_some_and(|due| due <= now) => {
-                return give_up(app, index, known, "입금 기한이 지났습니다.").await;
+                return give_up(app, index, known, attempt, "입금 기한이 지났습니다.").await;
             }
             _ => return Ok(Collected::Unknown),
         },
@@ -161,7 +170,7 @@ async fn by_query(
         }
         // What the buyer agreed to there can be taken for a week, unless it is given up.
         Found::Open(_) if is_unresolved && is_settled && known.provider == ProviderName::Stripe => {
-            return give_up(app, index, known, "결제 시간이 지났습니다.").await;
+            return give_up(app, index, known, attempt, "결제 시간이 지났습니다.").await;
         }
         Found::Open(_) if is_unresolved && is_settled => CaptureOutcome::Failed,
         _ => return Ok(Collected::Unknown),
@@ -175,11 +184,12 @@ async fn give_up(
     app: &Arc<App>,
     index: ChargeIndex,
     known: &Known,
+    attempt: u32,
     reason: &str,
 ) -> Result<Collected, ApiError> {
     let Charge { order_id, payment_key, amount, .. } = known.charge.clone();
     let order = RefundOrder {
-        idempotency_key: cancel_key(&format!("{order_id}-due")),
+        idempotency_key: cancel_key(&format!("{order_id}-due-{attempt}")),
         order_id,
         payment_key,
         amount,
@@ -314,7 +324,8 @@ async fn find(
 async fn known(app: &Arc<App>, index: ChargeIndex) -> Option<Known> {
     app.catch_up(None).await.ok()?;
     app.view.read(|state| {
-        let charge = state.ledger().charge(index)?;
+        let ledger = state.ledger();
+        let charge = ledger.charge(index)?;
         Some(Known {
             charge: Charge {
                 order_id: names::order_id(index, charge)?,
@@ -326,6 +337,11 @@ async fn known(app: &Arc<App>, index: ChargeIndex) -> Option<Known> {
             state: charge.state,
             started_at: charge.started_at?,
             returned: charge.returned.card,
+            is_returning: charge.returned.card > 0
+                && ledger
+                    .refunds()
+                    .iter()
+                    .any(|refund| refund.charge == index && refund.state == RefundState::Due),
             due_at: charge.deposit.as_ref().map(|deposit| deposit.due_at),
         })
     })

@@ -1,9 +1,11 @@
 //! Payments: the intent first, then the provider, then the outcome (I11).
 //!
 //! No lock is held while a provider is asked. An attempt belongs to its task and not to the request
-//! that began it, so it is ended whether or not the caller waits. `collect` asks a provider about one
-//! charge, `reconciler` about all of which nobody knows what became of them, after a restart as
-//! well. The payments of `POST /api/payments/process` are `simulated` and have a worker of their own.
+//! that began it, so it is ended whether or not the caller waits. `desk` has the providers, each with
+//! its own breaker; a charge is asked about at the one that its record names. `opening` has a payment
+//! prepared, `collect` asks a provider about one charge, `reconciler` about all of which nobody knows
+//! what became of them, after a restart as well. The payments of `POST /api/payments/process` are
+//! `simulated` and have a worker of their own.
 
 mod answer;
 mod breaker;
@@ -38,11 +40,11 @@ use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::error::{ApiError, Code};
-use crate::payments::answer::Answered;
+use crate::payments::answer::{Answered, Opened};
 use crate::payments::desk::{Counter, Desk};
 pub(crate) use crate::payments::desk::{DeskError, STRIPE_SANDBOX_PATH, TOSS_SANDBOX_PATH};
 use crate::payments::hint::Hint;
-use crate::payments::provider::{Call, Provider};
+use crate::payments::provider::{Call, Opening, Provider};
 use crate::payments::reconciler::Turns;
 use crate::payments::sandbox::Sandbox;
 use crate::payments::sandbox::stripe::StripeSandbox;
@@ -116,6 +118,15 @@ impl Payments {
             Ok(_) => None,
             Err(wait) => Some(wait.0),
         }
+    }
+
+    /// What prepares a payment, to be [`asked`](Payments::asked); `None` where nothing has to.
+    pub(crate) fn preparation<'a>(
+        &'a self,
+        provider: ProviderName,
+        opening: &'a Opening,
+    ) -> Option<Call<'a, Opened>> {
+        self.counter(provider)?.provider.open(opening)
     }
 
     /// Asks a provider; `None` where there is none or it is down.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tiketi_engine::ids::ChargeIndex;
 use tiketi_engine::money::{Charge, TrailLine};
-use tiketi_engine::record::{ProviderCall, ProviderName};
+use tiketi_engine::record::ProviderCall;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::App;
@@ -45,29 +45,25 @@ async fn ask(
         let order_id = names::order_id(index, charge)?;
         let idempotency_key = open_key(&order_id, failures(charge));
         let opening = Opening { order_id, amount: charge.amount.card, idempotency_key };
-        Some((charge.provider, opening, is_prepared(charge)))
+        let last = charge.trail.iter().rfind(|line| line.call == ProviderCall::Open);
+        Some((charge.provider, opening, last.map(|line| (line.status, line.code.clone()))))
     });
-    let Some((provider @ (ProviderName::Toss | ProviderName::Stripe), opening, was_prepared)) =
-        found
-    else {
-        return Ok(None);
-    };
-    let Some(answered) = app.payments.asked(provider, |it| it.open(&opening)).await else {
+    let Some((provider, opening, last)) = found else { return Ok(None) };
+    let Some(call) = app.payments.preparation(provider, &opening) else { return Ok(None) };
+    let Some(answered) = app.payments.asked(provider, |_| call).await else {
         let unavailable = unavailable("the provider is down");
         return Err(match app.payments.is_down(provider) {
             Some(wait) => unavailable.retry_after(wait),
             None => unavailable,
         });
     };
-    if answered.outcome == Opened::InBrowser {
-        return Ok(None);
-    }
-    // However often it is asked for: the trail has it once.
-    if !(was_prepared && answered.trail.http_status == Some(200)) {
+    // However often it is asked for, the trail has the same answer once; a failure counts each time.
+    let status = answered.trail.http_status.unwrap_or(0);
+    let said = Some((status, answered.trail.code.clone().unwrap_or_default()));
+    if status >= 500 || said != last {
         note(&app, index, &answered).await?;
     }
     match answered.outcome {
-        Opened::InBrowser => Ok(None),
         Opened::Ready { client_secret, .. } => Ok(Some(client_secret)),
         Opened::Mistake(mistake) => {
             tracing::error!(charge = %index, code = mistake.code, "the provider says that we asked wrongly");
@@ -88,11 +84,6 @@ fn failures(charge: &Charge) -> u32 {
     let before = opens.take_while(|line| line.status != 200);
     let is_failure = |line: &&TrailLine| line.status >= 500;
     u32::try_from(before.filter(is_failure).count()).unwrap_or(u32::MAX)
-}
-
-/// Whether the provider has answered with the payment before.
-fn is_prepared(charge: &Charge) -> bool {
-    charge.trail.iter().any(|line| line.call == ProviderCall::Open && line.status == 200)
 }
 
 fn unavailable(why: &'static str) -> ApiError {

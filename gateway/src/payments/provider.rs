@@ -22,8 +22,8 @@ pub(crate) trait Provider: Send + Sync {
     /// The public key a browser starts the payment window with.
     fn client_key(&self) -> &str;
 
-    /// Prepares a payment that a buyer is about to authenticate.
-    fn open<'a>(&'a self, opening: &'a Opening) -> Call<'a, Opened>;
+    /// Prepares a payment that a buyer is about to authenticate; `None` where the browser makes it.
+    fn open<'a>(&'a self, opening: &'a Opening) -> Option<Call<'a, Opened>>;
 
     /// Takes the money that a buyer has authenticated. The intent is durable before this (I11).
     fn capture<'a>(&'a self, charge: &'a Charge) -> Call<'a, Capture>;

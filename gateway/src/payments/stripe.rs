@@ -217,7 +217,7 @@ impl Provider for Stripe {
         &self.client_key
     }
 
-    fn open<'a>(&'a self, opening: &'a Opening) -> Call<'a, Opened> {
+    fn open<'a>(&'a self, opening: &'a Opening) -> Option<Call<'a, Opened>> {
         let amount = opening.amount.to_string();
         let request = move || {
             let fields = [
@@ -229,7 +229,8 @@ impl Provider for Stripe {
             ];
             self.form(&["v1", "payment_intents"], &fields, &opening.idempotency_key)
         };
-        Box::pin(self.call(ProviderCall::Open, request, |reply| judge::opened(opening, reply)))
+        let judge = |reply| judge::opened(opening, reply);
+        Some(Box::pin(self.call(ProviderCall::Open, request, judge)))
     }
 
     fn capture<'a>(&'a self, charge: &'a Charge) -> Call<'a, Capture> {

@@ -136,8 +136,8 @@ impl Provider for Toss {
         &self.client_key
     }
 
-    fn open<'a>(&'a self, _: &'a Opening) -> Call<'a, Opened> {
-        Box::pin(async { Answered::unasked(ProviderCall::Open, Opened::InBrowser) })
+    fn open<'a>(&'a self, _: &'a Opening) -> Option<Call<'a, Opened>> {
+        None
     }
 
     fn capture<'a>(&'a self, charge: &'a Charge) -> Call<'a, Capture> {

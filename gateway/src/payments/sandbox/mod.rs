@@ -5,6 +5,8 @@
 //! (`questions`). It refuses nothing that Toss would let pass, so it lets one order be paid twice:
 //! its ledger is what tests hold our books against. Never part of a production server.
 //!
+//! [`stripe`] stands in for Stripe, with the same clock, journal, switches and sender of webhooks.
+//!
 //! Reading order: `server` routes, `calls` are the API, `payment` has the rules, `ledger` the sums,
 //! `webhooks` tells, `window` is what the buyer sees, `control` has the switches.
 

@@ -123,7 +123,7 @@ async fn an_intent_is_opened_for_its_order() {
     let intent = status("requires_payment_method");
     let server = Scripted::start([Answer::Json(200, intent)]).await;
     let stripe = stripe(&server.base_url);
-    let answered = stripe.open(&opening()).await;
+    let answered = stripe.open(&opening()).expect("a call").await;
     let client_secret = Secret::new("pi_3Abc_secret_1");
     assert!(!format!("{answered:?}").contains("_secret_1"));
     assert_eq!(answered.outcome, Opened::Ready { payment_key: key(), client_secret });
@@ -161,7 +161,10 @@ async fn an_intent_that_was_not_opened_is_a_mistake_or_unknown() {
         }),
     ] {
         let server = Scripted::start([answer]).await;
-        assert_eq!(stripe(&server.base_url).open(&opening()).await.outcome, expected);
+        assert_eq!(
+            stripe(&server.base_url).open(&opening()).expect("a call").await.outcome,
+            expected
+        );
     }
 }
 

@@ -4,7 +4,7 @@
 //! Won only, which has no decimals. A buyer agrees in its window (`window`) and not by Stripe.js;
 //! what no merchant's server of ours asks is not there. Never part of a production server.
 //!
-//! Reading order: `calls` are the API, `intent` has the rules, `books` the sums, `wire` the objects,
+//! Reading order: `calls` are the API, `params` what they take, `intent` has the rules, `books` the sums, `wire` the objects,
 //! `events` what is told, `control` the switches.
 
 mod books;
@@ -14,6 +14,7 @@ mod errors;
 mod events;
 mod form;
 mod intent;
+mod params;
 mod window;
 mod wire;
 
