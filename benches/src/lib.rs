@@ -1,4 +1,13 @@
-//! What the benches share: a small installation to book in.
+//! What the benches share: a small installation to book in, servers in processes of their own, a
+//! client, and the table that results are printed in.
+
+pub mod bare;
+pub mod client;
+pub mod durable;
+pub mod gateway;
+pub mod table;
+
+use std::path::PathBuf;
 
 use tiketi_engine::command::{NewEvent, NewLayout, NewUser};
 use tiketi_engine::engine::{Engine, Hold, Once};
@@ -7,8 +16,19 @@ use tiketi_engine::ids::{EventIndex, Lsn, UnixMillis, UserIndex};
 use tiketi_engine::journal::{Journal, Pending};
 use tiketi_engine::record::{EventDetails, EventRules, Role, Section};
 
+/// What a run of the figures needs to know.
+pub struct Setup {
+    /// Holds the logs; its disk is what is measured.
+    pub dir: PathBuf,
+    /// The length of each timed run.
+    pub seconds: u64,
+}
+
 /// An instant at which everything of [`stock`] is on sale.
 pub const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+
+/// How long a hold of [`stock`] lives.
+pub const HOLD_TTL_MS: u64 = 300_000;
 
 /// Rows of the benches' halls have this many seats.
 pub const SEATS_PER_ROW: u32 = 50;
@@ -33,7 +53,7 @@ pub fn stock<J: Journal>(
             ticket_types: Vec::new(),
             rules: EventRules {
                 seats_per_reservation: 4,
-                hold_ttl_ms: 300_000,
+                hold_ttl_ms: HOLD_TTL_MS,
                 seats_per_user: None,
             },
             created_by: None,

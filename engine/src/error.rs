@@ -170,6 +170,12 @@ pub enum MoneyRefusal {
     /// The provider's name for the payment is missing or too long.
     #[error("the payment key is out of range")]
     WrongPaymentKey,
+    /// What is to go back is not part of what it paid for, or all of it.
+    #[error("not some of the seats that charge {0} paid for")]
+    NotPartOfIt(ChargeIndex),
+    /// The charge needs no account to go back to, or this cannot be one.
+    #[error("not an account that charge {0} can go back to")]
+    WrongAccount(ChargeIndex),
     /// There is no such refund in a state of which that can be said.
     #[error("no refund {0} of which that can be said")]
     NoSuchRefund(RefundIndex),

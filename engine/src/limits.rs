@@ -50,6 +50,13 @@ pub const PAYMENT_KEY_BYTES_MAX: usize = 200;
 /// Bytes of a provider's code in the trail of a charge.
 pub const PROVIDER_CODE_BYTES_MAX: usize = 64;
 
+/// Bytes of a bank's code, digits of an account, characters of its holder's name (providers.md 1.6).
+pub const BANK_BYTES_MAX: usize = 20;
+/// See [`BANK_BYTES_MAX`].
+pub const ACCOUNT_DIGITS_MAX: usize = 20;
+/// See [`BANK_BYTES_MAX`].
+pub const ACCOUNT_HOLDER_CHARS_MAX: usize = 60;
+
 /// Layouts, events and users one installation can name.
 pub const LAYOUTS_MAX: u32 = 100_000;
 /// See [`LAYOUTS_MAX`].

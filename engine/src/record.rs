@@ -13,7 +13,7 @@ use crate::ids::{
     RefundIndex, SeatIndex, TicketTypeIndex, UnixMillis, UserId, UserIndex,
 };
 use crate::inline_list::InlineList;
-use crate::money::{Captured, Deposit, Purpose, Split};
+use crate::money::{BankAccount, Captured, Deposit, Purpose, Split};
 use crate::waiting_room::draw::Seed;
 use crate::waiting_room::lanes::LaneShare;
 
@@ -83,10 +83,13 @@ pub enum Record {
     CaptureEnded { charge: ChargeIndex, outcome: CaptureOutcome, at: UnixMillis },
     /// A provider was asked something and answered, or did not.
     ProviderAnswered(Box<ProviderAnswered>),
-    /// Part of what was captured goes back.
-    RefundAsked(Box<RefundAsked>),
+    /// Some seats of a paid order were given back, and their money goes back.
+    SeatsReturned(Box<SeatsReturned>),
     /// What became of a refund.
     RefundEnded { refund: RefundIndex, outcome: RefundOutcome, at: UnixMillis },
+    /// A buyer said where a charge's money can go back to, for those that cannot go back the way
+    /// they came.
+    RefundAccountGiven(Box<RefundAccountGiven>),
 }
 
 /// Why somebody's place or session ended.
@@ -224,15 +227,28 @@ pub struct ProviderAnswered {
     pub at: UnixMillis,
 }
 
-/// See [`Record::RefundAsked`].
+/// See [`Record::SeatsReturned`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefundAsked {
-    /// Of which charge.
+pub struct SeatsReturned {
+    /// The charge that paid the order.
     pub charge: ChargeIndex,
-    /// How much.
+    /// Some of the order's seats, never all of them.
+    pub seats: SeatList,
+    /// What they cost, by where it goes back to.
     pub amount: Split,
     /// Who asked; `None` for the server itself.
     pub by: Option<UserIndex>,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// See [`Record::RefundAccountGiven`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundAccountGiven {
+    /// Of which charge.
+    pub charge: ChargeIndex,
+    /// The account.
+    pub account: BankAccount,
     /// When.
     pub at: UnixMillis,
 }
@@ -283,6 +299,19 @@ pub enum Claim {
 
 /// Seats of one order, ascending and distinct.
 pub type SeatList = InlineList<SeatIndex>;
+
+impl SeatList {
+    /// What is left without `part`; `None` where that has no seat, one that is not here, or all.
+    #[must_use]
+    pub fn without(&self, part: &SeatList) -> Option<SeatList> {
+        let mut rest = SeatList::default();
+        for &seat in self.iter().filter(|seat| !part.contains(seat)) {
+            rest.push(seat)?;
+        }
+        let is_some_of_it = !part.is_empty() && !rest.is_empty();
+        (is_some_of_it && rest.len() + part.len() == self.len()).then_some(rest)
+    }
+}
 
 /// A number of tickets of one type at the price of that moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

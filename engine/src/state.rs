@@ -24,7 +24,7 @@ pub use crate::state::event::{
     Block, Event, Order, OrderState, Payment, SeatStatus, SectionCounts, TicketType,
 };
 pub use crate::state::queue::{Admission, Draw, Lottery, Queue};
-pub use crate::state::stored::{State1, State2};
+pub use crate::state::stored::{State1, State2, State3};
 
 /// A record that cannot follow the ones before it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

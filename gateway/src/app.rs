@@ -152,7 +152,7 @@ impl App {
         );
         let view = View::start(state, &commits, FatalHook::default());
         let hub = Hub::new(commits);
-        let secret = jwt_secret(&config)?;
+        let secret = jwt_secret_in(&config.data, config.jwt_secret.as_ref())?;
         let app = Arc::new(App {
             clock,
             engine,
@@ -466,11 +466,11 @@ async fn recount(app: Arc<App>) {
 }
 
 /// The setting's, else the one in the data directory, made at the first start.
-fn jwt_secret(config: &Config) -> Result<Secret, StartError> {
-    if let Some(secret) = &config.jwt_secret {
+pub(crate) fn jwt_secret_in(data: &Path, set: Option<&Secret>) -> Result<Secret, StartError> {
+    if let Some(secret) = set {
         return Ok(secret.clone());
     }
-    let path = config.data.join("jwt-secret");
+    let path = data.join("jwt-secret");
     kept_secret(&path)
         .map_err(|source| StartError::JwtSecret { path: path.display().to_string(), source })
 }

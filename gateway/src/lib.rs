@@ -30,6 +30,7 @@ mod routes;
 mod sample_data;
 mod search;
 mod seat_maps;
+pub mod seed;
 mod server;
 pub mod shutdown;
 mod stream;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tiketi_engine::error::{CommandError, OrderRefusal};
+use tiketi_engine::error::{CommandError, MoneyRefusal, OrderRefusal};
 use tiketi_engine::ids::{ReservationId, UserIndex};
 
 use crate::app::App;
@@ -19,19 +19,37 @@ const PAUSE: Duration = Duration::from_millis(1);
 
 /// Runs a command until the order is not busy. Nothing is awaited after it has done something, so
 /// that what it did cannot be dropped unseen.
-pub(crate) async fn unless_busy<T>(
-    command: impl Fn() -> Result<T, CommandError<OrderRefusal>>,
-) -> Result<T, CommandError<OrderRefusal>> {
+pub(crate) async fn unless_busy<T, R: MayBeBusy>(
+    command: impl Fn() -> Result<T, CommandError<R>>,
+) -> Result<T, CommandError<R>> {
     for tries in 1..BUSY_TRIES {
         match command() {
-            Err(CommandError::Refused(OrderRefusal::Busy(_))) if tries <= EAGER_TRIES => {
-                tokio::task::yield_now().await;
-            }
-            Err(CommandError::Refused(OrderRefusal::Busy(_))) => tokio::time::sleep(PAUSE).await,
+            Err(CommandError::Refused(refusal)) if refusal.is_busy() => match tries {
+                ..=EAGER_TRIES => tokio::task::yield_now().await,
+                _ => tokio::time::sleep(PAUSE).await,
+            },
             done => return done,
         }
     }
     command()
+}
+
+/// A refusal that may only mean that somebody else's step is being made.
+pub(crate) trait MayBeBusy {
+    /// Whether to ask again.
+    fn is_busy(&self) -> bool;
+}
+
+impl MayBeBusy for OrderRefusal {
+    fn is_busy(&self) -> bool {
+        matches!(self, OrderRefusal::Busy(_))
+    }
+}
+
+impl MayBeBusy for MoneyRefusal {
+    fn is_busy(&self) -> bool {
+        matches!(self, MoneyRefusal::Order(order) if order.is_busy())
+    }
 }
 
 /// The answer to a refused command on an order. `by` is its user, or `None` for an administrator.

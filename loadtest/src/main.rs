@@ -1,74 +1,164 @@
-//! `tiketi-loadtest`: buys everything, as fast as the server sells it, and checks what it was told.
+//! `tiketi-loadtest`: people who want tickets, in numbers, against any server that speaks the
+//! booking contract; what they were told is audited, and what they waited is measured.
+//!
+//! Reading order: this file is the command line, `settings` what a run does, `conduct` its course
+//! from the first call to the verdict. `scenario` has who comes and what they want, in the `steps`
+//! of `run`; `http` and `socket` carry them, `record` and `audit` keep what came back, `view`,
+//! `summary` and `report` show it. Everything happens on one thread.
 
-mod auditor;
-mod client;
-mod sell_out;
+mod audit;
+mod clock;
+mod conduct;
+mod contract;
+mod dice;
+mod hall;
+mod http;
+mod limits;
+mod people;
+mod plan;
+mod record;
+mod report;
+mod run;
+mod scenario;
+mod settings;
+mod simulate;
+mod socket;
+mod steps;
+mod summary;
+mod target;
+mod view;
+mod websocket;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::scenario::Scenario;
+use crate::settings::{Server, Wishes};
+use crate::simulate::{Assumptions, Output};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  the auditor found nothing, and the limits held
+  1  the auditor found something, or a limit did not hold
+  2  the run could not be made";
+
 /// Load tester for servers that speak the booking contract.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
-struct Arguments {
+#[command(name = "tiketi-loadtest", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+struct Cli {
     #[command(subcommand)]
-    scenario: Scenario,
+    command: Command,
 }
 
 #[derive(Subcommand)]
-enum Scenario {
-    /// Makes an event, sells every seat of it to buyers who hold and pay, and audits the result.
-    ///
-    /// The server has to run with `--rate-limit off`. Exit code: 0 sold out and every sum right,
-    /// 1 the auditor found something, 2 the server cannot be reached or does not speak the contract.
-    SellOut(SellOut),
+enum Command {
+    /// People come at a rate, wait in line, choose seats, hold and pay them
+    OnSale(Play),
+    /// Everybody wants the same few seats
+    HotSeats(Play),
+    /// Every seat, as fast as the server sells it
+    SellOut(Play),
+    /// Many sockets watch a hall in which some people buy
+    FanOut(Play),
+    /// A waiting room in which everybody reconnects every second
+    Churn(Play),
+    /// A sale in which most of what is sold comes back, for a long time
+    Soak(Play),
+    /// A calm sale with a rush in its middle
+    Spike(Play),
+    /// What to expect of a sale, in virtual time, without any server
+    Simulate {
+        #[command(flatten)]
+        assumptions: Assumptions,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
-/// See [`Scenario::SellOut`].
-#[derive(Args, Clone, Debug)]
-struct SellOut {
-    /// The server.
-    #[arg(long, default_value = "http://127.0.0.1:3001")]
-    target: String,
-    /// An administrator's login.
-    #[arg(long, env = "ADMIN_EMAIL", default_value = "admin@tiketi.gg")]
-    admin_email: String,
-    /// The password.
-    #[arg(long, env = "ADMIN_PASSWORD", default_value = "admin123", hide_env_values = true)]
-    admin_password: String,
-    /// People who buy at the same time.
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    buyers: u32,
-    /// Rows of the hall.
-    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    rows: u32,
-    /// Seats of a row.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    seats_per_row: u32,
+/// How one scenario is played.
+#[derive(Args)]
+pub(crate) struct Play {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    #[command(flatten)]
+    pub(crate) wishes: Wishes,
+    /// A TOML file with settings of the scenario under the names of the flags; flags go over it
+    #[arg(long, help_heading = "The scenario")]
+    pub(crate) scenario_file: Option<PathBuf>,
+    /// Write the numbers to this file
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
+    /// Write a report with plots to this file, HTML in one piece
+    #[arg(long)]
+    pub(crate) report: Option<PathBuf>,
+    /// Plain lines, also on a terminal
+    #[arg(long)]
+    pub(crate) plain: bool,
 }
 
+/// A limit did not hold, or the auditor found something.
 const FOUND_SOMETHING: u8 = 1;
-const NOT_TESTED: u8 = 2;
+/// The run could not be made.
+const NOT_MADE: u8 = 2;
 
-#[tokio::main]
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's own output")]
-async fn main() -> ExitCode {
-    let Scenario::SellOut(settings) = Arguments::parse().scenario;
-    match sell_out::run(&settings).await {
-        Ok(outcome) => {
-            println!("{}", outcome.report);
-            for finding in &outcome.findings {
-                println!("FOUND: {finding}");
-            }
-            match outcome.findings.is_empty() {
-                true => ExitCode::SUCCESS,
-                false => ExitCode::from(FOUND_SOMETHING),
-            }
+#[expect(clippy::print_stderr, reason = "a command's own output")]
+fn main() -> ExitCode {
+    let played = match Cli::parse().command {
+        Command::Simulate { assumptions, output } => {
+            simulate::simulate(&assumptions, &output).map(|()| true)
         }
+        Command::OnSale(play) => conduct::conduct(Scenario::OnSale, &play),
+        Command::HotSeats(play) => conduct::conduct(Scenario::HotSeats, &play),
+        Command::SellOut(play) => conduct::conduct(Scenario::SellOut, &play),
+        Command::FanOut(play) => conduct::conduct(Scenario::FanOut, &play),
+        Command::Churn(play) => conduct::conduct(Scenario::Churn, &play),
+        Command::Soak(play) => conduct::conduct(Scenario::Soak, &play),
+        Command::Spike(play) => conduct::conduct(Scenario::Spike, &play),
+    };
+    match played {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(FOUND_SOMETHING),
         Err(error) => {
-            eprintln!("tiketi-loadtest: {error:#}");
-            ExitCode::from(NOT_TESTED)
+            // One line, whatever a server or a file put into it.
+            let text = format!("{error:#}").replace(['\n', '\r'], " ");
+            eprintln!("tiketi-loadtest: {text}");
+            ExitCode::from(NOT_MADE)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+        let help = Cli::command().render_long_help().to_string();
+        assert!(help.contains("Exit codes:") && !help.contains("admin123"));
+    }
+
+    #[test]
+    fn every_name_that_a_scenario_listens_to_is_a_flag() {
+        let on_sale = Cli::command().find_subcommand("on-sale").cloned().expect("on-sale");
+        let flags: Vec<&str> = on_sale.get_arguments().filter_map(|flag| flag.get_long()).collect();
+        for scenario in [
+            Scenario::OnSale,
+            Scenario::HotSeats,
+            Scenario::SellOut,
+            Scenario::FanOut,
+            Scenario::Churn,
+            Scenario::Soak,
+            Scenario::Spike,
+        ] {
+            for name in scenario.listens_to() {
+                assert!(flags.contains(&name), "{name}");
+            }
+            assert!(Cli::command().find_subcommand(scenario.name()).is_some());
         }
     }
 }

@@ -134,7 +134,8 @@ impl Auditor {
                 self.capture_ended(*charge, outcome, *at);
             }
             Record::ProviderAnswered(answered) => self.instant(answered.at),
-            Record::RefundAsked(asked) => self.refund_asked(asked),
+            Record::SeatsReturned(returned) => self.seats_returned(returned),
+            Record::RefundAccountGiven(given) => self.refund_account_given(given),
             Record::RefundEnded { refund, outcome, at } => {
                 self.refund_ended(*refund, *outcome, *at);
             }

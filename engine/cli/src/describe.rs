@@ -392,13 +392,22 @@ impl Names {
                     "status": answered.status, "code": answered.code});
                 new("provider-answered", Some(answered.at), text, fields)
             }
-            Record::RefundAsked(asked) => {
+            Record::SeatsReturned(returned) => {
                 let text = format!(
-                    "charge {}: {} by card, {} by points",
-                    asked.charge, asked.amount.card, asked.amount.points
+                    "charge {}: {} seats, {} by card, {} by points",
+                    returned.charge,
+                    returned.seats.len(),
+                    returned.amount.card,
+                    returned.amount.points
                 );
-                let fields = json!({"charge": asked.charge, "amount": asked.amount});
-                new("refund-asked", Some(asked.at), text, fields)
+                let fields = json!({"charge": returned.charge, "seats": returned.seats,
+                    "amount": returned.amount});
+                new("seats-returned", Some(returned.at), text, fields)
+            }
+            Record::RefundAccountGiven(given) => {
+                let text = format!("charge {}: at bank {}", given.charge, given.account.bank);
+                let fields = json!({"charge": given.charge, "bank": given.account.bank});
+                new("refund-account-given", Some(given.at), text, fields)
             }
             Record::RefundEnded { refund, outcome, at } => {
                 let text = format!("refund {refund}: {outcome:?}");

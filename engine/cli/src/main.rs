@@ -87,7 +87,7 @@ enum Command {
     /// List payments through a provider, and settle what is open
     #[command(subcommand)]
     Payments(payments::PaymentsCommand),
-    /// Show accounts and change what they may do
+    /// Show accounts, change what they may do, make many
     #[command(subcommand)]
     User(user::UserCommand),
     /// Show the counters of the gateway
@@ -204,6 +204,9 @@ mod tests {
             ("queue admit x", false),
             ("order show", false),
             ("user promote a@b.kr", true),
+            ("user seed d --count 10 --tokens t", true),
+            ("user seed d --count 0 --tokens t", false),
+            ("user seed d --count 10", false),
             ("stats --event x --json", true),
             ("--json stats", true),
             ("watch --count 0", false),

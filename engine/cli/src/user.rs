@@ -1,9 +1,18 @@
-//! `tiketi user`: show, promote, demote; and `tiketi login`.
+//! `tiketi user`: show, promote, demote, seed; and `tiketi login`.
 
-use clap::Subcommand;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::json;
 use tiketi_gateway::api::admin::{RoleAnswer, RoleRequest, UserAnswer, UserDetail};
+use tiketi_gateway::config::{LogStoreKind, Secret};
+use tiketi_gateway::seed::{self, SeedError, Seeded};
 
 use crate::client::{Client, segment};
+use crate::data::open_failure;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Paint};
 use crate::text::{fields, number, seoul};
@@ -26,6 +35,27 @@ pub(crate) enum UserCommand {
         /// Id or e-mail address
         user: String,
     },
+    /// Make accounts for load tests, in a data directory that no gateway uses
+    Seed(SeedArgs),
+}
+
+/// See `tiketi user seed`.
+#[derive(Args)]
+pub(crate) struct SeedArgs {
+    /// A gateway's data directory; started once before, if it is to have sample data
+    dir: PathBuf,
+    /// How many, those made before among them
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    count: u32,
+    /// Write their addresses and tokens to this file, for `tiketi-loadtest --tokens`
+    #[arg(long)]
+    tokens: PathBuf,
+    /// The gateway's --log-store: sled or segments
+    #[arg(long, env = "TIKETI_LOG_STORE", default_value = "sled", value_parser = ["sled", "segments"])]
+    log_store: String,
+    /// The gateway's --jwt-secret [default: the one kept in the directory]
+    #[arg(long, env = "JWT_SECRET", hide_env_values = true)]
+    jwt_secret: Option<String>,
 }
 
 pub(crate) fn run(
@@ -33,12 +63,13 @@ pub(crate) fn run(
     client: &dyn Fn() -> Result<Client, Failure>,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let client = client()?;
     let (named, role) = match command {
         UserCommand::Show { user } => (user, None),
         UserCommand::Promote { user } => (user, Some("admin")),
         UserCommand::Demote { user } => (user, Some("user")),
+        UserCommand::Seed(args) => return seed(args, output),
     };
+    let client = client()?;
     let found: UserAnswer = client.admin_get(&format!("/api/admin/users/{}", segment(named)))?;
     let Some(role) = role else {
         output.either(&found, |output| show(output, &found.user))?;
@@ -51,6 +82,45 @@ pub(crate) fn run(
         format!("{} is now {now}\n", answer.user.email)
     })?;
     Ok(Exit::Ok)
+}
+
+/// Makes accounts and writes down what opens them.
+fn seed(args: &SeedArgs, output: &Output) -> Result<Exit, Failure> {
+    let store = match args.log_store.as_str() {
+        "segments" => LogStoreKind::Segments,
+        _ => LogStoreKind::Sled,
+    };
+    let secret = args.jwt_secret.as_deref().map(Secret::new);
+    let seeded =
+        seed::users(&args.dir, store, secret.as_ref(), args.count).map_err(
+            |error| match error {
+                SeedError::Open(error) => open_failure(error),
+                error => Failure::new(Exit::Refused, "SEED", error.to_string()),
+            },
+        )?;
+    write_tokens(&args.tokens, &seeded).map_err(|error| {
+        let text = format!("cannot write {}: {error}", args.tokens.display());
+        Failure::new(Exit::Refused, "IO", text)
+    })?;
+    let file = args.tokens.display().to_string();
+    output.either(&json!({ "users": seeded.len(), "tokens": file }), |_| {
+        format!("{} accounts; their tokens are in {file}\n", number(seeded.len() as u64))
+    })?;
+    Ok(Exit::Ok)
+}
+
+/// An address and a token on each line; whoever reads it is all of them.
+fn write_tokens(path: &Path, seeded: &[Seeded]) -> std::io::Result<()> {
+    let mut text = String::new();
+    for Seeded { email, token } in seeded {
+        text.push_str(email);
+        text.push('\t');
+        text.push_str(token);
+        text.push('\n');
+    }
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 /// Prints a token for `TIKETI_TOKEN`.

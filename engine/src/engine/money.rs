@@ -10,13 +10,13 @@ use crate::engine::{AfterPayment, Engine};
 use crate::error::{CommandError, MoneyRefusal, OrderRefusal};
 use crate::ids::{Attempt, ChargeIndex, Lsn, RefundIndex, ReservationId, UnixMillis, UserIndex};
 use crate::inventory::EventInventory;
-use crate::inventory::hold_table::{Phase, SlotState};
+use crate::inventory::hold_table::{Phase, SlotClaim, SlotOrder, SlotState};
 use crate::journal::{Journal, Pending, Permit, Purpose as Room};
 use crate::limits::{CHARGE_MAX, CHARGES_MAX, PAYMENT_KEY_BYTES_MAX, PROVIDER_CODE_BYTES_MAX};
-use crate::money::{ChargeState, Ledger, Purpose, RefundState, Split};
+use crate::money::{BankAccount, ChargeState, Ledger, Purpose, RefundState, Split};
 use crate::record::{
     CaptureOutcome, CaptureStarted, ChargeOpened, ProviderAnswered, ProviderName, Record,
-    RefundAsked, RefundOutcome,
+    RefundAccountGiven, RefundOutcome, SeatList, SeatsReturned,
 };
 
 type MoneyResult<T> = Result<Pending<T>, CommandError<MoneyRefusal>>;
@@ -279,27 +279,81 @@ impl<J: Journal> Engine<J> {
         Ok(Pending::new((), lsn))
     }
 
-    /// Gives part of a captured charge back; the whole goes back where its order is cancelled.
+    /// Takes some seats of a paid order back, never all of them, and their money goes back: `won` by
+    /// card as far as the card paid, by points after that. `by` is the order's user, or `None` for an
+    /// administrator.
     ///
     /// # Errors
-    /// No such charge; more than is left of it, or nothing; journal unavailable.
-    pub fn ask_refund(
+    /// In this order: no such charge, or another user's; it paid no order, or is not captured; more
+    /// than is left of it; the order ended or is busy; seats that are not its own, or all of them;
+    /// journal unavailable.
+    pub fn return_seats(
         &self,
         charge: ChargeIndex,
-        amount: Split,
+        seats: &SeatList,
+        won: u64,
         by: Option<UserIndex>,
         now: UnixMillis,
     ) -> MoneyResult<()> {
         let mut ledger = self.ledger.lock();
-        let found = ledger.charge(charge).ok_or(MoneyRefusal::UnknownCharge(charge))?;
+        let found = ledger.charge(charge).filter(|found| by.is_none_or(|user| user == found.user));
+        let found = found.ok_or(MoneyRefusal::UnknownCharge(charge))?;
+        let (Purpose::Order(reservation), ChargeState::Captured) = (found.purpose, found.state)
+        else {
+            return Err(MoneyRefusal::NotOpen(charge, found.state).into());
+        };
         let left = found.balance();
-        if amount.card > left.card || amount.points > left.points || amount.total() == 0 {
+        if won > left.total() {
             return Err(MoneyRefusal::WrongAmount.into());
+        }
+        let card = won.min(left.card);
+        let amount = Split { card, points: won - card };
+        let inventory = self.inventory_of(reservation).map_err(MoneyRefusal::Order)?;
+        let permit = self.journal.reserve(Room::Completion)?;
+        let step = begin_step(inventory, reservation, |state| state.phase() == Phase::Paid)
+            .map_err(MoneyRefusal::Order)?;
+        let SlotOrder { user, claim, .. } = step.order();
+        let rest = match claim {
+            SlotClaim::Seats(own) => own.without(seats),
+            SlotClaim::Tickets(_) => None,
+        };
+        let Some(rest) = rest else {
+            step.put_back();
+            return Err(MoneyRefusal::NotPartOfIt(charge).into());
+        };
+        // From here it must succeed.
+        let returned = SeatsReturned { charge, seats: *seats, amount, by, at: now };
+        let lsn = self.log_money(&mut ledger, permit, Record::SeatsReturned(Box::new(returned)));
+        drop(ledger);
+        inventory.give_back(user, &SlotClaim::Seats(*seats));
+        step.settle_smaller(&SlotClaim::Seats(rest));
+        Ok(Pending::new((), lsn))
+    }
+
+    /// Notes where money goes back to that was paid into a virtual account; refunds that were refused
+    /// are asked for again. `by` is the charge's user, or `None` for an administrator.
+    ///
+    /// # Errors
+    /// In this order: no such charge, or another user's; it was not paid into an account, or the
+    /// account cannot be one; journal unavailable.
+    pub fn give_refund_account(
+        &self,
+        charge: ChargeIndex,
+        account: BankAccount,
+        by: Option<UserIndex>,
+        now: UnixMillis,
+    ) -> MoneyResult<()> {
+        let mut ledger = self.ledger.lock();
+        let found = ledger.charge(charge).filter(|found| by.is_none_or(|user| user == found.user));
+        let found = found.ok_or(MoneyRefusal::UnknownCharge(charge))?;
+        if found.deposit.is_none() || !account.is_plausible() {
+            return Err(MoneyRefusal::WrongAccount(charge).into());
         }
         let permit = self.journal.reserve(Room::Completion)?;
         // From here it must succeed.
-        let asked = RefundAsked { charge, amount, by, at: now };
-        let lsn = self.log_money(&mut ledger, permit, Record::RefundAsked(Box::new(asked)));
+        let given = RefundAccountGiven { charge, account, at: now };
+        let record = Record::RefundAccountGiven(Box::new(given));
+        let lsn = self.log_money(&mut ledger, permit, record);
         Ok(Pending::new((), lsn))
     }
 

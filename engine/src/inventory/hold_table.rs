@@ -222,18 +222,7 @@ impl HoldTable {
         // ORDERING: Relaxed, published by the Release in `Step::settle`.
         slot.expires_at.store(order.expires_at.map_or(0, |at| at.0), Ordering::Relaxed);
         slot.user.store(order.user.0, Ordering::Relaxed);
-        match &order.claim {
-            SlotClaim::Seats(seats) => {
-                for (line, seat) in slot.lines.iter().zip(seats.iter()) {
-                    line.store(seat.0, Ordering::Relaxed);
-                }
-            }
-            SlotClaim::Tickets(tickets) => {
-                for (line, (ticket_type, quantity)) in slot.lines.iter().zip(tickets.iter()) {
-                    line.store(u32::from(ticket_type.0) << 20 | quantity, Ordering::Relaxed);
-                }
-            }
-        }
+        slot.write(&order.claim);
         let before = SlotState::new(order.order, &order.claim, Phase::Busy);
         Step { slot, index, before }
     }
@@ -345,6 +334,22 @@ fn next_tag(head: u64) -> u64 {
 }
 
 impl Slot {
+    // ORDERING: Relaxed, published by the Release in `Step::settle`.
+    fn write(&self, claim: &SlotClaim) {
+        match claim {
+            SlotClaim::Seats(seats) => {
+                for (line, seat) in self.lines.iter().zip(seats.iter()) {
+                    line.store(seat.0, Ordering::Relaxed);
+                }
+            }
+            SlotClaim::Tickets(tickets) => {
+                for (line, (ticket_type, quantity)) in self.lines.iter().zip(tickets.iter()) {
+                    line.store(u32::from(ticket_type.0) << 20 | quantity, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
     fn read(&self, state: SlotState) -> SlotOrder {
         let lines = &self.lines[..state.lines().min(SEATS_PER_HOLD_MAX)];
         let lines = lines.iter().map(|line| line.load(Ordering::Relaxed));
@@ -408,6 +413,15 @@ impl<'a> Step<'a> {
     /// Ends the step in a phase that a payment attempt led to, after its record is logged.
     pub(crate) fn settle_with(self, phase: Phase, attempt: Attempt) {
         self.store(self.before.with_phase(phase).with_attempt(attempt));
+    }
+
+    /// Ends the step with less in the order and its phase as it was, after its record is logged and
+    /// what it gave up is given back.
+    pub(crate) fn settle_smaller(self, rest: &SlotClaim) {
+        self.slot.write(rest);
+        let smaller = SlotState::new(self.before.order(), rest, self.before.phase());
+        // ORDERING: SeqCst, as `settle`.
+        store_seq_cst(&self.slot.state, smaller.with_attempt(self.before.attempt()).0);
     }
 
     /// Gives up the step: the order is as it was.

@@ -1,8 +1,11 @@
 //! A charge, its trail and its refunds.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Attempt, ChargeIndex, ReservationId, UnixMillis, UserIndex};
+use crate::limits::{ACCOUNT_DIGITS_MAX, ACCOUNT_HOLDER_CHARS_MAX, BANK_BYTES_MAX};
 use crate::record::{PaymentMethod, ProviderCall, ProviderName};
 
 /// An amount by where it comes from, in won.
@@ -101,6 +104,37 @@ pub struct Deposit {
     pub due_at: UnixMillis,
     /// What the provider's messages about it carry.
     pub secret: String,
+}
+
+/// A buyer's own account.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BankAccount {
+    /// The bank's code at the provider.
+    pub bank: String,
+    /// Digits.
+    pub number: String,
+    /// In whose name.
+    pub holder: String,
+}
+
+impl BankAccount {
+    /// Whether it can be one.
+    #[must_use]
+    pub fn is_plausible(&self) -> bool {
+        let BankAccount { bank, number, holder } = self;
+        let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        (1..=BANK_BYTES_MAX).contains(&bank.len())
+            && (1..=ACCOUNT_DIGITS_MAX).contains(&number.len())
+            && is_digits(number)
+            && (1..=ACCOUNT_HOLDER_CHARS_MAX).contains(&holder.chars().count())
+    }
+}
+
+/// Whose account it is is nobody's business who reads a log.
+impl fmt::Debug for BankAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BankAccount").field("bank", &self.bank).finish_non_exhaustive()
+    }
 }
 
 /// What a capture gave.

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ChargeIndex, Lsn, RefundIndex, UnixMillis, UserIndex};
 use crate::money::charge::{
-    Captured, Charge, ChargeState, Purpose, Refund, RefundState, Split, TrailLine,
+    BankAccount, Captured, Charge, ChargeState, Purpose, Refund, RefundState, Split, TrailLine,
 };
 use crate::money::points::{Account, PointsKind};
 use crate::record::{
-    CaptureOutcome, CaptureStarted, ChargeOpened, OrderRef, ProviderAnswered, Record, RefundAsked,
-    RefundOutcome,
+    CaptureOutcome, CaptureStarted, ChargeOpened, OrderRef, ProviderAnswered, Record,
+    RefundAccountGiven, RefundOutcome, SeatsReturned,
 };
 
 /// The fold of all records about money.
@@ -24,6 +24,8 @@ pub struct Ledger {
     refunds: Vec<Refund>,
     accounts: BTreeMap<UserIndex, Account>,
     lsn: Lsn,
+    /// Where money of these charges goes back to, kept until it has.
+    refund_accounts: BTreeMap<ChargeIndex, BankAccount>,
 
     /// Charges by order, oldest first.
     #[serde(skip)]
@@ -34,25 +36,47 @@ pub struct Ledger {
     /// Refunds that a provider has to be asked for.
     #[serde(skip)]
     due: BTreeSet<RefundIndex>,
+    /// Refunds by charge, oldest first.
+    #[serde(skip)]
+    by_charge: BTreeMap<ChargeIndex, Vec<RefundIndex>>,
 }
 
 #[derive(Deserialize)]
 struct StoredLedger {
+    without_refund_accounts: StoredLedger3,
+    refund_accounts: BTreeMap<ChargeIndex, BankAccount>,
+}
+
+/// The stored fields of a [`Ledger`] as they were before buyers gave accounts for refunds, in
+/// snapshots of version 3.
+#[derive(Deserialize)]
+pub(crate) struct StoredLedger3 {
     charges: Vec<Charge>,
     refunds: Vec<Refund>,
     accounts: BTreeMap<UserIndex, Account>,
     lsn: Lsn,
 }
 
+impl TryFrom<StoredLedger3> for Ledger {
+    type Error = String;
+
+    fn try_from(stored: StoredLedger3) -> Result<Ledger, String> {
+        let refund_accounts = BTreeMap::new();
+        StoredLedger { without_refund_accounts: stored, refund_accounts }.try_into()
+    }
+}
+
 impl TryFrom<StoredLedger> for Ledger {
     type Error = String;
 
     fn try_from(stored: StoredLedger) -> Result<Ledger, String> {
-        let StoredLedger { charges, refunds, accounts, lsn } = stored;
+        let StoredLedger { without_refund_accounts, refund_accounts } = stored;
+        let StoredLedger3 { charges, refunds, accounts, lsn } = without_refund_accounts;
         if refunds.iter().any(|refund| refund.charge.position() >= charges.len()) {
             return Err("a refund of no charge".to_owned());
         }
-        let mut ledger = Ledger { charges, refunds, accounts, lsn, ..Ledger::default() };
+        let mut ledger =
+            Ledger { charges, refunds, accounts, lsn, refund_accounts, ..Ledger::default() };
         for (position, charge) in ledger.charges.iter().enumerate() {
             let index = ChargeIndex(position as u32);
             if let Purpose::Order(order) = charge.purpose {
@@ -63,9 +87,13 @@ impl TryFrom<StoredLedger> for Ledger {
                 ledger.unresolved.insert(index);
             }
         }
-        let due = ledger.refunds.iter().enumerate();
-        let due = due.filter(|(_, refund)| refund.state == RefundState::Due);
-        ledger.due = due.map(|(position, _)| RefundIndex(position as u32)).collect();
+        for (position, refund) in ledger.refunds.iter().enumerate() {
+            let index = RefundIndex(position as u32);
+            ledger.by_charge.entry(refund.charge).or_default().push(index);
+            if refund.state == RefundState::Due {
+                ledger.due.insert(index);
+            }
+        }
         Ok(ledger)
     }
 }
@@ -101,6 +129,12 @@ impl Ledger {
         self.refunds.get(index.position())
     }
 
+    /// The refunds of a charge, oldest first.
+    pub fn refunds_of(&self, charge: ChargeIndex) -> impl Iterator<Item = &Refund> {
+        let of_charge = self.by_charge.get(&charge).into_iter().flatten();
+        of_charge.map(|index| &self.refunds[index.position()])
+    }
+
     /// Charges of which nobody knows yet what becomes of them, oldest first.
     pub fn unresolved(&self) -> impl Iterator<Item = ChargeIndex> + '_ {
         self.unresolved.iter().copied()
@@ -109,6 +143,12 @@ impl Ledger {
     /// Refunds that the provider has to be asked for, oldest first.
     pub fn refunds_due(&self) -> impl Iterator<Item = RefundIndex> + '_ {
         self.due.iter().copied()
+    }
+
+    /// Where money of a charge is to go back to, if its buyer said so.
+    #[must_use]
+    pub fn refund_account(&self, charge: ChargeIndex) -> Option<&BankAccount> {
+        self.refund_accounts.get(&charge)
     }
 
     /// An account's points; `None` where it never had any.
@@ -155,10 +195,11 @@ impl Ledger {
                 self.capture_ended(*charge, outcome, *at)?;
             }
             Record::ProviderAnswered(answered) => self.answered(answered)?,
-            Record::RefundAsked(asked) => self.refund_asked(asked)?,
+            Record::SeatsReturned(returned) => self.seats_returned(returned)?,
             Record::RefundEnded { refund, outcome, at } => {
                 self.refund_ended(*refund, *outcome, *at)?;
             }
+            Record::RefundAccountGiven(given) => self.refund_account_given(given)?,
             Record::OrderEnded { order, at, .. } => {
                 if !self.order_ended(*order, *at)? {
                     return Ok(());
@@ -296,9 +337,8 @@ impl Ledger {
         Ok(!paid.is_empty())
     }
 
-    /// Part of a charge goes back.
-    fn refund_asked(&mut self, asked: &RefundAsked) -> Result<(), String> {
-        self.give_back(asked.charge, asked.amount, asked.at)
+    fn seats_returned(&mut self, returned: &SeatsReturned) -> Result<(), String> {
+        self.give_back(returned.charge, returned.amount, returned.at)
     }
 
     fn give_back_all(&mut self, index: ChargeIndex, at: UnixMillis) -> Result<(), String> {
@@ -324,7 +364,9 @@ impl Ledger {
             account.change(PointsKind::Refund, signed(amount.points)?, index, at)?;
         }
         if amount.card > 0 {
-            self.due.insert(RefundIndex(self.refunds.len() as u32));
+            let refund = RefundIndex(self.refunds.len() as u32);
+            self.due.insert(refund);
+            self.by_charge.entry(index).or_default().push(refund);
             let refund = Refund {
                 charge: index,
                 card: amount.card,
@@ -355,7 +397,34 @@ impl Ledger {
             RefundState::Due => self.due.insert(index),
             _ => self.due.remove(&index),
         };
+        let charge = self.refunds[index.position()].charge;
+        if outcome == RefundOutcome::Done && self.is_given_back(charge) {
+            self.refund_accounts.remove(&charge);
+        }
         Ok(())
+    }
+
+    /// What was refused for want of an account is asked for again.
+    fn refund_account_given(&mut self, given: &RefundAccountGiven) -> Result<(), String> {
+        let charge = self.charges.get(given.charge.position()).ok_or("no such charge")?;
+        if charge.deposit.is_none() {
+            return Err(format!("charge {} goes back the way it came", given.charge));
+        }
+        self.refund_accounts.insert(given.charge, given.account.clone());
+        for &index in self.by_charge.get(&given.charge).into_iter().flatten() {
+            let refund = &mut self.refunds[index.position()];
+            if matches!(refund.state, RefundState::Refused { .. }) {
+                refund.state = RefundState::Due;
+                self.due.insert(index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nothing of a charge is left, nor on its way.
+    fn is_given_back(&self, index: ChargeIndex) -> bool {
+        let is_done = |refund: &Refund| matches!(refund.state, RefundState::Done { .. });
+        self.charges[index.position()].balance().card == 0 && self.refunds_of(index).all(is_done)
     }
 
     fn answered(&mut self, answered: &ProviderAnswered) -> Result<(), String> {

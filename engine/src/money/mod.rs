@@ -13,7 +13,9 @@ mod ledger;
 mod points;
 
 pub use crate::money::charge::{
-    Captured, Charge, ChargeState, Deposit, Means, Purpose, Refund, RefundState, Split, TrailLine,
+    BankAccount, Captured, Charge, ChargeState, Deposit, Means, Purpose, Refund, RefundState,
+    Split, TrailLine,
 };
 pub use crate::money::ledger::Ledger;
+pub(crate) use crate::money::ledger::StoredLedger3;
 pub use crate::money::points::{Account, PointsKind, PointsRow};

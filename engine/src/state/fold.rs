@@ -10,7 +10,8 @@ use crate::limits::{ORDERS_PER_EVENT_MAX, SEATS_PER_EVENT_MAX};
 use crate::money::Purpose;
 use crate::record::{
     CaptureOutcome, CaptureStarted, Claim, EventCreated, EventDetails, Held, IdempotencyKey,
-    LayoutCreated, OrderRef, PaymentMethod, PaymentStarted, Record, TicketLine, UserRegistered,
+    LayoutCreated, OrderRef, PaymentMethod, PaymentStarted, Record, SeatsReturned, TicketLine,
+    UserRegistered,
 };
 use crate::state::event::{
     BLOCKED, Block, Event, Order, OrderState, Payment, SeatStatus, TicketType,
@@ -132,8 +133,12 @@ impl State {
                 self.seen(answered.at);
                 self.ledger.apply(record, lsn)
             }
-            Record::RefundAsked(asked) => {
-                self.seen(asked.at);
+            Record::SeatsReturned(returned) => {
+                self.ledger.apply(record, lsn)?;
+                self.seats_returned(lsn, returned)
+            }
+            Record::RefundAccountGiven(given) => {
+                self.seen(given.at);
                 self.ledger.apply(record, lsn)
             }
             Record::RefundEnded { at, .. } => {
@@ -302,6 +307,24 @@ impl State {
                 }
             }
             Claim::Tickets(lines) => event.return_tickets(&lines),
+        }
+        Ok(())
+    }
+
+    fn seats_returned(&mut self, lsn: Lsn, returned: &SeatsReturned) -> Result<(), String> {
+        self.seen(returned.at);
+        let order = self.order_of(returned.charge).ok_or("seats go back for points")?;
+        let (event, found) = self.live_order(order)?;
+        let rest = match (&found.claim, found.state) {
+            (Claim::Seats(seats), OrderState::Paid) => seats.without(&returned.seats),
+            _ => None,
+        };
+        let rest = rest.ok_or_else(|| format!("not seats that order {} paid", order.number))?;
+        found.claim = Claim::Seats(rest);
+        let event = self.event_mut(event)?;
+        event.inventory_lsn = lsn;
+        for &seat in returned.seats.iter() {
+            event.disown(seat, order.number.0 + 1, SeatStatus::Reserved)?;
         }
         Ok(())
     }

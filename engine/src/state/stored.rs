@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::ids::{Epoch, EventIndex, LayoutIndex, Lsn, UnixMillis, UserIndex};
 use crate::inventory::layout::SeatPlan;
-use crate::money::Ledger;
+use crate::money::{Ledger, StoredLedger3};
 use crate::record::{EventDetails, EventRules, KeywordMapping, OrderRef, Section};
 use crate::state::event::{Block, Event, Order, TicketType};
 use crate::state::queue::StoredFormerQueue;
@@ -18,6 +18,14 @@ pub(super) struct StoredState {
     without_queues: StoredState1,
     queues: Vec<Queue>,
     ledger: Ledger,
+}
+
+/// The stored fields of a [`State`] as they were before buyers gave accounts for refunds.
+#[derive(Deserialize)]
+struct StoredState3 {
+    without_queues: StoredState1,
+    queues: Vec<Queue>,
+    ledger: StoredLedger3,
 }
 
 /// The stored fields of a [`State`] as they were before lines had lanes and lotteries, and before
@@ -52,6 +60,12 @@ pub struct State1(State);
 #[serde(try_from = "StoredState2")]
 pub struct State2(State);
 
+/// A state as snapshots of version 3 have it, without accounts for refunds: decodes from that
+/// encoding.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "StoredState3")]
+pub struct State3(State);
+
 impl From<State1> for State {
     fn from(former: State1) -> State {
         former.0
@@ -60,6 +74,12 @@ impl From<State1> for State {
 
 impl From<State2> for State {
     fn from(former: State2) -> State {
+        former.0
+    }
+}
+
+impl From<State3> for State {
+    fn from(former: State3) -> State {
         former.0
     }
 }
@@ -82,6 +102,16 @@ impl TryFrom<StoredState2> for State2 {
         let queues = queues.into_iter().map(Queue::try_from).collect::<Result<_, _>>()?;
         State::try_from(StoredState { without_queues, queues, ledger: Ledger::default() })
             .map(State2)
+    }
+}
+
+impl TryFrom<StoredState3> for State3 {
+    type Error = String;
+
+    fn try_from(stored: StoredState3) -> Result<State3, String> {
+        let StoredState3 { without_queues, queues, ledger } = stored;
+        State::try_from(StoredState { without_queues, queues, ledger: ledger.try_into()? })
+            .map(State3)
     }
 }
 

@@ -10,14 +10,16 @@ use std::thread;
 use proptest::prelude::*;
 use tiketi_engine::engine::{AfterPayment, CaptureIntent, NewCharge};
 use tiketi_engine::error::{CommandError, MoneyRefusal, OrderRefusal};
-use tiketi_engine::ids::{ChargeIndex, RefundIndex, ReservationId, UnixMillis, UserIndex};
-use tiketi_engine::money::{
-    Captured, ChargeState, Deposit, Means, PointsKind, Purpose, RefundState, Split,
+use tiketi_engine::ids::{
+    ChargeIndex, RefundIndex, ReservationId, SeatIndex, UnixMillis, UserIndex,
 };
-use tiketi_engine::record::{CaptureOutcome, ProviderName, RefundOutcome};
+use tiketi_engine::money::{
+    BankAccount, Captured, ChargeState, Deposit, Means, PointsKind, Purpose, RefundState, Split,
+};
+use tiketi_engine::record::{CaptureOutcome, Claim, ProviderName, RefundOutcome, SeatList};
 use tiketi_engine::state::{OrderState, State};
 
-use crate::house::{House, OPENS, SMALL, TTL_MS, durable};
+use crate::house::{Hall, House, OPENS, SMALL, TTL_MS, durable};
 
 /// What a seat costs.
 const PRICE: u64 = 10_000;
@@ -94,6 +96,17 @@ impl House {
         self.hold(0, &[seat], self.asked(user, OPENS)).unwrap().reservation
     }
 
+    fn give_back(
+        &self,
+        charge: ChargeIndex,
+        part: &[u32],
+        won: u64,
+        by: Option<u32>,
+    ) -> Result<(), MoneyRefusal> {
+        let by = by.map(UserIndex);
+        refusal_of(self.engine.return_seats(charge, &seats(part), won, by, OPENS).map(durable))
+    }
+
     fn buy_points(&self, user: u32, points: u64) {
         let charge = self.open(user, Purpose::Points, split(points, 0)).unwrap();
         self.begin(charge, user).unwrap();
@@ -109,6 +122,11 @@ impl House {
         self.catch_up();
         self.fold.ledger().points(UserIndex(user))
     }
+}
+
+fn seats(seats: &[u32]) -> SeatList {
+    let seats: Vec<SeatIndex> = seats.iter().map(|&seat| SeatIndex(seat)).collect();
+    SeatList::from_slice(&seats).unwrap()
 }
 
 fn refusal_of<T>(result: Result<T, CommandError<MoneyRefusal>>) -> Result<T, MoneyRefusal> {
@@ -127,9 +145,10 @@ fn assert_conserved(state: &State) {
         let going: u64 = refunds.map(|refund| refund.card).sum();
         assert_eq!(going, charge.returned.card, "charge {index}");
         if let (ChargeState::Captured, Purpose::Order(order)) = (charge.state, charge.purpose) {
-            let (_, order) = state.order(order).unwrap();
+            let (event, order) = state.order(order).unwrap();
             let kept = charge.balance().total();
-            assert!(order.state == OrderState::Paid || kept == 0, "charge {index} keeps {kept}");
+            let is_paid = order.state == OrderState::Paid && kept == event.amount(&order.claim);
+            assert!(is_paid || kept == 0, "charge {index} keeps {kept}");
         }
     }
     for (user, account) in ledger.accounts() {
@@ -305,34 +324,126 @@ fn a_deposit_keeps_its_seats_until_it_comes_or_is_given_up() {
 }
 
 #[test]
-fn parts_go_back_up_to_what_is_left() {
-    let mut house = House::new(&[SMALL], 1);
-    let order = house.seat(0, 0);
-    let charge = house.open(0, Purpose::Order(order), split(PRICE, 0)).unwrap();
-    let ask = |house: &House, card| {
-        refusal_of(house.engine.ask_refund(charge, split(card, 0), None, OPENS).map(durable))
-    };
-    assert_eq!(ask(&house, 1), Err(MoneyRefusal::WrongAmount), "nothing was captured");
+fn some_seats_of_a_paid_order_go_back() {
+    let mut house = House::new(&[Hall { seats_per_user: Some(3), ..SMALL }], 2);
+    house.buy_points(0, 12_000);
+    let order = house.hold(0, &[0, 1, 2], house.asked(0, OPENS)).unwrap().reservation;
+    let charge = house.open(0, Purpose::Order(order), split(18_000, 12_000)).unwrap();
+    let back = |house: &House, seats: &[u32], won| house.give_back(charge, seats, won, Some(0));
+    let not_paid = Err(MoneyRefusal::NotOpen(charge, ChargeState::Open));
+    assert_eq!(back(&house, &[0], PRICE), not_paid);
     house.begin(charge, 0).unwrap();
     house.end(charge, captured()).unwrap();
-    assert_eq!(ask(&house, 0), Err(MoneyRefusal::WrongAmount));
-    assert_eq!(ask(&house, 4_000), Ok(()));
-    assert_eq!(ask(&house, PRICE - 3_999), Err(MoneyRefusal::WrongAmount));
-    durable(house.engine.cancel_order(order, None, OPENS).unwrap());
-    house.assert_agreement();
-    let refunds: Vec<(u64, u64)> =
+    let others = house.give_back(charge, &[0], PRICE, Some(1));
+    assert_eq!(others, Err(MoneyRefusal::UnknownCharge(charge)));
+    let not_part = Err(MoneyRefusal::NotPartOfIt(charge));
+    assert_eq!(back(&house, &[0, 1, 2], 3 * PRICE), not_part, "all of it");
+    assert_eq!(back(&house, &[3], PRICE), not_part, "not its own");
+    assert_eq!(back(&house, &[], 0), not_part, "nothing");
+    assert_eq!(back(&house, &[0], 3 * PRICE + 1), Err(MoneyRefusal::WrongAmount));
+    assert!(house.hold(0, &[7], house.asked(0, OPENS)).is_err(), "as many as the user may have");
+
+    assert_eq!(back(&house, &[1], PRICE), Ok(()));
+    assert_eq!(back(&house, &[1], PRICE), not_part, "back already");
+    house.restart();
+    assert_eq!(back(&house, &[0], PRICE), Ok(()));
+    house.catch_up();
+    let parts: Vec<(u64, u64)> =
         house.fold.ledger().refunds().iter().map(|refund| (refund.card, refund.balance)).collect();
-    assert_eq!(refunds, [(4_000, PRICE), (PRICE - 4_000, PRICE - 4_000)]);
+    assert_eq!(parts, [(PRICE, 18_000), (8_000, 8_000)], "the card's part first");
+    assert_eq!(house.points(0), 2_000);
+    assert_eq!(house.order(order).claim, Claim::Seats(seats(&[2])));
+    assert_eq!(house.order(order).state, OrderState::Paid);
+    let again = house.hold(0, &[0, 1], house.asked(0, OPENS));
+    assert!(again.is_ok(), "the seats and the user's count are free: {again:?}");
+
+    durable(house.engine.cancel_order(order, None, OPENS).unwrap());
+    assert_eq!(back(&house, &[2], PRICE), Err(MoneyRefusal::WrongAmount), "nothing is left");
+    assert_eq!(house.points(0), 12_000);
+    house.assert_agreement();
+    assert_conserved(&house.fold);
+}
+
+#[test]
+fn a_deposit_goes_back_to_an_account_that_is_given() {
+    let mut house = House::new(&[SMALL], 2);
+    let (order, by_card) = (house.seat(0, 0), house.seat(0, 1));
+    let by_card = house.open(0, Purpose::Order(by_card), split(PRICE, 0)).unwrap();
+    house.begin(by_card, 0).unwrap();
+    house.end(by_card, captured()).unwrap();
+    let charge = house.open(0, Purpose::Order(order), split(PRICE, 0)).unwrap();
+    house.begin(charge, 0).unwrap();
+    house.end(charge, awaiting(OPENS.plus(TTL_MS))).unwrap();
+    house.end(charge, captured()).unwrap();
+    durable(house.engine.cancel_order(order, None, OPENS).unwrap());
+    house.catch_up();
+    let refund = house.fold.ledger().refunds_due().next().unwrap();
+    let end = |house: &House, outcome| {
+        refusal_of(house.engine.end_refund(refund, outcome, OPENS).map(durable))
+    };
+    end(&house, RefundOutcome::Refused).unwrap();
+    let give = |house: &House, charge, account: &BankAccount, by| {
+        let by = Some(UserIndex(by));
+        let given = house.engine.give_refund_account(charge, account.clone(), by, OPENS);
+        refusal_of(given.map(durable))
+    };
+    let account = BankAccount { bank: "20".into(), number: "123".into(), holder: "김".into() };
+    assert!(!format!("{account:?}").contains("123"), "{account:?}");
+    let unknown = Err(MoneyRefusal::UnknownCharge(charge));
+    assert_eq!(give(&house, charge, &account, 1), unknown, "another's");
+    let wrong = Err(MoneyRefusal::WrongAccount(by_card));
+    assert_eq!(give(&house, by_card, &account, 0), wrong, "cards go back to cards");
+    for (bank, number, holder) in [
+        ("", "1", "a"),
+        ("20", "", "a"),
+        ("20", "12-3", "a"),
+        ("20", "1", ""),
+        (&"2".repeat(21), "1", "a"),
+        ("20", &"1".repeat(21), "a"),
+        ("20", "1", &"김".repeat(61)),
+    ] {
+        let account =
+            BankAccount { bank: bank.into(), number: number.into(), holder: holder.into() };
+        assert_eq!(give(&house, charge, &account, 0), Err(MoneyRefusal::WrongAccount(charge)));
+    }
+    house.catch_up();
+    assert_eq!(house.fold.ledger().refunds_due().count(), 0);
+    assert_eq!(give(&house, charge, &account, 0), Ok(()));
+    house.restart();
+    assert_eq!(house.fold.ledger().refund_account(charge), Some(&account));
+    assert_eq!(house.fold.ledger().refunds_due().collect::<Vec<_>>(), [refund], "asked for again");
+    end(&house, RefundOutcome::Done).unwrap();
+    house.assert_agreement();
+    assert_eq!(house.fold.ledger().refund_account(charge), None, "not kept longer than needed");
+    assert_conserved(&house.fold);
+}
+
+#[test]
+fn tickets_without_seats_and_points_go_back_whole() {
+    let mut house = House::new(&[SMALL], 1);
+    let bought = house.open(0, Purpose::Points, split(PRICE, 0)).unwrap();
+    house.begin(bought, 0).unwrap();
+    house.end(bought, captured()).unwrap();
+    let captured_for_points = Err(MoneyRefusal::NotOpen(bought, ChargeState::Captured));
+    assert_eq!(house.give_back(bought, &[0], 1, None), captured_for_points);
+    let order = house.hold_tickets(0, 2, house.asked(0, OPENS)).unwrap().reservation;
+    let charge = house.open(0, Purpose::Order(order), split(0, PRICE)).unwrap();
+    house.begin(charge, 0).unwrap();
+    house.end(charge, captured()).unwrap();
+    let refused = Err(MoneyRefusal::NotPartOfIt(charge));
+    assert_eq!(house.give_back(charge, &[0], 1, None), refused);
+    house.assert_agreement();
 }
 
 #[derive(Clone, Debug)]
 enum Step {
-    Hold(u32, u32),
+    Hold(u32, u32, u32),
     Open(usize, u64),
     Buy(u32, u64),
     Begin(usize),
     End(usize, u8),
     Cancel(usize),
+    Return(usize, u32),
     Refund(usize, u8),
     CancelEvent,
     Wait(u64),
@@ -341,12 +452,13 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (0..3_u32, 0..8_u32).prop_map(|(user, seat)| Step::Hold(user, seat)),
+        4 => (0..3_u32, 0..8_u32, 1..4_u32).prop_map(|(user, seat, n)| Step::Hold(user, seat, n)),
         5 => (0..9_usize, 0..12_u64).prop_map(|(order, points)| Step::Open(order, points * 1_000)),
         2 => (0..3_u32, 1..9_u64).prop_map(|(user, points)| Step::Buy(user, points * 1_000)),
         8 => (0..20_usize).prop_map(Step::Begin),
         9 => (0..20_usize, 0..8_u8).prop_map(|(charge, how)| Step::End(charge, how)),
         2 => (0..9_usize).prop_map(Step::Cancel),
+        4 => (0..20_usize, 0..9_u32).prop_map(|(charge, seat)| Step::Return(charge, seat)),
         2 => (0..9_usize, 0..3_u8).prop_map(|(refund, how)| Step::Refund(refund, how)),
         1 => Just(Step::CancelEvent),
         1 => (0..TTL_MS).prop_map(Step::Wait),
@@ -361,13 +473,14 @@ fn run(steps: &[Step]) {
         let engine = &house.engine;
         let charges = house.fold.ledger().charges().len();
         match *step {
-            Step::Hold(user, seat) => {
-                let held = house.hold(0, &[seat], house.asked(user as usize, now));
-                orders.extend(held.ok().map(|hold| (user, hold.reservation)));
+            Step::Hold(user, seat, count) => {
+                let seats: Vec<u32> = (seat..seat + count).collect();
+                let held = house.hold(0, &seats, house.asked(user as usize, now));
+                orders.extend(held.ok().map(|hold| (user, hold.reservation, u64::from(count))));
             }
             Step::Open(order, points) if order < orders.len() => {
-                let (user, order) = orders[order];
-                let amount = split(PRICE.saturating_sub(points), points);
+                let (user, order, count) = orders[order];
+                let amount = split((count * PRICE).saturating_sub(points), points);
                 let _ = house.open(user, Purpose::Order(order), amount);
             }
             Step::Buy(user, points) => {
@@ -389,6 +502,9 @@ fn run(steps: &[Step]) {
             Step::Cancel(order) if order < orders.len() => {
                 drop(engine.cancel_order(orders[order].1, None, now).map(durable));
             }
+            Step::Return(charge, seat) if charge < charges => {
+                drop(house.give_back(ChargeIndex(charge as u32), &[seat], PRICE, None));
+            }
             Step::Refund(refund, how) => {
                 let outcome = [RefundOutcome::Done, RefundOutcome::Refused, RefundOutcome::Again]
                     [usize::from(how)];
@@ -402,7 +518,11 @@ fn run(steps: &[Step]) {
                 engine.expire(now, 99).unwrap();
             }
             Step::Restart => house.restart(),
-            Step::Open(..) | Step::Begin(_) | Step::End(..) | Step::Cancel(_) => {}
+            Step::Open(..)
+            | Step::Begin(_)
+            | Step::End(..)
+            | Step::Cancel(_)
+            | Step::Return(..) => {}
         }
         house.engine.close_cancelled(now);
         house.assert_agreement();

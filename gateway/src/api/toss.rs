@@ -14,10 +14,10 @@ pub struct TossRequest {
     /// Points to spend, won for won; none where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point_used: Option<u64>,
-    /// Shown in the payment window.
+    /// Shown in the payment window; at most 100 characters, never stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_name: Option<String>,
-    /// Where the provider mails its receipt.
+    /// Where the provider mails its receipt; never stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_email: Option<String>,
 }
@@ -124,8 +124,8 @@ pub struct VirtualAccount {
 pub struct ChargeAnswer {
     /// Ours.
     pub order_id: String,
-    /// `open`, `confirming`, `waiting_for_deposit`, `paid`, `failed`, `reversed`, `refunding` or
-    /// `refunded`.
+    /// `open`, `expired`, `confirming`, `waiting_for_deposit`, `paid`, `failed`, `reversed`,
+    /// `refunding`, `partially_refunded` or `refunded`.
     pub status: String,
     /// What the card pays or paid.
     pub amount: u64,
@@ -188,10 +188,39 @@ pub struct ReconcileAnswer {
 
 /// `POST /api/payments/:orderId/refund`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RefundRequest {
-    /// For the people who read it later.
+    /// The seats that go back; all of the order where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub seat_ids: Option<Vec<Id>>,
+    /// Where the money goes; needed for what was paid into a virtual account, and taken for nothing
+    /// else. It may be given later, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund_account: Option<RefundAccount>,
+}
+
+/// A buyer's own account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefundAccount {
+    /// The bank's code at the provider.
+    pub bank: String,
+    /// At most 20 digits.
+    pub account_number: String,
+    /// At most 60 characters.
+    pub holder_name: String,
+}
+
+/// The answer to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefundAnswer {
+    /// Shown to the caller.
+    pub message: String,
+    /// What has gone back or is going of this payment, all its refunds together, in won.
+    pub refunded_amount: u64,
+    /// What is still paid by it.
+    pub remaining_amount: u64,
 }
 
 /// `GET /api/points/balance`.

@@ -15,7 +15,7 @@ use dashmap::DashMap;
 use parking_lot::Mutex;
 use tiketi_engine::ids::{ChargeIndex, EventIndex, Lsn, OrderNumber, SeatIndex, UserIndex};
 use tiketi_engine::money::Purpose;
-use tiketi_engine::record::{CaptureOutcome, Claim, Held, Record};
+use tiketi_engine::record::{CaptureOutcome, Claim, Held, Record, SeatList};
 use tiketi_persistence::batch::BatchDefect;
 use tiketi_persistence::{CommitStream, CommittedBatch, Subscription, WhenFull};
 use tracing::{error, warn};
@@ -291,7 +291,7 @@ pub(crate) async fn follow(app: Arc<App>) {
         seen: subscription.after,
         subscription,
         touched: HashMap::new(),
-        captured: Vec::new(),
+        charged: Vec::new(),
         news: Vec::new(),
     };
     while app.view.applied().wait(follower.seen.next()).await.is_ok() {
@@ -311,7 +311,7 @@ struct Follower {
     seen: Lsn,
     touched: HashMap<EventIndex, Touched>,
     /// Charges whose orders may be paid now: the view knows which they are.
-    captured: Vec<(ChargeIndex, Lsn)>,
+    charged: Vec<(ChargeIndex, SeatList, Lsn)>,
     news: Vec<(EventIndex, News)>,
 }
 
@@ -353,7 +353,7 @@ impl Follower {
         // ORDERING: Relaxed; feeds made from here on read it, those made before are told below.
         app.hub.unknown_up_to.store(after.0, Ordering::Relaxed);
         self.touched.clear();
-        self.captured.clear();
+        self.charged.clear();
         self.news.clear();
         line::tell_again(app);
         for feed in &app.hub.feeds {
@@ -396,7 +396,10 @@ impl Follower {
             // A seat stays held while it is paid for, and after a payment that failed.
             Record::PaymentStarted(_) | Record::PaymentFailed { .. } => {}
             Record::CaptureEnded { charge, outcome: CaptureOutcome::Captured(_), .. } => {
-                self.captured.push((*charge, lsn));
+                self.charged.push((*charge, SeatList::default(), lsn));
+            }
+            Record::SeatsReturned(returned) => {
+                self.charged.push((returned.charge, returned.seats, lsn));
             }
             Record::QueueAdmitted { event, user, .. } => {
                 self.news.push((*event, News::Admitted(*user)));
@@ -416,8 +419,8 @@ impl Follower {
             | Record::CaptureStarted(_)
             | Record::CaptureEnded { .. }
             | Record::ProviderAnswered(_)
-            | Record::RefundAsked(_)
             | Record::RefundEnded { .. }
+            | Record::RefundAccountGiven(_)
             | Record::QueueChanged { .. }
             | Record::EpochStarted { .. }
             | Record::UserRegistered(_)
@@ -430,10 +433,12 @@ impl Follower {
 
     fn publish(&mut self, app: &App) {
         app.hub.marks.lock().note(Instant::now(), self.seen);
-        for (charge, lsn) in self.captured.drain(..) {
+        for (charge, returned, lsn) in self.charged.drain(..) {
             let purpose = app.view.read(|state| Some(state.ledger().charge(charge)?.purpose));
             if let Some(Purpose::Order(order)) = purpose {
-                self.touched.entry(order.event).or_default().orders.push((order.order, lsn));
+                let touched = self.touched.entry(order.event).or_default();
+                touched.orders.push((order.order, lsn));
+                touched.seats.extend(returned.iter().map(|&seat| (seat, lsn)));
             }
         }
         for (event, touched) in self.touched.drain() {
@@ -547,7 +552,7 @@ mod tests {
             seen: subscription.after,
             subscription,
             touched: HashMap::new(),
-            captured: Vec::new(),
+            charged: Vec::new(),
             news: Vec::new(),
         };
         for number in 0..3 {

@@ -103,7 +103,7 @@ fn plan_of(app: &App, event: Id) -> Result<Arc<EventPlan>, ApiError> {
 }
 
 /// The seats that a body names; those of other events are unknown.
-fn wanted_seats(plan: &EventPlan, ids: &[Id]) -> Result<WantedSeats, HoldRefusal> {
+pub(super) fn wanted_seats(plan: &EventPlan, ids: &[Id]) -> Result<WantedSeats, HoldRefusal> {
     let mut seats = Vec::with_capacity(ids.len());
     for id in ids {
         match ExternalId::decode(id.0) {

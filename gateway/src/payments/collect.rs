@@ -255,7 +255,7 @@ pub(crate) async fn refund(app: &Arc<App>, index: RefundIndex) -> Result<bool, A
             balance: refund.balance,
             reason: "예매 취소".to_owned(),
             idempotency_key: cancel_key(&names::refund_name(index, charge, attempt)),
-            account: None,
+            account: ledger.refund_account(refund.charge).cloned(),
         };
         Some((refund.charge, charge.provider, order))
     });

@@ -8,8 +8,8 @@ use std::pin::Pin;
 
 use hyper::HeaderMap;
 use tiketi_engine::ids::UnixMillis;
+use tiketi_engine::money::BankAccount;
 
-use crate::config::Secret;
 use crate::payments::answer::{Answered, Capture, Found, Opened, Refund};
 use crate::payments::hint::{BadHint, Hint};
 use crate::payments::ids::{OrderId, PaymentKey};
@@ -84,14 +84,5 @@ pub(crate) struct RefundOrder {
     pub(crate) reason: String,
     pub(crate) idempotency_key: String,
     /// Where the money goes; a virtual account that was paid into needs it.
-    pub(crate) account: Option<RefundAccount>,
-}
-
-/// A buyer's own account.
-#[derive(Debug)]
-pub(crate) struct RefundAccount {
-    /// The provider's code of the bank.
-    pub(crate) bank: String,
-    pub(crate) number: Secret,
-    pub(crate) holder: Secret,
+    pub(crate) account: Option<BankAccount>,
 }

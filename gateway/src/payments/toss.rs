@@ -165,8 +165,8 @@ impl Provider for Toss {
             refundable_amount: refund.balance,
             refund_receive_account: refund.account.as_ref().map(|account| AccountBody {
                 bank: &account.bank,
-                account_number: account.number.expose(),
-                holder_name: account.holder.expose(),
+                account_number: &account.number,
+                holder_name: &account.holder,
             }),
         };
         let request = move || {

@@ -139,6 +139,22 @@ async fn the_pages_of_a_payment_need_no_frontend() {
         assert!(page.status() == 200 && policy.contains("default-src 'none'"), "{name}");
         assert!(page.text().await.unwrap().starts_with("<!doctype html>"), "{name}");
     }
+    // What the window shows of the buyer comes along.
+    let body = json!({"reservationId": reservation["id"], "customerName": "김 <토스> & 친구",
+        "customerEmail": "kim@tiketi.gg"});
+    let (_, order) = till.shop.post("/api/payments/toss/request", &till.buyer, &body).await;
+    let pay = browser.get(order["paymentUrl"].as_str().unwrap()).send().await.unwrap();
+    let window = pay.headers()["location"].to_str().unwrap().to_owned();
+    let page = browser.get(till.shop.gateway.url(&window)).send().await.unwrap();
+    let page = page.text().await.unwrap();
+    assert!(page.contains("김 &lt;토스&gt; &amp; 친구"), "{page}");
+    for (field, wrong) in [("customerName", "긴".repeat(101)), ("customerEmail", "kim".to_owned())]
+    {
+        let body = json!({"reservationId": reservation["id"], field: wrong});
+        let (status, answer) =
+            till.shop.post("/api/payments/toss/request", &till.buyer, &body).await;
+        assert_eq!(status, 400, "{answer}");
+    }
     let unknown = till.shop.gateway.get("/payments/pay/tk00000009ffffffffffffffff").await;
     assert_eq!(unknown.status(), 404);
 }

@@ -1,7 +1,8 @@
 //! Virtual accounts, and the webhooks that tell of them: a hint and no more.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::support::assert_error;
 use crate::till::Till;
 
 #[tokio::test]
@@ -61,4 +62,61 @@ async fn webhooks_that_lie_change_nothing() {
     assert_eq!(hook(cancelled).await.0, 200);
     assert_eq!(till.charge(&order).await["status"], "paid");
     till.assert_books(&order, 1, 150_000).await;
+}
+
+#[tokio::test]
+async fn a_deposit_goes_back_once_it_is_known_where_to() {
+    let mut till = Till::open().await;
+    let account =
+        |bank| json!({"bank": bank, "accountNumber": "100012345678", "holderName": "김토스"});
+    // Asked for with the account.
+    let (_, order) = deposited(&mut till).await;
+    let body = json!({"refundAccount": account("92")});
+    let (status, answer) = till.refund(&till.buyer, &order, &body).await;
+    assert_eq!(status, 200, "{answer}");
+    till.becomes(&order, "refunded").await;
+    till.assert_books(&order, 1, 0).await;
+    // Cancelled without one: the provider refuses until there is a right one.
+    let (reservation, order) = deposited(&mut till).await;
+    assert_eq!(till.cancel(&reservation).await.0, 200);
+    till.is_refused(&order, "INVALID_REFUND_ACCOUNT_INFO").await;
+    let stranger = till.shop.gateway.user("stranger@tiketi.gg").await;
+    for (token, account, code) in [
+        (&stranger, account("92"), "NOT_FOUND"),
+        (
+            &till.buyer,
+            json!({"bank": "92", "accountNumber": "12-3", "holderName": "김"}),
+            "VALIDATION",
+        ),
+        (&till.buyer, json!({"bank": "92", "accountNumber": "1", "holderName": ""}), "VALIDATION"),
+        (&till.buyer, json!("92 1000"), "VALIDATION"),
+    ] {
+        let (_, answer) = till.refund(token, &order, &json!({"refundAccount": account})).await;
+        assert_error(&answer, code);
+    }
+    till.shop = till.shop.restart(|_| {}).await;
+    let given = json!({"refundAccount": account("00")});
+    assert_eq!(till.refund(&till.buyer, &order, &given).await.0, 200);
+    till.is_refused(&order, "INVALID_BANK").await;
+    let given = json!({"refundAccount": account("92")});
+    let (status, answer) = till.refund(&till.buyer, &order, &given).await;
+    assert_eq!((status, &answer["remainingAmount"]), (200, &json!(0)), "{answer}");
+    till.becomes(&order, "refunded").await;
+    till.assert_books(&order, 1, 0).await;
+    // A card's money goes back to the card.
+    let (_, order) = till.paid().await;
+    let (_, answer) = till.refund(&till.buyer, &order, &given).await;
+    assert_error(&answer, "VALIDATION");
+    assert_eq!(till.charge(&order).await["status"], "paid");
+}
+
+/// Paid into a virtual account.
+async fn deposited(till: &mut Till) -> (Value, Value) {
+    let reservation = till.hold().await;
+    let order = till.order(&reservation, 0).await;
+    let key = till.authenticate(&order, "virtualAccount").await;
+    assert_eq!(till.confirm(&order, &key).await.0, 202);
+    till.sandbox("deposit", &json!({"orderId": order["orderId"]})).await;
+    till.becomes(&order, "paid").await;
+    (reservation, order)
 }

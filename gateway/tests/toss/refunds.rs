@@ -26,18 +26,73 @@ async fn a_refund_is_asked_for_by_its_owner_or_an_administrator() {
     let mut till = Till::open().await;
     for by_admin in [false, true] {
         let (_, order) = till.paid().await;
-        let path = format!("/api/payments/{}/refund", order["orderId"].as_str().unwrap());
         let token = if by_admin { till.shop.admin.clone() } else { till.buyer.clone() };
-        let (status, answer) = till.shop.post(&path, &token, &json!({"reason": "변심"})).await;
+        let (status, answer) = till.refund(&token, &order, &json!({})).await;
         assert_eq!(status, 200, "{answer}");
+        assert_eq!(answer["refundedAmount"], 150_000);
         till.becomes(&order, "refunded").await;
         till.assert_books(&order, 1, 0).await;
-        let (_, again) = till.shop.post(&path, &token, &json!({})).await;
+        let (_, again) = till.refund(&token, &order, &json!({})).await;
         assert_error(&again, "ALREADY_CANCELLED");
     }
     let (_, order, _) = till.ready().await;
-    let path = format!("/api/payments/{}/refund", order["orderId"].as_str().unwrap());
-    assert_error(&till.shop.post(&path, &till.buyer, &json!({})).await.1, "CONFLICT");
+    assert_error(&till.refund(&till.buyer, &order, &json!({})).await.1, "CONFLICT");
+    let (_, order) = till.paid().await;
+    let stranger = till.shop.gateway.user("stranger@tiketi.gg").await;
+    assert_error(&till.refund(&stranger, &order, &json!({})).await.1, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn some_seats_are_refunded() {
+    let mut till = Till::open().await;
+    till.buy_points(200_000).await;
+    let (reservation, seats) = till.hold_some(3).await;
+    let order = till.order(&reservation, 200_000).await;
+    let key = till.authenticate(&order, "card").await;
+    assert_eq!(till.confirm(&order, &key).await.0, 200);
+    let counts = till.shop.counts(&till.event).await;
+    let stranger = till.shop.gateway.user("stranger@tiketi.gg").await;
+    for (token, seats, code) in [
+        (&stranger, json!([seats[0]]), "NOT_FOUND"),
+        (&till.buyer, json!([]), "VALIDATION"),
+        (&till.buyer, json!([reservation["id"]]), "VALIDATION"),
+        (&till.buyer, json!([till.other_seat()]), "VALIDATION"),
+        (&till.buyer, json!([seats[0], till.other_seat()]), "VALIDATION"),
+        (&till.buyer, json!([seats[0], seats[0]]), "VALIDATION"),
+        (&till.buyer, json!("all"), "VALIDATION"),
+    ] {
+        let (_, answer) = till.refund(token, &order, &json!({"seatIds": seats})).await;
+        assert_error(&answer, code);
+    }
+    till.assert_books(&order, 1, 250_000).await;
+
+    let (status, answer) = till.refund(&till.buyer, &order, &json!({"seatIds": [seats[1]]})).await;
+    assert_eq!(status, 200, "{answer}");
+    let sums = (&answer["refundedAmount"], &answer["remainingAmount"]);
+    assert_eq!(sums, (&json!(150_000), &json!(300_000)));
+    let (_, again) = till.refund(&till.buyer, &order, &json!({"seatIds": [seats[1]]})).await;
+    assert_error(&again, "VALIDATION");
+    till.becomes(&order, "partially_refunded").await;
+    till.assert_books(&order, 1, 100_000).await;
+    let shown = till.reservation(&reservation).await;
+    assert_eq!((&shown["status"], &shown["total_amount"]), (&json!("confirmed"), &json!(300_000)));
+    let now = till.shop.counts(&till.event).await;
+    assert_eq!((now.0, now.2), (counts.0 + 1, counts.2 - 1), "the seat is free again");
+
+    // The card's part is used up first, then points; over a restart.
+    till.shop = till.shop.restart(|_| {}).await;
+    let token = till.shop.admin.clone();
+    let (status, answer) = till.refund(&token, &order, &json!({"seatIds": [seats[0]]})).await;
+    assert_eq!(status, 200, "{answer}");
+    till.becomes(&order, "partially_refunded").await;
+    till.assert_books(&order, 1, 0).await;
+    assert_eq!(till.points().await, 50_000);
+    // The last one ends the order.
+    let (status, answer) = till.refund(&till.buyer, &order, &json!({"seatIds": [seats[2]]})).await;
+    assert_eq!((status, &answer["remainingAmount"]), (200, &json!(0)), "{answer}");
+    till.becomes(&order, "refunded").await;
+    assert_eq!(till.points().await, 200_000);
+    assert_eq!(till.reservation(&reservation).await["status"], "cancelled");
 }
 
 #[tokio::test]

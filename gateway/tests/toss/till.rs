@@ -34,12 +34,18 @@ impl Till {
 
     /// Holds the next seat: the first ones cost 150,000 won.
     pub(crate) async fn hold(&mut self) -> Value {
-        let seat = &self.seats[self.sold]["id"];
-        self.sold += 1;
-        let body = json!({"eventId": self.event, "seatIds": [seat]});
+        self.hold_some(1).await.0
+    }
+
+    /// Holds the next seats: the reservation and their ids.
+    pub(crate) async fn hold_some(&mut self, count: usize) -> (Value, Vec<Value>) {
+        let next = &self.seats[self.sold..self.sold + count];
+        let seats: Vec<Value> = next.iter().map(|seat| seat["id"].clone()).collect();
+        self.sold += count;
+        let body = json!({"eventId": self.event, "seatIds": seats});
         let (status, answer) = self.shop.post("/api/seats/reserve", &self.buyer, &body).await;
         assert_eq!(status, 201, "{answer}");
-        answer["reservation"].clone()
+        (answer["reservation"].clone(), seats)
     }
 
     pub(crate) async fn request(&self, reservation: &Value, points: u64) -> (u16, Value) {
@@ -112,6 +118,21 @@ impl Till {
         }
     }
 
+    /// Waits until the provider has refused a refund with a code.
+    pub(crate) async fn is_refused(&self, order: &Value, code: &str) {
+        let path = format!("/api/payments/{}", order["orderId"].as_str().unwrap());
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let charge = self.shop.ok(&path, &self.shop.admin).await;
+            let trail = charge["trail"].as_array().unwrap();
+            if trail.last().is_some_and(|line| line["code"] == code) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "not {code}: {charge}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     pub(crate) async fn reservation(&self, reservation: &Value) -> Value {
         let id = reservation["id"].as_str().unwrap();
         self.shop.ok(&format!("/api/reservations/{id}"), &self.buyer).await["reservation"].clone()
@@ -120,6 +141,18 @@ impl Till {
     pub(crate) async fn cancel(&self, reservation: &Value) -> (u16, Value) {
         let path = format!("/api/reservations/{}/cancel", reservation["id"].as_str().unwrap());
         let (status, answer) = self.shop.post(&path, &self.buyer, &json!({})).await;
+        (status.as_u16(), answer)
+    }
+
+    /// A seat that nobody has held.
+    pub(crate) fn other_seat(&self) -> Value {
+        self.seats[self.seats.len() - 1]["id"].clone()
+    }
+
+    /// Asks for a refund of a payment.
+    pub(crate) async fn refund(&self, token: &str, order: &Value, body: &Value) -> (u16, Value) {
+        let path = format!("/api/payments/{}/refund", order["orderId"].as_str().unwrap());
+        let (status, answer) = self.shop.post(&path, token, body).await;
         (status.as_u16(), answer)
     }
 

@@ -11,13 +11,13 @@ use tiketi_engine::ids::{
     Attempt, ChargeIndex, Epoch, EventIndex, HoldSlot, Lane, LayoutIndex, Lsn, OrderNumber, Place,
     RefundIndex, ReservationId, SeatIndex, TicketTypeIndex, UnixMillis, UserId, UserIndex,
 };
-use tiketi_engine::money::{Captured, Deposit, Means, Purpose, Split};
+use tiketi_engine::money::{BankAccount, Captured, Deposit, Means, Purpose, Split};
 use tiketi_engine::record::{
     CaptureOutcome, CaptureStarted, ChargeOpened, Claim, EndReason, EventCreated, EventDetails,
     EventRules, Held, IdempotencyKey, KeywordKind, KeywordMapping, LayoutCreated, LeaveReason,
     NewTicketType, OrderRef, PaymentMethod, PaymentStarted, ProviderAnswered, ProviderCall,
-    ProviderName, QueueSettings, Record, RefundAsked, RefundOutcome, Role, SeatList, Section,
-    TicketLine, UserRegistered,
+    ProviderName, QueueSettings, Record, RefundAccountGiven, RefundOutcome, Role, SeatList,
+    SeatsReturned, Section, TicketLine, UserRegistered,
 };
 use tiketi_engine::waiting_room::lanes::LaneShare;
 use tiketi_persistence::batch::{Batch, BatchDefect, BatchHash, HEADER_BYTES, seal};
@@ -36,6 +36,21 @@ fn held_fast(name: &str, written: &[u8]) -> Vec<u8> {
     let fixture = fs::read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
     assert_eq!(written, fixture, "{name} is written differently now");
     fixture
+}
+
+fn deposit(at: UnixMillis) -> Deposit {
+    Deposit {
+        bank: "20".to_owned(),
+        account: "X6505636518308".to_owned(),
+        holder: "김".to_owned(),
+        due_at: at.plus(86_400_000),
+        secret: "ps_local".to_owned(),
+    }
+}
+
+fn account() -> BankAccount {
+    let holder = "김토스".to_owned();
+    BankAccount { bank: "92".to_owned(), number: "100012345678".to_owned(), holder }
 }
 
 /// The kinds that came with payments, and every outcome of them.
@@ -64,13 +79,7 @@ fn money_samples() -> Vec<(&'static str, Record)> {
     };
     let captured =
         Captured { approved_at: at, means: Means::EasyPay, receipt: Some("https://r".to_owned()) };
-    let deposit = Deposit {
-        bank: "20".to_owned(),
-        account: "X6505636518308".to_owned(),
-        holder: "김".to_owned(),
-        due_at: at.plus(86_400_000),
-        secret: "ps_local".to_owned(),
-    };
+    let deposit = deposit(at);
     let ended = |outcome| Record::CaptureEnded { charge, outcome, at };
     let answered = ProviderAnswered {
         charge,
@@ -80,6 +89,9 @@ fn money_samples() -> Vec<(&'static str, Record)> {
         by: Some(user),
         at,
     };
+    let seats = SeatList::from_slice(&[SeatIndex(2), SeatIndex(40_000)]).unwrap();
+    let by = Some(user);
+    let account = account();
     let refund = RefundIndex(70_000);
     let by_order = opened(Purpose::Order(order), ProviderName::Toss);
     let for_points = opened(Purpose::Points, ProviderName::Stripe);
@@ -93,10 +105,14 @@ fn money_samples() -> Vec<(&'static str, Record)> {
         ("capture_reversed", ended(CaptureOutcome::Reversed)),
         ("provider_answered", Record::ProviderAnswered(Box::new(answered))),
         (
-            "refund_asked",
-            Record::RefundAsked(Box::new(RefundAsked { charge, amount, by: None, at })),
+            "seats_returned",
+            Record::SeatsReturned(Box::new(SeatsReturned { charge, seats, amount, by, at })),
         ),
         ("refund_ended", Record::RefundEnded { refund, outcome: RefundOutcome::Again, at }),
+        (
+            "refund_account_given",
+            Record::RefundAccountGiven(Box::new(RefundAccountGiven { charge, account, at })),
+        ),
     ]
 }
 
@@ -290,7 +306,7 @@ fn frames_of_every_record() {
     }
     assert_eq!(
         kinds.into_iter().collect::<Vec<_>>(),
-        (0..32).collect::<Vec<_>>(),
+        (0..33).collect::<Vec<_>>(),
         "a kind is missing"
     );
 }
@@ -362,6 +378,34 @@ fn log_with_a_queue() -> Vec<Record> {
 }
 
 /// The same with lanes, people in them, and a lottery.
+/// The same, then points whose deposit is awaited and an account for the case that it goes back.
+fn log_with_a_refund() -> Vec<Record> {
+    let (charge, at) = (ChargeIndex(1), UnixMillis(130));
+    let mut log = log_with_lanes();
+    log.push(Record::ChargeOpened(Box::new(ChargeOpened {
+        charge,
+        user: UserIndex(1),
+        purpose: Purpose::Points,
+        provider: ProviderName::Toss,
+        amount: Split { card: 7_000, points: 0 },
+        tag: 4,
+        payment_key: String::new(),
+        at,
+    })));
+    log.push(Record::CaptureStarted(Box::new(CaptureStarted {
+        charge,
+        attempt: Attempt(0),
+        method: PaymentMethod::Card,
+        payment_key: "tviva2027".to_owned(),
+        at,
+    })));
+    let outcome = CaptureOutcome::Awaiting(Box::new(deposit(at)));
+    log.push(Record::CaptureEnded { charge, outcome, at });
+    let given = RefundAccountGiven { charge, account: account(), at };
+    log.push(Record::RefundAccountGiven(Box::new(given)));
+    log
+}
+
 fn log_with_lanes() -> Vec<Record> {
     let (event, at) = (EventIndex(0), UnixMillis(120));
     let user = UserIndex;
@@ -424,7 +468,8 @@ fn points_bought() -> [Record; 4] {
 
 #[test]
 fn a_snapshot() {
-    let state = fold(&log_with_lanes());
+    let state = fold(&log_with_a_refund());
+    assert_eq!(state.ledger().refund_account(ChargeIndex(1)), Some(&account()));
     let queue = state.queue(EventIndex(0)).unwrap();
     assert_eq!((queue.waiting_count(), queue.active_count()), (4, 0));
     assert_eq!((queue.next_place(), queue.waiting_in(Lane(1))), (Place(15), 1));
@@ -437,8 +482,8 @@ fn a_snapshot() {
     assert_eq!(header.chain, BatchHash([0xcd; 16]));
     // The header alone is held fast here; the content is the engine's state, whose encoding is held
     // by the hash at the end.
-    held_fast("snapshot_header_3.bin", &written[..snapshot::HEADER_BYTES]);
-    let fixture = held_fast("snapshot_3.bin", &written);
+    held_fast("snapshot_header_4.bin", &written[..snapshot::HEADER_BYTES]);
+    let fixture = held_fast("snapshot_4.bin", &written);
     assert_eq!(snapshot::decode(&fixture).unwrap().1, state);
     for cut in [0, 10, 60, fixture.len() - 1] {
         assert!(snapshot::decode(&fixture[..cut]).is_err());
@@ -451,6 +496,21 @@ fn a_snapshot() {
 }
 
 /// What version 2 wrote, before lines had lanes.
+#[test]
+fn a_snapshot_of_version_3() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/journal/fixtures");
+    let fixture = fs::read(path.join("snapshot_3.bin")).unwrap();
+    let (_, mut decoded) = snapshot::decode(&fixture).unwrap();
+    let log = log_with_lanes();
+    assert_eq!(decoded, fold(&log));
+    // The log goes on with a deposit that is to go back.
+    let longer = log_with_a_refund();
+    for record in &longer[log.len()..] {
+        decoded.apply(decoded.lsn().next(), record).unwrap();
+    }
+    assert_eq!(decoded, fold(&longer));
+}
+
 #[test]
 fn a_snapshot_of_version_2() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/journal/fixtures");
@@ -486,7 +546,7 @@ fn a_snapshot_of_version_1() {
     }
     assert_eq!(decoded, fold(&log));
     // The same content under the number of another version is not taken for it.
-    for version in [0_u16, 2, 3] {
+    for version in [0_u16, 2, 3, 4] {
         let mut other = fixture[..fixture.len() - snapshot::HASH_BYTES].to_vec();
         other[4..6].copy_from_slice(&version.to_le_bytes());
         let hash = blake3::hash(&other);

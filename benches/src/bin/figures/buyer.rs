@@ -49,14 +49,34 @@ impl Buyer {
         self.post(&path, token, &json!({})).await.map(drop)
     }
 
-    async fn post(&mut self, path: &str, token: &str, body: &Value) -> anyhow::Result<Value> {
+    /// Calls and waits for the answer, which has to be a good one.
+    pub(crate) async fn post(
+        &mut self,
+        path: &str,
+        token: &str,
+        body: &Value,
+    ) -> anyhow::Result<Value> {
+        self.send(path, token, body).await?;
+        self.answer(path).await
+    }
+
+    /// Calls and waits for nothing.
+    pub(crate) async fn send(
+        &mut self,
+        path: &str,
+        token: &str,
+        body: &Value,
+    ) -> anyhow::Result<()> {
         let body = body.to_string();
         let request = format!(
             "POST {path} HTTP/1.1\r\nhost: bench\r\nauthorization: {token}\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
-        self.stream.write_all(request.as_bytes()).await?;
+        Ok(self.stream.write_all(request.as_bytes()).await?)
+    }
+
+    async fn answer(&mut self, path: &str) -> anyhow::Result<Value> {
         let mut answer = Vec::new();
         loop {
             anyhow::ensure!(self.stream.read_buf(&mut answer).await? > 0, "closed");

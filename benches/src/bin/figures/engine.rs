@@ -9,8 +9,8 @@ use tiketi_engine::ids::{EventIndex, SeatIndex};
 use tiketi_engine::journal::MemoryJournal;
 use tiketi_engine::state::State;
 
-use crate::Setup;
-use crate::table::{Table, count, median};
+use tiketi_benches::Setup;
+use tiketi_benches::table::{Table, count, median};
 
 const PAIRS: u64 = 4_000_000;
 const ROUNDS: usize = 5;

@@ -2,26 +2,26 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's own output")]
 
-mod bare;
 mod buyer;
-mod client;
 mod durable;
 mod engine;
 mod http;
+mod payments;
+mod provider;
 mod queue;
 mod recovery;
 mod seat_map;
 mod slow;
 mod soak;
 mod sockets;
-mod table;
 mod websocket;
 
 use std::path::PathBuf;
 
 use anyhow::Context;
+use tiketi_benches::{Setup, bare, gateway};
 
-use crate::table::Table;
+use tiketi_benches::table::Table;
 
 /// The gateway's allocator, for everything that is measured beside it, too.
 #[global_allocator]
@@ -32,16 +32,11 @@ figures [ROW...] [--dir DIR] [--seconds N]
 figures soak [--dir DIR] [--seconds N]
 
 Prints the table of figures. ROW is one of engine, scale, durable, lone, stores, http, seat-map,
-queue, check, line, seat-change, slow, admission, sockets, churn, memory, recovery; all of them
+queue, check, line, seat-change, slow, admission, sockets, churn, confirm, under-way, called-off,
+memory, recovery; all of them
 without one. DIR holds the logs (default: target/figures); its disk is what is measured. N is the
 length of each timed run (default 10). soak changes seats before 19,000 sockets for N seconds (default
 600) and fails where one was lost or missed a change.";
-
-/// What the runs need to know.
-pub(crate) struct Setup {
-    pub(crate) dir: PathBuf,
-    pub(crate) seconds: u64,
-}
 
 type Row = (&'static str, fn(&Setup, &mut Table) -> anyhow::Result<()>);
 
@@ -61,6 +56,9 @@ const ROWS: &[Row] = &[
     ("admission", sockets::admissions),
     ("sockets", sockets::idle),
     ("churn", sockets::churn),
+    ("confirm", payments::confirmations),
+    ("under-way", payments::under_way),
+    ("called-off", payments::called_off),
     ("memory", recovery::memory_and_start),
     ("recovery", recovery::ten_million_records),
 ];
@@ -81,11 +79,17 @@ fn main() -> anyhow::Result<()> {
             soak::COMMAND => is_soak = true,
             // The servers of the http rows are processes of their own.
             bare::ROLE => return bare::serve(),
-            http::ROLE => {
+            gateway::ROLE => {
                 let data: PathBuf = arguments.next().context("folder")?.into();
                 let threshold = arguments.next().map(|threshold| threshold.parse()).transpose()?;
-                return http::serve(data, threshold);
+                return gateway::serve(data, threshold, None);
             }
+            gateway::PAID_ROLE => {
+                let data: PathBuf = arguments.next().context("folder")?.into();
+                return gateway::serve(data, None, arguments.next());
+            }
+            provider::SANDBOX => return provider::sandbox(),
+            provider::SILENCE => return provider::silence(),
             seat_map::ROLE => return seat_map::serve(),
             recovery::ROLE => {
                 let dir: PathBuf = arguments.next().context("folder")?.into();

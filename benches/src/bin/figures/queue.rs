@@ -22,12 +22,12 @@ use tiketi_engine::waiting_room::{QueueTimes, Standing};
 use tiketi_gateway::api::Id;
 use tiketi_persistence::{Options, make_snapshot, open};
 
-use crate::Setup;
-use crate::bare::{self, Server};
-use crate::client::load;
-use crate::http::{ROLE, SECRET};
 use crate::recovery::opened_elsewhere;
-use crate::table::{Table, count, median};
+use tiketi_benches::Setup;
+use tiketi_benches::bare::{self, Server};
+use tiketi_benches::client::load;
+use tiketi_benches::gateway::{ROLE, SECRET};
+use tiketi_benches::table::{Table, count, median};
 
 const EVENT: EventIndex = EventIndex(0);
 const TIMES: QueueTimes = QueueTimes { session_ttl_ms: 300_000, silence_ms: 120_000 };

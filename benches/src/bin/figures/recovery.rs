@@ -14,8 +14,8 @@ use tiketi_engine::ids::{EventIndex, SeatIndex};
 use tiketi_engine::state::State;
 use tiketi_persistence::{GroupCommit, Options, make_snapshot, open};
 
-use crate::Setup;
-use crate::table::{Table, count};
+use tiketi_benches::Setup;
+use tiketi_benches::table::{Table, count};
 
 const EVENTS: u32 = 1_000;
 const ROWS: u32 = 20;

@@ -23,11 +23,11 @@ use tiketi_gateway::api::seats::{
 };
 use tokio::net::TcpListener;
 
-use crate::Setup;
-use crate::bare::{self, Server};
-use crate::client::load;
-use crate::http::Gateway;
-use crate::table::{Table, count, median};
+use tiketi_benches::Setup;
+use tiketi_benches::bare::{self, Server};
+use tiketi_benches::client::load;
+use tiketi_benches::gateway::Gateway;
+use tiketi_benches::table::{Table, count, median};
 
 /// The argument that makes this binary encode for each request.
 pub(crate) const ROLE: &str = "--serve-encoder";

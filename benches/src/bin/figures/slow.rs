@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use tiketi_engine::ids::EventIndex;
 use tokio::net::TcpSocket;
 
-use crate::Setup;
-use crate::bare::Server;
 use crate::buyer::{Buyer, metric};
 use crate::queue::Crowd;
 use crate::sockets::{SOCKETS, Viewers, milliseconds};
-use crate::table::{Table, median};
 use crate::websocket::{EVENT, Socket, connect_all, gateway, on_one_thread};
+use tiketi_benches::Setup;
+use tiketi_benches::bare::Server;
+use tiketi_benches::table::{Table, median};
 
 /// One in twenty.
 const SLOW: usize = SOCKETS / 20;

@@ -13,15 +13,15 @@ use tiketi_engine::ids::{ExternalId, SeatIndex};
 use tiketi_gateway::api::Id;
 use tokio::time::{Instant as Deadline, interval, timeout_at};
 
-use crate::Setup;
-use crate::bare::Server;
 use crate::buyer::{Buyer, get};
 use crate::recovery::resident_bytes_of;
 use crate::sockets::milliseconds;
-use crate::table::Table;
 use crate::websocket::{
     EVENT, SEATS, SOCKETS_MAX, Socket, connect_all, gateway, on_one_thread, seat_change,
 };
+use tiketi_benches::Setup;
+use tiketi_benches::bare::Server;
+use tiketi_benches::table::Table;
 
 /// How this command is called, and how long it takes unless told otherwise.
 pub(crate) const COMMAND: &str = "soak";

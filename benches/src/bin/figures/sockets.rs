@@ -10,13 +10,13 @@ use anyhow::Context;
 use hdrhistogram::Histogram;
 use tiketi_engine::ids::SeatIndex;
 
-use crate::Setup;
 use crate::buyer::Buyer;
 use crate::recovery::resident_bytes_of;
-use crate::table::{Table, count};
 use crate::websocket::{
     EVENT, SOCKETS_MAX, Socket, connect_all, gateway, on_one_thread, seat_change,
 };
+use tiketi_benches::Setup;
+use tiketi_benches::table::{Table, count};
 
 pub(crate) const SOCKETS: usize = 10_000;
 

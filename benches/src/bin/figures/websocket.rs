@@ -10,9 +10,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 
-use crate::Setup;
-use crate::bare::Server;
 use crate::queue::{Crowd, one_inside};
+use tiketi_benches::Setup;
+use tiketi_benches::bare::Server;
 
 /// The event that sockets look at: a hall of [`SEATS`] seats.
 pub(crate) const EVENT: EventIndex = EventIndex(0);

@@ -7,7 +7,7 @@ use tiketi_engine::ids::{Attempt, ChargeIndex, RefundIndex, UnixMillis};
 use tiketi_engine::money::{ChargeState, Ledger, Purpose, RefundState, Split};
 use tiketi_engine::record::{
     CaptureOutcome, CaptureStarted, ChargeOpened, OrderRef, PaymentStarted, ProviderName,
-    RefundAsked, RefundOutcome,
+    RefundAccountGiven, RefundOutcome, SeatsReturned,
 };
 
 use super::Auditor;
@@ -280,14 +280,34 @@ impl Auditor {
         }
     }
 
-    pub(super) fn refund_asked(&mut self, asked: &RefundAsked) {
-        self.instant(asked.at);
-        let index = asked.charge.position();
-        if index >= self.money.charges.len() {
+    pub(super) fn seats_returned(&mut self, returned: &SeatsReturned) {
+        self.instant(returned.at);
+        let index = returned.charge.position();
+        let Some(charge) = self.money.charges.get(index) else {
             return self.find(Rule::UnknownThing, format!("no charge {index} to give back"));
-        }
-        if let Err(why) = self.money.give_back(index, asked.amount) {
+        };
+        let order = charge.order.map(|(order, _)| order);
+        if let Err(why) = self.money.give_back(index, returned.amount) {
             self.find(Rule::Money, why);
+        }
+        match order {
+            Some(order) => {
+                let won = returned.amount.card + returned.amount.points;
+                self.part_returned(order, &returned.seats, won, returned.at);
+            }
+            None => self.find(Rule::Money, format!("charge {index} for points has no seats")),
+        }
+    }
+
+    /// Refunds that were refused are asked for again.
+    pub(super) fn refund_account_given(&mut self, given: &RefundAccountGiven) {
+        self.instant(given.at);
+        let charge = given.charge.position();
+        if charge >= self.money.charges.len() {
+            self.find(Rule::UnknownThing, format!("no charge {charge} to give an account for"));
+        }
+        for refund in self.money.refunds.iter_mut().filter(|refund| refund.charge == charge) {
+            refund.due = !refund.done;
         }
     }
 
@@ -321,13 +341,15 @@ impl Auditor {
                     let left = self.money.left(index);
                     sum.captured += charge.amount.card;
                     sum.earned += left.card;
-                    let is_paid = charge.order.is_none_or(|(order, _)| self.is_paid(order));
-                    if !is_paid && left.card + left.points > 0 {
-                        let order = charge.order.map(|(of, _)| order_name(of.event, of.number.0));
+                    let kept = left.card + left.points;
+                    if let Some((order, _)) = charge.order
+                        && kept > 0
+                        && kept != self.paid_for(order)
+                    {
                         let text = format!(
-                            "{} won of charge {index} are kept, but {} is not paid",
-                            left.card + left.points,
-                            order.unwrap_or_default()
+                            "{kept} won of charge {index} are kept, but {} is {} won",
+                            order_name(order.event, order.number.0),
+                            self.paid_for(order)
                         );
                         found.push((Rule::Money, text));
                     }
@@ -351,10 +373,11 @@ impl Auditor {
         (sums, found)
     }
 
-    fn is_paid(&self, order: OrderRef) -> bool {
-        let event = self.events.get(order.event.position());
-        let order = event.and_then(|event| event.orders.get(&order.number.0));
-        order.is_some_and(|order| order.life == Life::Paid)
+    /// What a paid order costs; nothing where it is not paid.
+    fn paid_for(&self, order: OrderRef) -> u64 {
+        let Some(event) = self.events.get(order.event.position()) else { return 0 };
+        let order = event.orders.get(&order.number.0).filter(|order| order.life == Life::Paid);
+        order.map_or(0, |order| event.amount(&order.claim))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The life of an order, record by record.
 
-use tiketi_engine::ids::{Attempt, EventIndex, UnixMillis};
+use tiketi_engine::ids::{Attempt, EventIndex, SeatIndex, UnixMillis};
 use tiketi_engine::record::{EndReason, Held, OrderRef, PaymentStarted};
 
 use super::claims::{limits, take_seats, take_tickets};
@@ -138,6 +138,23 @@ impl Auditor {
             return self.add(found);
         };
         found.extend(end(event, number, reason, at, &name));
+        self.add(found);
+    }
+
+    /// Some seats of a paid order go back; what they cost does too.
+    pub(super) fn part_returned(
+        &mut self,
+        order: OrderRef,
+        seats: &[SeatIndex],
+        won: u64,
+        at: UnixMillis,
+    ) {
+        let name = order_name(order.event, order.number.0);
+        let known = self.events.get_mut(order.event.position());
+        let found = match known {
+            Some(event) => give_back_part(event, order.number.0, seats, won, at, &name),
+            None => vec![(Rule::UnknownThing, format!("{name} gives seats back, unknown"))],
+        };
         self.add(found);
     }
 
@@ -283,6 +300,46 @@ fn end(
                     ticket.in_orders = left;
                 }
             }
+        }
+    }
+    found
+}
+
+fn give_back_part(
+    event: &mut EventModel,
+    number: u32,
+    seats: &[SeatIndex],
+    won: u64,
+    at: UnixMillis,
+    name: &str,
+) -> Vec<(Rule, String)> {
+    let mut found = Vec::new();
+    let part = ClaimModel::Seats(seats.iter().map(|seat| seat.position()).collect());
+    let price = event.amount(&part);
+    if price != won {
+        found.push((Rule::Money, format!("{won} won go back for seats of {price} won of {name}")));
+    }
+    let Some(order) = event.orders.get_mut(&number) else {
+        found.push((Rule::UnknownThing, format!("{name} gives seats back, unknown")));
+        return found;
+    };
+    if order.life != Life::Paid {
+        let text = format!("{name} gives seats back, but is {}", order.life.name());
+        found.push((Rule::OrderOfLife, text));
+    }
+    order.changed_at = at;
+    if let ClaimModel::Seats(own) = &mut order.claim {
+        own.retain(|&seat| !seats.iter().any(|back| back.position() == seat));
+        if own.is_empty() {
+            found.push((Rule::OrderOfLife, format!("{name} is paid and has no seats left")));
+        }
+    }
+    if let Some(of_user) = event.by_user.get_mut(&order.user) {
+        *of_user = of_user.saturating_sub(seats.len() as u64);
+    }
+    for seat in seats {
+        if let Err(why) = event.give_back(seat.position(), Seat::Owned(number)) {
+            found.push((Rule::NotTheOwner, format!("{name} gives back a seat, but {why}")));
         }
     }
     found

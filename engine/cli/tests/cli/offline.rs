@@ -218,3 +218,28 @@ fn largest_file(dir: &Path) -> PathBuf {
     }
     files.into_iter().max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap()
 }
+
+#[test]
+fn seeded_accounts_are_opened_by_their_tokens() {
+    let gateway = Gateway::start();
+    let event = gateway.event("봄 콘서트");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let seed = |count| ["user", "seed", "DIR", "--count", count, "--tokens", path];
+    on(gateway.data.path(), &seed("3")).fails(3, "in use");
+    let data = gateway.stop();
+    assert!(on(data.path(), &seed("3")).succeeds().contains("3 accounts"));
+    // Those that are there are kept.
+    assert_eq!(json(data.path(), &seed("5"))["users"], 5);
+    let text = fs::read_to_string(path).unwrap();
+    let tokens: Vec<&str> = text.lines().map(|line| line.split('\t').nth(1).unwrap()).collect();
+    assert_eq!(tokens.len(), 5);
+    let gateway = Gateway::on(data, |_| {});
+    for (token, seat) in tokens.into_iter().zip(["A-1-1", "A-1-2", "A-1-3", "A-1-4", "A-1-5"]) {
+        let held = gateway.reserve(&event, &[seat], token);
+        gateway.pay(&held, token);
+    }
+    let data = gateway.stop();
+    let audited = json(data.path(), &["audit", "DIR"]);
+    assert_eq!((&audited["ok"], &audited["summary"]["seats"]["sold"]), (&true.into(), &5.into()));
+}

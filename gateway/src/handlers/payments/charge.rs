@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tiketi_engine::ids::{ChargeIndex, ReservationId};
 use tiketi_engine::money::{Charge, ChargeState, Deposit, Purpose, RefundState};
 use tiketi_engine::record::{OrderRef, ProviderCall, Role};
-use tiketi_engine::state::State;
+use tiketi_engine::state::{OrderState, State};
 
 use crate::api::payments::method_id;
 use crate::api::toss::{ChargeAnswer, TrailRow, VirtualAccount};
@@ -47,14 +47,18 @@ pub(crate) fn charge_answer(
     with_trail: bool,
 ) -> Option<ChargeAnswer> {
     let returned = charge.returned.total();
-    let mut refunds = state.ledger().refunds().iter().filter(|refund| refund.charge == index);
-    let is_on_its_way = refunds.any(|refund| !matches!(refund.state, RefundState::Done { .. }));
+    let is_on_its_way = state
+        .ledger()
+        .refunds_of(index)
+        .any(|refund| !matches!(refund.state, RefundState::Done { .. }));
     let status = match charge.state {
+        ChargeState::Open if is_over(state, charge) => "expired",
         ChargeState::Open => "open",
         ChargeState::Capturing => "confirming",
         ChargeState::AwaitingDeposit => "waiting_for_deposit",
         ChargeState::Captured if returned == 0 => "paid",
         ChargeState::Captured if is_on_its_way => "refunding",
+        ChargeState::Captured if charge.balance().total() > 0 => "partially_refunded",
         ChargeState::Captured => "refunded",
         ChargeState::Failed => "failed",
         ChargeState::Reversed => "reversed",
@@ -88,6 +92,16 @@ pub(crate) fn charge_answer(
         virtual_account: charge.deposit.as_ref().map(account_of),
         trail: with_trail.then(|| charge.trail.iter().map(row).collect()),
     })
+}
+
+/// Whether the order of a charge that nobody confirmed can be paid no more, or was paid by another.
+fn is_over(state: &State, charge: &Charge) -> bool {
+    match charge.purpose {
+        Purpose::Order(id) => state
+            .order(id)
+            .is_none_or(|(_, order)| !matches!(order.state, OrderState::Held | OrderState::Paying)),
+        Purpose::Points => false,
+    }
 }
 
 pub(super) fn account_of(deposit: &Deposit) -> VirtualAccount {

@@ -89,7 +89,7 @@ async fn confirm(
             if is_over {
                 tokio::spawn(collect::let_go(Arc::clone(app), index, key));
             }
-            return Err(refused(app, user, purpose, error).await);
+            return Err(refused(app, Some(user.index), purpose, error).await);
         }
     };
     // Nothing is awaited since the capture was begun: from here a task has it, whether or not the

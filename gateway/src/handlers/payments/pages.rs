@@ -1,5 +1,6 @@
 //! The pages that a payment window begins and ends with, so that paying works without any frontend.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::StatusCode;
@@ -10,7 +11,7 @@ use tiketi_engine::money::{Charge, ChargeState, Purpose};
 use tiketi_engine::record::ProviderName;
 use tiketi_engine::state::State;
 
-use super::request::success_url;
+use super::request::{CUSTOMER_EMAIL, CUSTOMER_NAME, Customer, success_url};
 use crate::app::App;
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
@@ -55,6 +56,8 @@ pub(crate) async fn pay(app: &Arc<App>, request: &Request) -> Result<Response, A
     if !names::is_order_id(&order_id) {
         return Err(ApiError::new(Code::BadId));
     }
+    let given = |name| request.parameter(name).map(|text| text.map(Cow::into_owned));
+    let customer = Customer::new(given(CUSTOMER_NAME)?, given(CUSTOMER_EMAIL)?)?;
     app.catch_up(None).await?;
     let found = app.view.read(|state| {
         let (_, charge) = open_charge(state, &order_id)?;
@@ -77,12 +80,14 @@ pub(crate) async fn pay(app: &Arc<App>, request: &Request) -> Result<Response, A
             ("amount", &amount),
             ("successUrl", &success),
             ("failUrl", &fail),
+            (CUSTOMER_NAME, customer.name.as_deref().unwrap_or_default()),
         ];
         return window(TOSS_SANDBOX_PATH, &query);
     }
     let order = json!({
         "clientKey": client_key, "orderId": order_id, "orderName": name, "amount": amount,
         "successUrl": success, "failUrl": fail,
+        CUSTOMER_NAME: customer.name, CUSTOMER_EMAIL: customer.email,
     });
     Ok(page(&PAY.replace("ORDER", &script_text(&order)), POLICY))
 }

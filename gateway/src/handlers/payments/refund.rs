@@ -2,49 +2,137 @@
 
 use std::sync::Arc;
 
-use tiketi_engine::money::{ChargeState, Purpose};
-use tiketi_engine::record::Role;
+use tiketi_engine::error::{CommandError, HoldRefusal, MoneyRefusal};
+use tiketi_engine::ids::{ChargeIndex, Lsn, ReservationId, UserIndex};
+use tiketi_engine::journal::Pending;
+use tiketi_engine::money::{BankAccount, ChargeState, Purpose};
+use tiketi_engine::record::{Claim, Role};
 
-use crate::api::queue::QueueMessage;
-use crate::api::toss::RefundRequest;
+use super::request::refused;
+use crate::api::Id;
+use crate::api::toss::{RefundAccount, RefundAnswer, RefundRequest};
 use crate::app::App;
 use crate::error::{ApiError, Code};
+use crate::handlers::seats::wanted_seats;
 use crate::http::{Request, Response};
 use crate::orders::{explain, unless_busy};
 use crate::payments::names;
 use crate::refusals;
 
-/// `POST /api/payments/:orderId/refund`: cancels the order that was paid with it, and all of its
-/// money goes back.
+/// A charge that is to be given back, whole or in part.
+struct Paid {
+    charge: ChargeIndex,
+    order: ReservationId,
+    /// Its user where he asks for it himself; `None` for an administrator.
+    by: Option<UserIndex>,
+}
+
+/// `POST /api/payments/:orderId/refund`: gives back the order that was paid with it, or some of its
+/// seats, and their money.
 pub(crate) async fn refund(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    let caller = request.user()?;
+    let caller = request.user()?.user;
     let order_id = request.path_text(0)?;
-    let _: RefundRequest = request.json()?;
+    let body: RefundRequest = request.json()?;
     app.catch_up(None).await?;
-    let is_admin = app.account_role(caller.user) == Some(Role::Admin);
+    let is_admin = app.account_role(caller) == Some(Role::Admin);
     let found = app.view.read(|state| {
         let index = names::charge_of(state.ledger(), &order_id)?;
         let charge = state.ledger().charge(index)?;
-        let may_see = is_admin || charge.user == caller.user.index;
-        may_see.then_some((charge.state, charge.purpose, charge.user))
+        let is_own = charge.user == caller.index;
+        (is_own || is_admin).then_some((index, charge.state, charge.purpose, is_own))
     });
-    let (state, purpose, owner) = found.ok_or_else(|| ApiError::new(Code::NotFound))?;
-    let Purpose::Order(id) = purpose else {
+    let (charge, state, purpose, is_own) = found.ok_or_else(|| ApiError::new(Code::NotFound))?;
+    let Purpose::Order(order) = purpose else {
         return Err(refusals::invalid("충전한 포인트는 고객센터를 통해 환불할 수 있어요."));
     };
     if state != ChargeState::Captured {
         return Err(ApiError::new(Code::Conflict).message("결제된 주문만 환불할 수 있어요."));
     }
-    let by = (owner == caller.user.index).then_some(owner);
-    let cancelled = unless_busy(|| app.engine.cancel_order(id, by, app.clock.now())).await;
-    let cancelled = match cancelled {
-        Ok(cancelled) => cancelled,
-        Err(error) => return Err(explain(app, id, by, error).await),
+    let paid = Paid { charge, order, by: is_own.then_some(caller.index) };
+    if let Some(account) = body.refund_account {
+        let given = give_account(app, &paid, account)?;
+        let lsn = given.lsn();
+        app.durable(given).await?;
+        app.shown(lsn).await?;
+        let is_over = app.view.read(|state| {
+            state.ledger().charge(charge).is_some_and(|charge| charge.balance().total() == 0)
+        });
+        if is_over {
+            // Its refund waited for the account.
+            return answer(app, charge, lsn).await;
+        }
+    }
+    let returned = match &body.seat_ids {
+        Some(seats) => some_seats(app, &paid, seats).await?,
+        None => whole(app, &paid).await?,
     };
-    let lsn = cancelled.lsn();
-    app.durable(cancelled).await?;
-    let answer = QueueMessage {
-        message: "예매를 취소했어요. 결제 금액은 환불돼요.".to_owned()
-    };
+    let lsn = returned.lsn();
+    app.durable(returned).await?;
+    answer(app, charge, lsn).await
+}
+
+fn give_account(app: &App, paid: &Paid, account: RefundAccount) -> Result<Pending<()>, ApiError> {
+    let RefundAccount { bank, account_number, holder_name } = account;
+    let account = BankAccount { bank, number: account_number, holder: holder_name };
+    let given = app.engine.give_refund_account(paid.charge, account, paid.by, app.clock.now());
+    given.map_err(|error| match error {
+        CommandError::Refused(_) => refusals::invalid("환불 계좌를 확인해 주세요."),
+        CommandError::Unavailable(unavailable) => unavailable.into(),
+    })
+}
+
+async fn whole(app: &Arc<App>, paid: &Paid) -> Result<Pending<()>, ApiError> {
+    let &Paid { order, by, .. } = paid;
+    let cancelled = unless_busy(|| app.engine.cancel_order(order, by, app.clock.now())).await;
+    match cancelled {
+        Ok(cancelled) => Ok(cancelled),
+        Err(error) => Err(explain(app, order, by, error).await),
+    }
+}
+
+async fn some_seats(app: &Arc<App>, paid: &Paid, ids: &[Id]) -> Result<Pending<()>, ApiError> {
+    let &Paid { charge, order, by } = paid;
+    let not_its_own = || refusals::invalid("이 예매의 좌석만 환불할 수 있어요.");
+    let plan = app.plan(order.event).ok_or_else(not_its_own)?;
+    let wanted = wanted_seats(&plan, ids).map_err(|refusal| match refusal {
+        HoldRefusal::Empty => refusals::invalid("환불할 좌석을 선택해 주세요."),
+        _ => not_its_own(),
+    })?;
+    let seats = wanted.seats();
+    let found = app.view.read(|state| {
+        let (event, found) = state.order(order)?;
+        let Claim::Seats(own) = &found.claim else { return None };
+        let is_part = seats.iter().all(|seat| own.contains(seat));
+        is_part.then(|| (seats.len() == own.len(), event.amount(&Claim::Seats(*seats))))
+    });
+    let (is_all, won) = found.ok_or_else(not_its_own)?;
+    if is_all {
+        return whole(app, paid).await;
+    }
+    let give_back = || app.engine.return_seats(charge, seats, won, by, app.clock.now());
+    match unless_busy(give_back).await {
+        Ok(returned) => Ok(returned),
+        Err(CommandError::Refused(MoneyRefusal::NotPartOfIt(_) | MoneyRefusal::WrongAmount)) => {
+            Err(not_its_own())
+        }
+        Err(error) => Err(refused(app, by, Purpose::Order(order), error).await),
+    }
+}
+
+async fn answer(app: &Arc<App>, charge: ChargeIndex, lsn: Lsn) -> Result<Response, ApiError> {
+    app.shown(lsn).await?;
+    let answer = app.view.read(|state| {
+        let charge = state.ledger().charge(charge)?;
+        Some(RefundAnswer {
+            message: match charge.balance().total() {
+                0 => "예매를 취소했어요. 결제 금액은 환불돼요.",
+                _ => "선택한 좌석을 취소했어요. 좌석 금액은 환불돼요.",
+            }
+            .to_owned(),
+            refunded_amount: charge.returned.total(),
+            remaining_amount: charge.balance().total(),
+        })
+    });
+    let answer = answer.ok_or_else(|| ApiError::new(Code::Internal).cause("a charge is gone"))?;
     Ok(app.written(Response::ok(&answer), lsn))
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use rand::Rng;
 use tiketi_engine::engine::NewCharge;
 use tiketi_engine::error::{CommandError, MoneyRefusal};
-use tiketi_engine::ids::{ExternalId, UserId};
+use tiketi_engine::ids::{ExternalId, UserId, UserIndex};
 use tiketi_engine::money::{Purpose, Split};
 use tiketi_engine::record::ProviderName;
 
 use crate::api::Id;
 use crate::api::toss::{TossOrder, TossRequest};
 use crate::app::App;
+use crate::auth::email;
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
 use crate::order_view::OrderView;
@@ -22,6 +23,55 @@ use crate::refusals;
 /// What a card pays at least (providers.md 1.3).
 pub(super) const CARD_WON_MIN: u64 = 100;
 const ORDER_NAME_CHARS_MAX: usize = 100;
+const CUSTOMER_CHARS_MAX: usize = 100;
+
+/// What the payment window shows of the buyer. It goes through the browser alone: the log has no
+/// use for it.
+#[derive(Default)]
+pub(super) struct Customer {
+    pub(super) name: Option<String>,
+    pub(super) email: Option<String>,
+}
+
+impl Customer {
+    /// # Errors
+    /// A name that is too long, an address that is none.
+    pub(super) fn new(name: Option<String>, email: Option<String>) -> Result<Customer, ApiError> {
+        let is_short = |name: &String| name.chars().count() <= CUSTOMER_CHARS_MAX;
+        if !name.as_ref().is_none_or(is_short) {
+            return Err(refusals::invalid("이름이 너무 길어요."));
+        }
+        if email.as_ref().is_some_and(|email| email::normalise(email).is_none()) {
+            return Err(refusals::invalid("이메일 주소가 올바르지 않아요."));
+        }
+        Ok(Customer { name, email })
+    }
+
+    /// As a page's address takes it.
+    fn query(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let fields = [(CUSTOMER_NAME, &self.name), (CUSTOMER_EMAIL, &self.email)];
+        for (name, value) in fields {
+            if let Some(value) = value {
+                query.append_pair(name, value);
+            }
+        }
+        query.finish()
+    }
+}
+
+/// A charge that is asked for.
+pub(super) struct Wanted {
+    pub(super) purpose: Purpose,
+    pub(super) provider: ProviderName,
+    pub(super) amount: Split,
+    pub(super) order_name: String,
+    pub(super) customer: Customer,
+}
+
+/// The parameters of the payment page.
+pub(super) const CUSTOMER_NAME: &str = "customerName";
+pub(super) const CUSTOMER_EMAIL: &str = "customerEmail";
 
 /// `POST /api/payments/toss/request`.
 pub(crate) async fn toss(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
@@ -43,6 +93,7 @@ async fn request_of(
     let Some(ExternalId::Reservation(id)) = ExternalId::decode(body.reservation_id.0) else {
         return Err(refusals::unknown_order());
     };
+    let customer = Customer::new(body.customer_name, body.customer_email)?;
     app.seen(request, id.event);
     app.catch_up(None).await?;
     let found = app.view.read(|state| {
@@ -54,18 +105,17 @@ async fn request_of(
     let card = total
         .checked_sub(points)
         .ok_or_else(|| refusals::invalid("결제 금액보다 많은 포인트는 쓸 수 없어요."))?;
-    open(app, user, Purpose::Order(id), provider, Split { card, points }, name).await
+    let (purpose, amount) = (Purpose::Order(id), Split { card, points });
+    open(app, user, Wanted { purpose, provider, amount, order_name: name, customer }).await
 }
 
 /// Opens a charge and answers with what a payment window needs.
 pub(super) async fn open(
     app: &Arc<App>,
     user: UserId,
-    purpose: Purpose,
-    provider: ProviderName,
-    amount: Split,
-    order_name: String,
+    wanted: Wanted,
 ) -> Result<Response, ApiError> {
+    let Wanted { purpose, provider, amount, order_name, customer } = wanted;
     let provider = match amount.card {
         0 => ProviderName::None,
         1..CARD_WON_MIN => {
@@ -85,7 +135,7 @@ pub(super) async fn open(
     let opened = app.engine.open_charge(&new, app.clock.now());
     let opened = match opened {
         Ok(opened) => opened,
-        Err(error) => return Err(refused(app, user, purpose, error).await),
+        Err(error) => return Err(refused(app, Some(user.index), purpose, error).await),
     };
     let lsn = opened.lsn();
     let index = app.durable(opened).await?;
@@ -106,7 +156,10 @@ pub(super) async fn open(
         client_secret: client_secret.map(|secret| secret.expose().to_owned()),
         success_url: success_url(app, provider, &order_id, amount.card),
         fail_url: app.payments.page("fail"),
-        payment_url: app.payments.page(&format!("pay/{order_id}")),
+        payment_url: match customer.query().as_str() {
+            "" => app.payments.page(&format!("pay/{order_id}")),
+            query => app.payments.page(&format!("pay/{order_id}?{query}")),
+        },
         order_id,
     };
     Ok(app.written(Response::created(&answer), lsn))
@@ -128,7 +181,7 @@ fn order_name(order: &OrderView<'_>) -> String {
 /// The answer to a refused command about money.
 pub(super) async fn refused(
     app: &App,
-    user: UserId,
+    by: Option<UserIndex>,
     purpose: Purpose,
     error: CommandError<MoneyRefusal>,
 ) -> ApiError {
@@ -138,7 +191,7 @@ pub(super) async fn refused(
     };
     match (refusal, purpose) {
         (MoneyRefusal::Order(order), Purpose::Order(id)) => {
-            explain(app, id, Some(user.index), CommandError::Refused(order)).await
+            explain(app, id, by, CommandError::Refused(order)).await
         }
         (MoneyRefusal::NotEnoughPoints { left }, _) => {
             refusals::invalid("포인트가 부족해요.").with("balance", left)

@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use hyper::header::HeaderValue;
 use serde_json::{Value, json};
+use tiketi_engine::money::BankAccount;
 
 use super::codes::{CancelClass, ConfirmClass, of_cancel, of_confirm};
 use super::*;
 use crate::payments::answer::{Cancel, Deposit, Means, Stage};
 use crate::payments::hint::Subject;
 use crate::payments::ids::PaymentKey;
-use crate::payments::provider::RefundAccount;
 use crate::payments::scripted::{Answer, Scripted};
 
 const ORDER: &str = "order_1-a";
@@ -459,10 +459,10 @@ async fn a_refund_names_the_balance_and_its_account() {
         "cancels": [{"cancelAmount": 32_000, "transactionKey": "tx_2", "cancelStatus": "DONE"}]}));
     let server = Scripted::start([Answer::Json(200, cancelled)]).await;
     let mut order = refund(32_000, AMOUNT);
-    order.account = Some(RefundAccount {
+    order.account = Some(BankAccount {
         bank: "88".to_owned(),
-        number: Secret::new("110123456789"),
-        holder: Secret::new("김토스"),
+        number: "110123456789".to_owned(),
+        holder: "김토스".to_owned(),
     });
     assert!(!format!("{order:?}").contains("110123456789"));
     let done = Refund::Done { balance: 100_000, transaction_key: Some("tx_2".to_owned()) };

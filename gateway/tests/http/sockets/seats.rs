@@ -33,6 +33,17 @@ async fn sees(client: &mut Client, seat: &Value, status: &str) {
     assert!(text(&update["timestamp"]).ends_with('Z'));
 }
 
+/// Pays through the sandbox: the order id of the payment.
+async fn pay_by_card(shop: &Shop, token: &str, reservation: &Value) -> String {
+    let body = json!({"reservationId": reservation});
+    let (_, order) = shop.post("/api/payments/toss/request", token, &body).await;
+    let mut payment = json!({"orderId": order["orderId"], "amount": order["amount"]});
+    let path = "/sandbox/toss/sandbox/authenticate";
+    payment["paymentKey"] = shop.post(path, "", &payment).await.1["paymentKey"].clone();
+    assert_eq!(shop.post("/api/payments/toss/confirm", token, &payment).await.0, 200);
+    text(&order["orderId"])
+}
+
 #[tokio::test]
 async fn held_paid_cancelled_expired_blocked() {
     let shop = Shop::open().await;
@@ -63,6 +74,18 @@ async fn held_paid_cancelled_expired_blocked() {
     assert_eq!(shop.cancel(&a, &text(&answer["reservation"]["id"])).await.0, 200);
     sees(&mut viewer, &seats[2], "available").await;
     sees(&mut viewer, &seats[3], "available").await;
+    // One of two paid seats given back.
+    let (_, answer) = shop.reserve(&a, &event, &[&seats[6], &seats[7]]).await;
+    sees(&mut viewer, &seats[6], "locked").await;
+    sees(&mut viewer, &seats[7], "locked").await;
+    let order = pay_by_card(&shop, &a, &answer["reservation"]["id"]).await;
+    sees(&mut viewer, &seats[6], "reserved").await;
+    sees(&mut viewer, &seats[7], "reserved").await;
+    let path = format!("/api/payments/{order}/refund");
+    let (status, answer) = shop.post(&path, &a, &json!({"seatIds": [seats[6]["id"]]})).await;
+    assert_eq!(status, 200, "{answer}");
+    sees(&mut viewer, &seats[6], "available").await;
+    sees(&mut viewer, &seats[7], "reserved").await;
     // Off sale and on again; why is nobody's business.
     let blocked = json!({"seats": [seats[4]["id"]]});
     for (action, status) in [("block", "reserved"), ("unblock", "available")] {

@@ -3,7 +3,7 @@
 use tiketi_engine::ids::{ChargeIndex, RefundIndex, ReservationId};
 use tiketi_engine::money::{Captured, Means, Purpose, Split};
 use tiketi_engine::record::{
-    CaptureOutcome, CaptureStarted, ChargeOpened, ProviderName, RefundAsked, RefundOutcome,
+    CaptureOutcome, CaptureStarted, ChargeOpened, ProviderName, RefundOutcome, SeatsReturned,
 };
 
 use super::*;
@@ -50,14 +50,24 @@ fn captured(charge: u32) -> Record {
     outcome(charge, CaptureOutcome::Captured(Box::new(captured)))
 }
 
-fn refund_asked(charge: u32, card: u64) -> Record {
-    let amount = Split { card, points: 0 };
-    let charge = ChargeIndex(charge);
-    Record::RefundAsked(Box::new(RefundAsked { charge, amount, by: None, at: at(1) }))
+fn returned(charge: u32, seats: &[u32], card: u64) -> Record {
+    let seats: Vec<SeatIndex> = seats.iter().map(|&seat| SeatIndex(seat)).collect();
+    Record::SeatsReturned(Box::new(SeatsReturned {
+        charge: ChargeIndex(charge),
+        seats: InlineList::from_slice(&seats).unwrap(),
+        amount: Split { card, points: 0 },
+        by: None,
+        at: at(1),
+    }))
 }
 
 fn refunded(refund: u32) -> Record {
     Record::RefundEnded { refund: RefundIndex(refund), outcome: RefundOutcome::Done, at: at(1) }
+}
+
+/// An order of two seats, paid by card.
+fn pair() -> Vec<Record> {
+    vec![held(0, &[0, 1], 1), opened(0, Some(0), 2 * PRICE, 0), begun(0, 1), captured(0)]
 }
 
 /// An order of one seat, paid by card.
@@ -71,7 +81,10 @@ fn right_payments_have_no_findings() {
     let cancelled = ended(0, EndReason::CancelledByUser, 1);
     check("refunded", &[sold(), vec![cancelled.clone(), refunded(0)]].concat(), &[]);
     check("on its way", &[sold(), vec![cancelled]].concat(), &[]);
-    check("a part back", &[sold(), vec![refund_asked(0, 40), refunded(0)]].concat(), &[]);
+    let part = [pair(), vec![returned(0, &[1], PRICE), refunded(0), held(1, &[1], 1)]].concat();
+    check("a part back", &part, &[]);
+    let rest = vec![ended(0, EndReason::CancelledByUser, 1), refunded(1)];
+    check("and the rest", &[part, rest].concat(), &[]);
     let failed = || outcome(0, CaptureOutcome::Failed);
     let tried = [&sold()[..3], &[failed()]].concat();
     check("declined", &tried, &[]);
@@ -85,7 +98,7 @@ fn right_payments_have_no_findings() {
 
 #[test]
 fn wrong_payments_are_found() {
-    use Rule::{Money, Numbering, OrderOfLife, UnknownThing};
+    use Rule::{Money, NotTheOwner, Numbering, OrderOfLife, UnknownThing};
     let and = |more: &[Record]| [&sold()[..], more].concat();
     check("another sum", &[held(0, &[0], 1), opened(0, Some(0), PRICE - 1, 0)], &[Money]);
     check("captured twice", &and(&[captured(0)]), &[Money, OrderOfLife]);
@@ -96,9 +109,19 @@ fn wrong_payments_are_found() {
         &[held(0, &[0], 1), opened(0, Some(0), 0, PRICE), begun(0, 1)],
         &[Money],
     );
-    check("more back than there is", &and(&[refund_asked(0, PRICE + 1)]), &[Money]);
-    let back = [refund_asked(0, 40), refunded(0), refunded(0)];
-    check("back twice", &and(&back), &[Money]);
+    let and_part = |more: &[Record]| [&pair()[..], more].concat();
+    let dear = [returned(0, &[1], PRICE + 1)];
+    check("more back than the seat cost", &and_part(&dear), &[Money]);
+    check("more back than there is", &and_part(&[returned(0, &[1], 3 * PRICE)]), &[Money]);
+    check("another's seat back", &and_part(&[returned(0, &[2], PRICE)]), &[NotTheOwner, Money]);
+    check("all of it", &and(&[returned(0, &[0], PRICE)]), &[OrderOfLife]);
+    check(
+        "before it is paid",
+        &[&pair()[..3], &[returned(0, &[1], PRICE)]].concat(),
+        &[OrderOfLife, Money],
+    );
+    let back = [returned(0, &[1], PRICE), refunded(0), refunded(0)];
+    check("back twice", &and_part(&back), &[Money]);
     check("never asked for", &and(&[refunded(0)]), &[UnknownThing]);
     let unpaid = [held(0, &[0], 1), opened(0, Some(0), PRICE, 0), captured(0)];
     check("without an intent", &unpaid, &[Money, OrderOfLife]);
@@ -111,7 +134,9 @@ fn the_sums_of_a_provider_add_up() {
         vec![held(1, &[1], 1), opened(1, Some(1), PRICE, 0), begun(1, 1), captured(1)],
         vec![ended(1, EndReason::CancelledByUser, 1), refunded(0)],
         vec![held(2, &[2], 1), opened(2, Some(2), PRICE, 0), begun(2, 1)],
-        vec![opened(3, None, 60, 0), begun(3, 0), captured(3), refund_asked(0, 30)],
+        vec![opened(3, None, 60, 0), begun(3, 0), captured(3)],
+        vec![held(3, &[3, 4], 1), opened(4, Some(3), 2 * PRICE, 0), begun(4, 1), captured(4)],
+        vec![returned(4, &[3], PRICE)],
     ]
     .concat();
     let report = audit(&[beginning(), log].concat());
@@ -119,6 +144,6 @@ fn the_sums_of_a_provider_add_up() {
     let toss = report.summary.money["toss"];
     assert_eq!(
         (toss.captured, toss.earned, toss.refunded, toss.refunding, toss.unknown),
-        (260, 130, 100, 30, 100)
+        (460, 260, 100, 100, 100)
     );
 }

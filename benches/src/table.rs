@@ -2,13 +2,13 @@
 
 /// Rows in the order they were measured.
 #[derive(Default)]
-pub(crate) struct Table {
+pub struct Table {
     rows: Vec<[String; 4]>,
 }
 
 impl Table {
     /// Adds a row: what, the figure, its bare limit or rival, what it should reach.
-    pub(crate) fn row(
+    pub fn row(
         &mut self,
         what: impl Into<String>,
         figure: impl Into<String>,
@@ -19,7 +19,7 @@ impl Table {
     }
 
     /// Prints Markdown, so that it can go into the README as it is.
-    pub(crate) fn print(&self) {
+    pub fn print(&self) {
         println!("| what | measured | beside it, same run | reach |");
         println!("|---|---|---|---|");
         for [what, figure, beside, reach] in &self.rows {
@@ -29,7 +29,7 @@ impl Table {
 }
 
 /// `5.21 M`, `47.3 k`, `12`.
-pub(crate) fn count(value: f64) -> String {
+pub fn count(value: f64) -> String {
     match value {
         value if value >= 1e6 => format!("{:.2} M", value / 1e6),
         value if value >= 1e4 => format!("{:.1} k", value / 1e3),
@@ -38,7 +38,7 @@ pub(crate) fn count(value: f64) -> String {
 }
 
 /// The middle of some measurements.
-pub(crate) fn median(values: &mut [f64]) -> f64 {
+pub fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

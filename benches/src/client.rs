@@ -16,24 +16,24 @@ use tokio::task::LocalSet;
 
 /// What a run came to.
 #[derive(Default)]
-pub(crate) struct Load {
-    pub(crate) answers: u64,
+pub struct Load {
+    pub answers: u64,
     /// Answers whose status is not 2xx.
-    pub(crate) refused: u64,
-    pub(crate) seconds: f64,
+    pub refused: u64,
+    pub seconds: f64,
     /// Bytes of the last answer's body.
-    pub(crate) body_bytes: usize,
+    pub body_bytes: usize,
 }
 
 impl Load {
-    pub(crate) fn per_second(&self) -> f64 {
+    pub fn per_second(&self) -> f64 {
         self.answers as f64 / self.seconds
     }
 }
 
 /// Keeps `connections` busy for `duration`. `next` makes the next request, or `None` to end a
 /// connection.
-pub(crate) fn load(
+pub fn load(
     address: SocketAddr,
     connections: usize,
     duration: Duration,

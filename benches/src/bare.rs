@@ -16,13 +16,13 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 /// The argument that makes this binary the bare server.
-pub(crate) const ROLE: &str = "--serve-bare";
+pub const ROLE: &str = "--serve-bare";
 
 /// As long as the gateway's answer to one seat.
 const ANSWER: &[u8] = &[b' '; 430];
 
 /// Serves until killed; prints its address first.
-pub(crate) fn serve() -> anyhow::Result<()> {
+pub fn serve() -> anyhow::Result<()> {
     runtime()?.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         announce(listener.local_addr()?)?;
@@ -50,26 +50,26 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
 }
 
 /// As the gateway's: one worker for each processor.
-pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
 /// Tells the parent where to connect.
-pub(crate) fn announce(address: SocketAddr) -> anyhow::Result<()> {
+pub fn announce(address: SocketAddr) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "{address}")?;
     Ok(out.flush()?)
 }
 
 /// A server in a process of its own, killed with this value.
-pub(crate) struct Server {
+pub struct Server {
     child: Child,
-    pub(crate) address: SocketAddr,
+    pub address: SocketAddr,
 }
 
 impl Server {
     /// Starts this binary in a role.
-    pub(crate) fn start(arguments: &[&std::ffi::OsStr]) -> anyhow::Result<Server> {
+    pub fn start(arguments: &[&std::ffi::OsStr]) -> anyhow::Result<Server> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(arguments)
             .stdout(Stdio::piped())
@@ -84,7 +84,7 @@ impl Server {
 
 impl Server {
     /// Its process.
-    pub(crate) fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 }

@@ -1,0 +1,183 @@
+//! The course of a run: settings, room on this machine, an event, people, the run itself, the
+//! audit, and what is shown and written in the end.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use rustix::time::{ClockId, clock_gettime};
+use tokio::task::LocalSet;
+
+use crate::audit::verdict::{Final, judge};
+use crate::clock::Clock;
+use crate::contract::SeatStatus;
+use crate::http::{Client, Dialer};
+use crate::people::People;
+use crate::run::Run;
+use crate::scenario::Scenario;
+use crate::settings::{Settings, Wishes, seconds};
+use crate::summary::{Cost, Summary};
+use crate::view::View;
+use crate::{Play, limits, report, target};
+
+/// For the last answers, once nobody begins anything any more.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// Makes a run and shows it; whether everything held.
+///
+/// # Errors
+/// The run could not be made, or was worth nothing.
+pub(crate) fn conduct(scenario: Scenario, play: &Play) -> anyhow::Result<bool> {
+    let file = match &play.scenario_file {
+        Some(path) => Wishes::read(path)?,
+        None => Wishes::default(),
+    };
+    let settings = play.wishes.over(&file)?.settle(scenario)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let summary = LocalSet::new().block_on(&runtime, make(scenario, play, settings))?;
+    if let Some(path) = &play.json {
+        let json = serde_json::to_string_pretty(&summary)?;
+        std::fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if let Some(path) = &play.report {
+        let page = report::page(&summary);
+        std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    summary.print();
+    Ok(summary.has_held())
+}
+
+async fn make(scenario: Scenario, play: &Play, settings: Settings) -> anyhow::Result<Summary> {
+    let target = play.server.resolve()?;
+    let dialer = Rc::new(Dialer::new(target.address, settings.sources));
+    limits::make_room(scenario.connections(&settings), u64::from(dialer.sources()))?;
+    let timeout = seconds(settings.timeout);
+    let connections = settings.connections;
+    let http = Rc::new(Client::new(Rc::clone(&dialer), &target.host, connections, timeout));
+    let mut stage = target::prepare(&http, &play.server, &settings, scenario).await?;
+    let people = people(&http, play, &settings, scenario, &mut stage.notes).await?;
+    let notes = std::mem::take(&mut stage.notes);
+    let view = View::start(scenario, &play.server.target, &stage.hall, play.plain)?;
+    let run = Run::new(settings, Clock::start()?, (http, dialer, target.host), people, stage);
+    let run = Rc::new(run);
+    let cost = happen(scenario, &run, &view).await?;
+    drop(view);
+    if let Some(failure) = run.failure() {
+        return Err(failure);
+    }
+    if run.record.borrow().answered() == 0 {
+        bail!("the server answered nothing in {:.1} s", cost.wall_seconds);
+    }
+    audit(&run).await.context("the end cannot be audited")?;
+    Ok(Summary::of(scenario, &play.server.target, &run, cost, notes))
+}
+
+async fn people(
+    http: &Rc<Client>,
+    play: &Play,
+    settings: &Settings,
+    scenario: Scenario,
+    notes: &mut Vec<String>,
+) -> anyhow::Result<People> {
+    let coming = scenario.people(settings);
+    let people = match &play.server.tokens {
+        Some(path) => People::read(path)?,
+        None => {
+            let count = coming.min(settings.users).max(1);
+            People::register(http, target::run_number()?, count).await?
+        }
+    };
+    if (people.count() as u64) < u64::from(coming) {
+        notes.push(format!(
+            "{} accounts for {coming} people: who comes again is inside already; `tiketi user \
+             seed` makes more",
+            people.count()
+        ));
+    }
+    Ok(people)
+}
+
+/// Lets it happen, until nobody is there any more. Returns what it cost this process.
+async fn happen(scenario: Scenario, run: &Rc<Run>, view: &View) -> anyhow::Result<Cost> {
+    let (begun, processor) = (Instant::now(), processor_seconds());
+    let course = async {
+        scenario.play(run).await;
+        if !run.clock.is_over() {
+            let drain = run.clock.until(Instant::now() + seconds(run.settings.drain));
+            tokio::select! {
+                () = run.is_empty() => {}
+                _ = drain => {}
+            }
+        }
+        run.clock.end();
+        let patience = seconds(run.settings.timeout) + LAST_ANSWERS;
+        if tokio::time::timeout(patience, run.is_empty()).await.is_err() {
+            run.abort();
+            run.fail(anyhow::anyhow!("a mistake of the load tester: somebody does not go home"));
+        }
+    };
+    tokio::select! {
+        () = course => {}
+        ended = run.clock.run() => ended?,
+        () = tick(run, view) => {}
+        error = interrupted(run) => return Err(error),
+    }
+    view.show(run, &run.tick());
+    let wall_seconds = begun.elapsed().as_secs_f64();
+    Ok(Cost { wall_seconds, processor_seconds: processor_seconds() - processor })
+}
+
+/// Shows every second; never ends.
+async fn tick(run: &Run, view: &View) {
+    let mut next = run.begun;
+    loop {
+        next += Duration::from_secs(1);
+        tokio::time::sleep_until(next.into()).await;
+        run.reap();
+        view.show(run, &run.tick());
+    }
+}
+
+/// The first Ctrl-C ends the run in order, the second at once.
+async fn interrupted(run: &Run) -> anyhow::Error {
+    for _ in 0..2 {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            return error.into();
+        }
+        if run.clock.is_over() {
+            break;
+        }
+        run.clock.end();
+    }
+    anyhow::anyhow!("interrupted")
+}
+
+/// Reads what the server kept and holds it against what it acknowledged.
+async fn audit(run: &Run) -> anyhow::Result<()> {
+    let sales = run.ledger.borrow().sales().to_vec();
+    let own = |sale: &crate::audit::Sale| (sale.id, run.people.token(sale.user).to_owned());
+    let kept = target::all_kept(&run.http, sales.iter().map(own).collect()).await?;
+    let now = run.server_ms();
+    let map = target::seat_map(&run.http, run.event).await?;
+    let mut hall = run.hall.borrow_mut();
+    let mut states = vec![None; hall.seats().len()];
+    for seat in &map.seats {
+        if let Some(number) = hall.number(seat.id) {
+            states[number as usize] = Some(seat.status);
+        }
+    }
+    let states: Option<Vec<SeatStatus>> = states.into_iter().collect();
+    let states = states.context("the server answers nonsense: seats are missing from the map")?;
+    for (number, status) in (0..).zip(&states) {
+        hall.set(number, *status);
+    }
+    let last = Final { map: &states, kept: &kept, is_own_event: run.is_own_event, now };
+    judge(&mut run.ledger.borrow_mut(), &hall, &last);
+    Ok(())
+}
+
+/// What all threads of this process have used of the processors.
+fn processor_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}

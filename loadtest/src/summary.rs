@@ -1,0 +1,316 @@
+//! What a run came to: the numbers in the end, for the terminal, for programs and for the report.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::audit::{Findings, SaleState};
+use crate::contract::SeatStatus;
+use crate::record::{Second, Step, StepRecord};
+use crate::run::Run;
+use crate::scenario::Scenario;
+use crate::settings::Settings;
+
+/// What the run took of this process.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Cost {
+    pub(crate) wall_seconds: f64,
+    pub(crate) processor_seconds: f64,
+}
+
+/// Everything that is known of a run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary {
+    pub(crate) scenario: &'static str,
+    pub(crate) target: String,
+    pub(crate) settings: Settings,
+    pub(crate) accounts: usize,
+    pub(crate) arrivals: u64,
+    pub(crate) answered: u64,
+    pub(crate) failed: u64,
+    pub(crate) answers_per_second: f64,
+    /// Messages that watchers heard.
+    pub(crate) heard: u64,
+    pub(crate) steps: Vec<StepRow>,
+    /// Refusals and errors by their code.
+    pub(crate) codes: BTreeMap<String, u64>,
+    pub(crate) seats: Seats,
+    pub(crate) audit: Audit,
+    pub(crate) limits: Vec<LimitRow>,
+    pub(crate) tester: Tester,
+    pub(crate) notes: Vec<String>,
+    pub(crate) series: Vec<Second>,
+}
+
+/// One step in the end.
+#[derive(Debug, Serialize)]
+pub(crate) struct StepRow {
+    pub(crate) name: &'static str,
+    pub(crate) done: u64,
+    pub(crate) refused: u64,
+    pub(crate) failed: u64,
+    pub(crate) mean_ms: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p90_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) p999_ms: f64,
+    pub(crate) max_ms: f64,
+    /// Shares and the milliseconds that they stayed below.
+    pub(crate) curve: Vec<(f64, f64)>,
+}
+
+/// The hall in the end, as the server says.
+#[derive(Debug, Serialize)]
+pub(crate) struct Seats {
+    pub(crate) total: usize,
+    pub(crate) sold: usize,
+    pub(crate) held: usize,
+    pub(crate) left: usize,
+}
+
+/// What the auditor says.
+#[derive(Debug, Serialize)]
+pub(crate) struct Audit {
+    pub(crate) sales: usize,
+    pub(crate) paid: usize,
+    pub(crate) unknown: usize,
+    pub(crate) won: u64,
+    pub(crate) waited: usize,
+    pub(crate) let_in: usize,
+    pub(crate) count: u64,
+    /// The first ones of them.
+    pub(crate) findings: Vec<String>,
+}
+
+/// A limit that was set.
+#[derive(Debug, Serialize)]
+pub(crate) struct LimitRow {
+    pub(crate) name: String,
+    pub(crate) limit: f64,
+    pub(crate) was: f64,
+    pub(crate) has_held: bool,
+}
+
+/// What the tester itself did to the numbers.
+#[derive(Debug, Serialize)]
+pub(crate) struct Tester {
+    #[serde(flatten)]
+    pub(crate) cost: Cost,
+    /// Of one processor.
+    pub(crate) processor_share: f64,
+    /// How late requests began.
+    pub(crate) lag_p50_ms: f64,
+    pub(crate) lag_p99_ms: f64,
+}
+
+impl Summary {
+    pub(crate) fn of(
+        scenario: Scenario,
+        target: &str,
+        run: &Run,
+        cost: Cost,
+        notes: Vec<String>,
+    ) -> Summary {
+        let record = run.record.borrow();
+        let steps: Vec<StepRow> =
+            Step::ALL.into_iter().filter_map(|step| row(step, record.step(step))).collect();
+        let answers_per_second = record.answered() as f64 / cost.wall_seconds;
+        let limits = limits(&run.settings, &steps, answers_per_second);
+        let lag = record.lag_us();
+        Summary {
+            scenario: scenario.name(),
+            target: target.to_owned(),
+            settings: run.settings.clone(),
+            accounts: run.people.count(),
+            arrivals: record.series.iter().map(|second| second.arrivals).sum(),
+            answered: record.answered(),
+            failed: record.failed(),
+            answers_per_second,
+            heard: record.heard,
+            steps,
+            codes: record.codes().clone(),
+            seats: seats(run.hall.borrow().view()),
+            audit: audit(run),
+            limits,
+            tester: Tester {
+                cost,
+                processor_share: cost.processor_seconds / cost.wall_seconds,
+                lag_p50_ms: ms(lag, 0.5),
+                lag_p99_ms: ms(lag, 0.99),
+            },
+            notes,
+            series: record.series.clone(),
+        }
+    }
+
+    /// Whether the auditor found nothing and every limit held.
+    pub(crate) fn has_held(&self) -> bool {
+        self.audit.count == 0 && self.limits.iter().all(|limit| limit.has_held)
+    }
+
+    #[expect(clippy::print_stdout, reason = "a command's own output")]
+    pub(crate) fn print(&self) {
+        print!("{}", self.text());
+    }
+
+    /// The final table.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!(
+            "\n{} against {}: {} people in {:.1} s, {} answers ({:.0} a second), {} errors\n\n",
+            self.scenario,
+            self.target,
+            self.arrivals,
+            self.tester.cost.wall_seconds,
+            self.answered,
+            self.answers_per_second,
+            self.failed
+        );
+        text.push_str(
+            "step               done   refused   failed    p50 ms    p90 ms    p99 ms  p99.9 ms    max ms\n",
+        );
+        for row in &self.steps {
+            text.push_str(&format!(
+                "{:<14} {:>8} {:>9} {:>8} {:>9.2} {:>9.2} {:>9.2} {:>9.2} {:>9.2}\n",
+                row.name,
+                row.done,
+                row.refused,
+                row.failed,
+                row.p50_ms,
+                row.p90_ms,
+                row.p99_ms,
+                row.p999_ms,
+                row.max_ms
+            ));
+        }
+        if !self.codes.is_empty() {
+            let codes =
+                self.codes.iter().map(|(code, count)| format!("{count} {}", printable(code)));
+            text.push_str(&format!(
+                "\nrefusals and errors: {}\n",
+                codes.collect::<Vec<_>>().join(", ")
+            ));
+        }
+        if self.codes.contains_key("RATE_LIMITED") {
+            text.push_str("the server limits rates: start it without (`--rate-limit off`)\n");
+        }
+        if self.heard > 0 {
+            text.push_str(&format!("watchers heard {} changes\n", self.heard));
+        }
+        let Seats { total, sold, held, left } = self.seats;
+        text.push_str(&format!("seats: {total}; {sold} sold, {held} held, {left} left\n"));
+        text.push_str(&format!(
+            "tester: {:.0} % of one processor; began {:.2} ms late (p50), {:.2} ms (p99)\n",
+            100.0 * self.tester.processor_share,
+            self.tester.lag_p50_ms,
+            self.tester.lag_p99_ms
+        ));
+        for note in &self.notes {
+            text.push_str(&format!("note: {}\n", printable(note)));
+        }
+        for limit in &self.limits {
+            let LimitRow { name, limit, was, has_held } = limit;
+            let held = if *has_held { "held" } else { "DID NOT HOLD" };
+            text.push_str(&format!("limit {name} {limit}: {was:.2}, {held}\n"));
+        }
+        text.push_str(&self.verdict());
+        text
+    }
+
+    fn verdict(&self) -> String {
+        let Audit { sales, paid, unknown, won, waited, let_in, count, findings } = &self.audit;
+        let mut text = format!(
+            "auditor: {sales} holds, {paid} paid with {won} won, {unknown} unanswered; {let_in} let \
+             in, {waited} waited: "
+        );
+        if *count == 0 {
+            text.push_str("nothing found\n");
+            return text;
+        }
+        text.push_str(&format!("{count} FOUND\n"));
+        for finding in findings {
+            text.push_str(&format!("FOUND: {}\n", printable(finding)));
+        }
+        text
+    }
+}
+
+/// Nothing that a server says moves the cursor.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+fn row(step: Step, record: &StepRecord) -> Option<StepRow> {
+    const CURVE: [f64; 14] =
+        [0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 0.99999];
+    let latency = &record.latency_us;
+    if latency.is_empty() {
+        return None;
+    }
+    // A share that none of them stands for says nothing.
+    let counts = |share: &&f64| (1.0 - **share) * latency.len() as f64 >= 1.0;
+    Some(StepRow {
+        name: step.name(),
+        done: record.done,
+        refused: record.refused,
+        failed: record.failed,
+        mean_ms: latency.mean() / 1e3,
+        p50_ms: ms(latency, 0.5),
+        p90_ms: ms(latency, 0.9),
+        p99_ms: ms(latency, 0.99),
+        p999_ms: ms(latency, 0.999),
+        max_ms: ms(latency, 1.0),
+        curve: CURVE.iter().filter(counts).map(|share| (*share, ms(latency, *share))).collect(),
+    })
+}
+
+fn ms(histogram: &Histogram<u64>, quantile: f64) -> f64 {
+    histogram.value_at_quantile(quantile) as f64 / 1e3
+}
+
+fn seats(view: &[SeatStatus]) -> Seats {
+    let count = |status| view.iter().filter(|seat| **seat == status).count();
+    Seats {
+        total: view.len(),
+        sold: count(SeatStatus::Reserved),
+        held: count(SeatStatus::Locked),
+        left: count(SeatStatus::Available),
+    }
+}
+
+fn audit(run: &Run) -> Audit {
+    let turns = run.turns.take();
+    let (waited, let_in) = (turns.waited(), turns.let_in());
+    let turns = turns.findings();
+    let mut ledger = run.ledger.borrow_mut();
+    let Findings { said, count } = std::mem::take(ledger.findings());
+    let sales = ledger.sales();
+    let paid = || sales.iter().filter(|sale| sale.state == SaleState::Paid);
+    let is_unknown =
+        |state| matches!(state, SaleState::Paying | SaleState::PayUnknown | SaleState::Cancelling);
+    Audit {
+        sales: sales.len(),
+        paid: paid().count(),
+        unknown: sales.iter().filter(|sale| is_unknown(sale.state)).count(),
+        won: paid().map(|sale| sale.amount).sum(),
+        waited,
+        let_in,
+        count: count + turns.count,
+        findings: [said, turns.said].concat(),
+    }
+}
+
+fn limits(settings: &Settings, steps: &[StepRow], answers_per_second: f64) -> Vec<LimitRow> {
+    let mut limits = Vec::new();
+    if let Some(limit) = settings.max_p99 {
+        for step in steps {
+            let (name, was) = (format!("max-p99 of {}", step.name), step.p99_ms);
+            limits.push(LimitRow { name, limit, was, has_held: was <= limit });
+        }
+    }
+    if let Some(limit) = settings.min_rate {
+        let (name, was) = ("min-rate".to_owned(), answers_per_second);
+        limits.push(LimitRow { name, limit, was, has_held: was >= limit });
+    }
+    limits
+}
