@@ -127,6 +127,35 @@ struct Flags {
         default_value = "https://api.tosspayments.com"
     )]
     toss_url: String,
+    /// Public key of Stripe, pk_test_… or pk_live_… [development: the simulator's]
+    #[arg(long, env = "STRIPE_PUBLISHABLE_KEY", value_name = "KEY")]
+    stripe_publishable_key: Option<String>,
+    /// Secret keys of Stripe, the first one used; a second one while they change
+    #[arg(
+        long,
+        env = "STRIPE_SECRET_KEY",
+        value_name = "KEY[,KEY]",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    stripe_secret_key: Vec<String>,
+    /// Secrets that Stripe's webhooks are signed with, whsec_…; each may have signed one
+    #[arg(
+        long,
+        env = "STRIPE_WEBHOOK_SECRET",
+        value_name = "SECRET[,SECRET]",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    stripe_webhook_secret: Vec<String>,
+    /// Where Stripe is
+    #[arg(
+        long,
+        env = "TIKETI_STRIPE_URL",
+        value_name = "URL",
+        default_value = "https://api.stripe.com"
+    )]
+    stripe_url: String,
     /// This server as browsers see it, for the redirects of payments [default: http://LISTEN]
     #[arg(long, env = "TIKETI_PUBLIC_URL", value_name = "URL", value_parser = parse::public_url)]
     public_url: Option<String>,
@@ -210,6 +239,8 @@ pub struct Config {
     pub sandbox_delay: Duration,
     /// Keys of Toss Payments; `None` for the sandbox in development and for no cards in production.
     pub toss: Option<TossKeys>,
+    /// Keys of Stripe; `None` for its simulator in development and for no Stripe in production.
+    pub stripe: Option<StripeKeys>,
     /// Whether `POST /api/payments/process` confirms orders without any money.
     pub simulated_payments: bool,
     /// This server as browsers see it, without a slash at its end; `None` for where it listens.
@@ -247,6 +278,19 @@ pub struct TossKeys {
     pub client_key: String,
     /// The first is used, all are tried.
     pub secret_keys: Vec<Secret>,
+}
+
+/// How Stripe is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StripeKeys {
+    /// Its address.
+    pub url: String,
+    /// Public.
+    pub publishable_key: String,
+    /// The first is used, all are tried.
+    pub secret_keys: Vec<Secret>,
+    /// Each may have signed a webhook.
+    pub webhook_secrets: Vec<Secret>,
 }
 
 /// How fast people are let in.
@@ -390,6 +434,7 @@ impl Config {
             log_format: LogFormat::Text,
             sandbox_delay: Duration::ZERO,
             toss: None,
+            stripe: None,
             public_url: None,
             simulated_payments: true,
             request_timeout: Duration::from_secs(10),
@@ -486,9 +531,38 @@ mod tests {
         let config = load(&args, None).expect("safe");
         assert!(!config.sample_data);
         assert!(!format!("{config:?}").contains(secret));
+        args.truncate(6);
+        assert!(load(&args, None).expect_err("no provider").contains("STRIPE_SECRET_KEY"));
+        args.extend(["--stripe-publishable-key", "pk_live_a", "--stripe-secret-key", "sk_live_a"]);
+        args.extend(["--stripe-webhook-secret", "whsec_a"]);
+        assert!(load(&args, None).expect("Stripe alone").stripe.is_some());
         args[3] = "short";
         let error = load(&args, None).expect_err("short secret");
         assert!(error.contains("shorter than 32 bytes"), "{error}");
+    }
+
+    #[test]
+    fn the_keys_of_a_provider_go_together() {
+        let toss = ["--toss-client-key", "test_ck_a", "--toss-secret-key", "test_sk_a,test_sk_b"];
+        let publishable = ["--stripe-publishable-key", "pk_test_a"];
+        let secret = ["--stripe-secret-key", "sk_test_a,sk_test_b"];
+        let webhook = ["--stripe-webhook-secret", "whsec_a,whsec_b"];
+        let url = ["--stripe-url", "http://127.0.0.1:1/stripe/"];
+        let all = [&toss[..], &publishable, &secret, &webhook, &url].concat();
+        let config = load(&all, None).expect("both");
+        let stripe = config.stripe.as_ref().expect("Stripe");
+        assert_eq!(
+            (stripe.url.as_str(), stripe.secret_keys.len()),
+            ("http://127.0.0.1:1/stripe", 2)
+        );
+        assert_eq!(stripe.webhook_secrets.len(), 2);
+        assert_eq!(config.toss.as_ref().expect("Toss").secret_keys.len(), 2);
+        assert!(!format!("{config:?}").contains("sk_test_b"));
+        assert!(load(&toss, None).expect("Toss alone").stripe.is_none());
+        for some in [&publishable[..], &secret, &webhook, &[secret, webhook].concat()] {
+            let error = load(some, None).expect_err("a part");
+            assert!(error.contains("--stripe-webhook-secret (STRIPE_WEBHOOK_SECRET)"), "{error}");
+        }
     }
 
     #[test]

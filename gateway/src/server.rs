@@ -33,7 +33,8 @@ use crate::cors;
 use crate::error::{ApiError, Code};
 use crate::fanout::{self, Handshake};
 use crate::http::{Request, Response, X_REQUEST_ID, body};
-use crate::payments::SANDBOX_PATH;
+use crate::payments::sandbox::Simulator;
+use crate::payments::{STRIPE_SANDBOX_PATH, TOSS_SANDBOX_PATH};
 use crate::rate_limit::RateClass;
 use crate::routes::{HandlerFuture, Match, ROUTES, Verb};
 use crate::stream::Stream;
@@ -123,13 +124,19 @@ async fn connection(app: Arc<App>, socket: TcpStream, place: Place) {
             let handshake = Arc::clone(&handshake);
             async move {
                 let origin = Origin { address, lingers: &lingers, handshake: &handshake };
-                match app.payments.sandbox() {
-                    // In development alone. A switch of it may drop the connection.
-                    Some(sandbox) if request.uri().path().starts_with(SANDBOX_PATH) => {
-                        sandbox.answer(request).await
-                    }
-                    _ => Ok(answer(&app, request, origin).await),
+                // In development alone. A switch of them may drop the connection.
+                let path = request.uri().path();
+                if let Some(toss) = app.payments.toss_sandbox()
+                    && path.starts_with(TOSS_SANDBOX_PATH)
+                {
+                    return toss.answer(request).await;
                 }
+                if let Some(stripe) = app.payments.stripe_sandbox()
+                    && path.starts_with(STRIPE_SANDBOX_PATH)
+                {
+                    return stripe.answer(request).await;
+                }
+                Ok(answer(&app, request, origin).await)
             }
         })
     };

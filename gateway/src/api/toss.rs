@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::payments::{PaidReservation, Payment};
 use crate::api::{Id, Pagination, Timestamp};
 
-/// `POST /api/payments/toss/request`.
+/// `POST /api/payments/toss/request`, and `stripe/request`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TossRequest {
@@ -46,6 +46,9 @@ pub struct TossOrder {
     pub client_key: String,
     /// The provider's name for the buyer.
     pub customer_key: String,
+    /// What the window shows Stripe; Toss needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<String>,
     /// Where the window goes after the buyer has agreed.
     pub success_url: String,
     /// Where it goes otherwise.
@@ -54,7 +57,7 @@ pub struct TossOrder {
     pub payment_url: String,
 }
 
-/// `POST /api/payments/toss/confirm`: what the window's redirect says.
+/// `POST /api/payments/toss/confirm`, and `stripe/confirm`: what the window's redirect says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TossConfirm {

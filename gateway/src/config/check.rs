@@ -8,7 +8,7 @@ use tiketi_engine::limits::{HOLD_TTL_MS_MAX, HOLD_TTL_MS_MIN};
 
 use crate::config::{
     BALLAST_BYTES, Config, ConfigError, DEFAULT_ADMIN_PASSWORD, DEFAULT_LISTEN, Environment, Flags,
-    Secret, SocketTimes, TossKeys, default_workers,
+    Secret, SocketTimes, StripeKeys, TossKeys, default_workers,
 };
 
 /// Signs tokens in production; shorter secrets can be guessed.
@@ -66,11 +66,32 @@ impl Flags {
             (Some(client_key), keys @ [_, ..]) => Some(TossKeys {
                 url: self.toss_url.trim_end_matches('/').to_owned(),
                 client_key,
-                secret_keys: keys.iter().map(|key| Secret::new(key.as_str())).collect(),
+                secret_keys: secrets(keys),
             }),
             _ => {
                 return Err("--toss-client-key (TOSS_CLIENT_KEY) and --toss-secret-key \
                      (TOSS_SECRET_KEY): expected both or neither"
+                    .to_owned());
+            }
+        };
+        let stripe = match (
+            self.stripe_publishable_key,
+            self.stripe_secret_key.as_slice(),
+            self.stripe_webhook_secret.as_slice(),
+        ) {
+            (None, [], []) => None,
+            (Some(publishable_key), keys @ [_, ..], webhook_secrets @ [_, ..]) => {
+                Some(StripeKeys {
+                    url: self.stripe_url.trim_end_matches('/').to_owned(),
+                    publishable_key,
+                    secret_keys: secrets(keys),
+                    webhook_secrets: secrets(webhook_secrets),
+                })
+            }
+            _ => {
+                return Err("--stripe-publishable-key (STRIPE_PUBLISHABLE_KEY), \
+                     --stripe-secret-key (STRIPE_SECRET_KEY) and --stripe-webhook-secret \
+                     (STRIPE_WEBHOOK_SECRET): expected all or none"
                     .to_owned());
             }
         };
@@ -97,6 +118,7 @@ impl Flags {
             log_format: self.log_format,
             sandbox_delay: self.sandbox_delay,
             toss,
+            stripe,
             public_url: self.public_url,
             simulated_payments: self.env == Environment::Development || self.allow_sandbox_payments,
             request_timeout: self.request_timeout,
@@ -127,10 +149,13 @@ impl Flags {
                 .push("--admin-password (ADMIN_PASSWORD) is missing or the default".to_owned()),
             Some(_) => {}
         }
-        if !self.allow_sandbox_payments && self.toss_secret_key.is_empty() {
+        let has_provider = !self.toss_secret_key.is_empty() || !self.stripe_secret_key.is_empty();
+        if !self.allow_sandbox_payments && !has_provider {
             unsafe_defaults.push(
                 "there is no provider of payments (--toss-client-key and --toss-secret-key, \
-                 TOSS_CLIENT_KEY and TOSS_SECRET_KEY; --allow-sandbox-payments, \
+                 TOSS_CLIENT_KEY and TOSS_SECRET_KEY; or --stripe-publishable-key, \
+                 --stripe-secret-key and --stripe-webhook-secret, STRIPE_PUBLISHABLE_KEY, \
+                 STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET; --allow-sandbox-payments, \
                  TIKETI_ALLOW_SANDBOX_PAYMENTS=on confirms orders without money)"
                     .to_owned(),
             );
@@ -140,6 +165,10 @@ impl Flags {
         }
         Err(format!("production refuses unsafe defaults: {}", unsafe_defaults.join("; ")))
     }
+}
+
+fn secrets(texts: &[String]) -> Vec<Secret> {
+    texts.iter().map(|text| Secret::new(text.as_str())).collect()
 }
 
 /// One line from clap's answer, with the variable beside the flag.

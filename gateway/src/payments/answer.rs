@@ -88,9 +88,6 @@ pub(crate) enum Field {
 /// How preparing a payment ended. No money can have moved.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Opened {
-    /// The browser makes the payment itself.
-    #[allow(dead_code, reason = "of an adapter that no setting chooses yet")]
-    InBrowser,
     Ready {
         payment_key: PaymentKey,
         /// For this buyer's browser alone.

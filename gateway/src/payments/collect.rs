@@ -44,11 +44,14 @@ pub(crate) enum Collected {
 /// What the provider has to be told about a charge.
 struct Known {
     charge: Charge,
+    provider: ProviderName,
     state: ChargeState,
     started_at: UnixMillis,
     due_at: Option<UnixMillis>,
     /// What we gave back, or are giving.
     returned: u64,
+    /// Some of it is still on its way.
+    is_returning: bool,
 }
 
 /// Captures a charge whose intent was just begun. Points alone need no provider.
@@ -81,7 +84,7 @@ async fn ask_to_capture(
 ) -> Result<Collected, ApiError> {
     let mut charge = known.charge.clone();
     charge.idempotency_key = confirm_key(&charge.order_id, attempt);
-    let answered = match app.payments.asked(|provider| provider.capture(&charge)).await {
+    let answered = match app.payments.asked(known.provider, |it| it.capture(&charge)).await {
         Some(answered) => answered,
         None => return Ok(Collected::Unknown),
     };
@@ -156,12 +159,19 @@ async fn by_query(
         Found::Captured { captured, .. } if known.state != ChargeState::Captured => {
             taken(app, &captured)
         }
+        // A refund can fail days after the provider took it on.
+        Found::Captured { balance, .. }
+            if !known.is_returning && balance + known.returned > known.charge.amount =>
+        {
+            tracing::error!(charge = %index, balance, "the provider has money that we gave back");
+            return Ok(Collected::Unknown);
+        }
         Found::AwaitingDeposit(deposit) => match known.state {
             // The bank took back what was paid in.
             ChargeState::Captured => CaptureOutcome::Reversed,
             ChargeState::Capturing => awaiting(app, &deposit),
             ChargeState::AwaitingDeposit if known.due_at.is_some_and(|due| due <= now) => {
-                return give_up_deposit(app, index, known).await;
+                return give_up(app, index, known, attempt, "입금 기한이 지났습니다.").await;
             }
             _ => return Ok(Collected::Unknown),
         },
@@ -175,6 +185,10 @@ async fn by_query(
             // Boxed: asking to capture may ask what was found again.
             return Box::pin(ask_to_capture(app, index, known, attempt)).await;
         }
+        // What the buyer agreed to there can be taken for a week, unless it is given up.
+        Found::Open(_) if is_unresolved && is_settled && known.provider == ProviderName::Stripe => {
+            return give_up(app, index, known, attempt, "결제 시간이 지났습니다.").await;
+        }
         Found::Open(_) if is_unresolved && is_settled => CaptureOutcome::Failed,
         _ => return Ok(Collected::Unknown),
     };
@@ -187,23 +201,25 @@ async fn by_query(
     Ok(Collected::Ended(after, lsn))
 }
 
-/// Nobody paid in before the account was due: the provider closes it, so that nobody can any more.
-async fn give_up_deposit(
+/// Its time is over, and the provider closes it, so that nobody can pay any more.
+async fn give_up(
     app: &Arc<App>,
     index: ChargeIndex,
     known: &Known,
+    attempt: u32,
+    reason: &str,
 ) -> Result<Collected, ApiError> {
     let Charge { order_id, payment_key, amount, .. } = known.charge.clone();
     let order = RefundOrder {
-        idempotency_key: cancel_key(&format!("{order_id}-due")),
+        idempotency_key: cancel_key(&format!("{order_id}-due-{attempt}")),
         order_id,
         payment_key,
         amount,
         balance: amount,
-        reason: "입금 기한이 지났습니다.".to_owned(),
+        reason: reason.to_owned(),
         account: None,
     };
-    let Some(answered) = app.payments.asked(|provider| provider.refund(&order)).await else {
+    let Some(answered) = app.payments.asked(known.provider, |it| it.refund(&order)).await else {
         return Ok(Collected::Unknown);
     };
     note(app, index, &answered).await?;
@@ -213,6 +229,34 @@ async fn give_up_deposit(
             Ok(Collected::Ended(after, lsn))
         }
         _ => Ok(Collected::Unknown),
+    }
+}
+
+/// Lets go of what a buyer agreed to for an order that cannot be paid any more: Stripe would keep
+/// it from the buyer for a week, Toss forgets it by itself. The charge stays as it is.
+pub(crate) async fn let_go(app: Arc<App>, index: ChargeIndex, payment_key: String) {
+    let order = app.view.read(|state| {
+        let charge = state.ledger().charge(index)?;
+        let is_meant = charge.provider == ProviderName::Stripe && charge.state == ChargeState::Open;
+        let order_id = names::order_id(index, charge).filter(|_| is_meant)?;
+        Some(RefundOrder {
+            idempotency_key: cancel_key(&format!("{order_id}-over")),
+            order_id,
+            payment_key: PaymentKey::new(&payment_key)?,
+            amount: charge.amount.card,
+            balance: charge.amount.card,
+            reason: "예매 시간이 지났습니다.".to_owned(),
+            account: None,
+        })
+    });
+    let Some(order) = order else { return };
+    let answered = app.payments.asked(ProviderName::Stripe, |it| it.refund(&order)).await;
+    let noted = match &answered {
+        Some(answered) => note(&app, index, answered).await,
+        None => return,
+    };
+    if let Err(error) = noted {
+        tracing::warn!(charge = %index, %error, "what was let go of is not in the trail");
     }
 }
 
@@ -237,10 +281,11 @@ pub(crate) async fn refund(app: &Arc<App>, index: RefundIndex) -> Result<bool, A
         };
         Some((refund.charge, charge.provider, order))
     });
-    let Some((charge, ProviderName::Toss | ProviderName::Stripe, order)) = asked else {
+    let Some((charge, provider @ (ProviderName::Toss | ProviderName::Stripe), order)) = asked
+    else {
         return Ok(true);
     };
-    let Some(answered) = app.payments.asked(|provider| provider.refund(&order)).await else {
+    let Some(answered) = app.payments.asked(provider, |it| it.refund(&order)).await else {
         return Ok(false);
     };
     note(app, charge, &answered).await?;
@@ -287,7 +332,7 @@ async fn find(
         payment_key: Some(known.charge.payment_key.clone()),
         amount: known.charge.amount,
     };
-    let Some(answered) = app.payments.asked(|provider| provider.query(&inquiry)).await else {
+    let Some(answered) = app.payments.asked(known.provider, |it| it.query(&inquiry)).await else {
         return Ok(None);
     };
     note(app, index, &answered).await?;
@@ -301,7 +346,8 @@ async fn find(
 async fn known(app: &Arc<App>, index: ChargeIndex) -> Option<Known> {
     app.catch_up(None).await.ok()?;
     app.view.read(|state| {
-        let charge = state.ledger().charge(index)?;
+        let ledger = state.ledger();
+        let charge = ledger.charge(index)?;
         Some(Known {
             charge: Charge {
                 order_id: names::order_id(index, charge)?,
@@ -309,16 +355,26 @@ async fn known(app: &Arc<App>, index: ChargeIndex) -> Option<Known> {
                 amount: charge.amount.card,
                 idempotency_key: String::new(),
             },
+            provider: charge.provider,
             state: charge.state,
             started_at: charge.started_at?,
             returned: charge.returned.card,
+            is_returning: charge.returned.card > 0
+                && ledger
+                    .refunds()
+                    .iter()
+                    .any(|refund| refund.charge == index && refund.state == RefundState::Due),
             due_at: charge.deposit.as_ref().map(|deposit| deposit.due_at),
         })
     })
 }
 
 /// Adds a call to the charge's trail.
-async fn note<T>(app: &App, charge: ChargeIndex, answered: &Answered<T>) -> Result<(), ApiError> {
+pub(super) async fn note<T>(
+    app: &App,
+    charge: ChargeIndex,
+    answered: &Answered<T>,
+) -> Result<(), ApiError> {
     let trail = &answered.trail;
     let line = ProviderAnswered {
         charge,

@@ -1,10 +1,10 @@
 //! Which keys belong together, and which may not be used where.
 
 use thiserror::Error;
+use tiketi_engine::record::ProviderName;
 
 use crate::config::Secret;
 use crate::payments::link::{Link, LinkError};
-use crate::payments::provider::ProviderId;
 
 /// Why a pair of keys is not used. None of these names the secret one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -79,7 +79,7 @@ const SECRET_KEYS: [(&str, Mode, Family); 8] = [
 /// # Errors
 /// See [`KeyProblem`], in its order.
 pub(crate) fn check_keys(
-    provider: ProviderId,
+    provider: ProviderName,
     client_key: &str,
     secret_key: &Secret,
     is_production: bool,
@@ -103,7 +103,7 @@ pub(crate) fn check_keys(
 /// No secret key at all; then the first that [`check_keys`] refuses, or that is live and would
 /// travel in the open.
 pub(crate) fn check_all(
-    provider: ProviderId,
+    provider: ProviderName,
     client_key: &str,
     secret_keys: &[Secret],
     link: &Link,
@@ -129,11 +129,15 @@ fn is_live(secret_key: &Secret) -> bool {
 }
 
 /// What a key says of itself; a start alone is no key, and neither is a text with odd characters.
-fn kind(keys: &[(&str, Mode, Family)], provider: ProviderId, key: &str) -> Option<(Mode, Family)> {
+fn kind(
+    keys: &[(&str, Mode, Family)],
+    provider: ProviderName,
+    key: &str,
+) -> Option<(Mode, Family)> {
     let &(start, mode, family) = keys.iter().find(|(start, ..)| key.starts_with(start))?;
     let of = match family {
-        Family::TossApi | Family::TossWidget => ProviderId::Toss,
-        Family::Stripe => ProviderId::Stripe,
+        Family::TossApi | Family::TossWidget => ProviderName::Toss,
+        Family::Stripe => ProviderName::Stripe,
     };
     let is_whole = key.len() > start.len() && key.bytes().all(|byte| byte.is_ascii_graphic());
     (of == provider && is_whole && !key.contains(':')).then_some((mode, family))
@@ -143,7 +147,7 @@ fn kind(keys: &[(&str, Mode, Family)], provider: ProviderId, key: &str) -> Optio
 mod tests {
     use super::*;
     use KeyProblem::*;
-    use ProviderId::{Stripe, Toss};
+    use ProviderName::{Stripe, Toss};
 
     #[test]
     fn keys_go_in_pairs() {

@@ -61,8 +61,8 @@ pub(crate) fn cancel_key(refund: &str) -> String {
     format!("cancel:{refund}")
 }
 
-/// The idempotency key under which an order's payment is opened.
-#[allow(dead_code, reason = "of an adapter that no setting chooses yet")]
+/// The idempotency key under which an order's payment is opened: of the order alone, unless the
+/// provider failed before.
 pub(crate) fn open_key(order: &OrderId, attempt: u32) -> String {
     format!("open:{order}:{attempt}")
 }

@@ -17,35 +17,13 @@ use crate::payments::ids::{OrderId, PaymentKey};
 /// A call under way. Boxed, so that providers can be chosen by configuration.
 pub(crate) type Call<'a, T> = Pin<Box<dyn Future<Output = Answered<T>> + Send + 'a>>;
 
-/// Which provider holds a payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum ProviderId {
-    Toss,
-    Stripe,
-}
-
-impl ProviderId {
-    /// The name on the wire, in paths and in records.
-    #[allow(dead_code, reason = "of an adapter that no setting chooses yet")]
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            ProviderId::Toss => "toss",
-            ProviderId::Stripe => "stripe",
-        }
-    }
-}
-
 /// A company that moves the money.
 pub(crate) trait Provider: Send + Sync {
-    #[allow(dead_code, reason = "of an adapter that no setting chooses yet")]
-    fn id(&self) -> ProviderId;
-
     /// The public key a browser starts the payment window with.
     fn client_key(&self) -> &str;
 
-    /// Prepares a payment that a buyer is about to authenticate.
-    #[allow(dead_code, reason = "of an adapter that no setting chooses yet")]
-    fn open<'a>(&'a self, opening: &'a Opening) -> Call<'a, Opened>;
+    /// Prepares a payment that a buyer is about to authenticate; `None` where the browser makes it.
+    fn open<'a>(&'a self, opening: &'a Opening) -> Option<Call<'a, Opened>>;
 
     /// Takes the money that a buyer has authenticated. The intent is durable before this (I11).
     fn capture<'a>(&'a self, charge: &'a Charge) -> Call<'a, Capture>;
@@ -64,16 +42,13 @@ pub(crate) trait Provider: Send + Sync {
     fn hint(&self, headers: &HeaderMap, body: &[u8], now: UnixMillis) -> Result<Hint, BadHint>;
 }
 
-/// A payment to prepare.
+/// A payment to prepare. Nothing in it changes while its charge is open: a provider refuses an
+/// idempotency key that comes with anything else than the first time.
 pub(crate) struct Opening {
     pub(crate) order_id: OrderId,
-    /// What the buyer reads in the payment window.
-    pub(crate) order_name: String,
     /// In won.
     pub(crate) amount: u64,
     pub(crate) idempotency_key: String,
-    /// Where the provider mails its receipt.
-    pub(crate) customer_email: Option<String>,
 }
 
 /// Money to take.

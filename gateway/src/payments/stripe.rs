@@ -1,11 +1,15 @@
 //! Stripe: payment intents that are authorised in the browser and captured here.
 //!
 //! An intent carries our order's id in its metadata, and an answer about another order, amount or
-//! currency is unknown. Stripe has no guard against two refunds of one balance, so the intent is
-//! read before each.
+//! currency is unknown. The key of an intent comes through the buyer's browser, so the intent is read
+//! before money is taken of it: whose it is would be known too late by the answer. Stripe has no
+//! guard against two refunds of one balance, so it is read before each of those, too.
+//!
+//! `judge` says what answers mean.
 
 mod errors;
 mod intent;
+mod judge;
 mod signature;
 #[cfg(test)]
 mod tests;
@@ -16,21 +20,19 @@ use reqwest::RequestBuilder;
 use reqwest::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use tiketi_engine::ids::UnixMillis;
+use tiketi_engine::record::ProviderName;
 
 use crate::config::Secret;
 use crate::payments::answer::{
-    Answered, Capture, Field, Found, Health, Opened, ProviderCall, Refund, Refusal, Stage, Unknown,
-    bounded,
+    Answered, Capture, Found, Health, Opened, ProviderCall, Refund, Refusal, bounded,
 };
 use crate::payments::credentials::{SetupError, check_all};
 use crate::payments::hint::{BadHint, Hint};
-use crate::payments::ids::OrderId;
-use crate::payments::link::{self, Link, Patience, Said};
-use crate::payments::provider::{
-    Call, Charge, Inquiry, Opening, Provider, ProviderId, RefundOrder,
-};
-use crate::payments::stripe::errors::{Class, ErrorBody};
+use crate::payments::link::{self, Link, Patience};
+use crate::payments::provider::{Call, Charge, Inquiry, Opening, Provider, RefundOrder};
+use crate::payments::stripe::errors::Class;
 use crate::payments::stripe::intent::{CURRENCY, Intent, RefundObject};
+use crate::payments::stripe::judge::{Failure, Readiness, Reply, Standing};
 
 const API_VERSION: &str = "2026-10-28.endive";
 const TRACE_HEADER: &str = "request-id";
@@ -39,6 +41,8 @@ const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const EXPAND: (&str, &str) = ("expand[]", "latest_charge");
 /// Where an object says whose it is.
 const METADATA_ORDER_ID: &str = "metadata[order_id]";
+/// Why an intent is closed that nobody has agreed to.
+const ABANDONED: (&str, &str) = ("cancellation_reason", "abandoned");
 /// Characters of a value in an object's metadata.
 const METADATA_CHARS_MAX: usize = 500;
 
@@ -66,14 +70,6 @@ pub(crate) struct Stripe {
     webhook_secrets: Vec<Secret>,
 }
 
-/// A call's answer, as far as HTTP and JSON go.
-type Reply<T> = Result<T, Failure>;
-
-enum Failure {
-    Error { class: Class, error: ErrorBody },
-    Silence(Unknown),
-}
-
 /// An object that has a status for the audit trail.
 trait Object: DeserializeOwned {
     fn status(&self) -> Option<&str>;
@@ -98,7 +94,7 @@ impl Stripe {
         let link = Link::new(&settings.base_url, settings.patience)?;
         let StripeSettings { client_key, secret_keys, webhook_secrets, is_production, .. } =
             settings;
-        check_all(ProviderId::Stripe, &client_key, &secret_keys, &link, is_production)?;
+        check_all(ProviderName::Stripe, &client_key, &secret_keys, &link, is_production)?;
         if webhook_secrets.is_empty() || webhook_secrets.contains(&Secret::new("")) {
             return Err(SetupError::NoWebhookSecret);
         }
@@ -115,7 +111,7 @@ impl Stripe {
             request().bearer_auth(key.expose()).header("Stripe-Version", API_VERSION)
         };
         let said = link::send(&self.secret_keys, TRACE_HEADER, signed).await;
-        let reply = parse::<O>(&said);
+        let reply = judge::parse::<O>(&said);
         let (code, health) = match &reply {
             Ok(object) => (object.status().map(str::to_owned), Health::Up),
             Err(Failure::Error { class: Class::Key, error }) => {
@@ -148,10 +144,41 @@ impl Stripe {
         self.link.get_with(&path, &[EXPAND])
     }
 
+    async fn take(&self, charge: &Charge) -> Answered<Capture> {
+        let key = charge.payment_key.as_str();
+        let look = || self.look(key);
+        let seen =
+            self.call(ProviderCall::Capture, look, |reply| Readiness::of(charge, reply)).await;
+        match seen.outcome {
+            Readiness::Settled(outcome) => {
+                Answered { outcome, trail: seen.trail, health: seen.health }
+            }
+            Readiness::Authorised => self.capture_authorised(charge).await,
+            Readiness::NotAgreed(refusal) => self.close(charge, refusal).await,
+        }
+    }
+
+    async fn capture_authorised(&self, charge: &Charge) -> Answered<Capture> {
+        let amount = charge.amount.to_string();
+        let path = ["v1", "payment_intents", charge.payment_key.as_str(), "capture"];
+        let fields = [("amount_to_capture", amount.as_str()), EXPAND];
+        let request = || self.form(&path, &fields, &charge.idempotency_key);
+        self.call(ProviderCall::Capture, request, |reply| judge::captured(charge, reply)).await
+    }
+
+    /// The buyer has not agreed: once nobody can any more, it is certain that no money moves.
+    async fn close(&self, charge: &Charge, refusal: Refusal) -> Answered<Capture> {
+        let path = ["v1", "payment_intents", charge.payment_key.as_str(), "cancel"];
+        let idempotency_key = format!("{}:close", charge.idempotency_key);
+        let request = || self.form(&path, &[ABANDONED], &idempotency_key);
+        self.call(ProviderCall::Capture, request, |reply| judge::closed(charge, refusal, reply))
+            .await
+    }
+
     async fn give_back(&self, refund: &RefundOrder) -> Answered<Refund> {
         let key = refund.payment_key.as_str();
         let seen =
-            self.call(ProviderCall::Refund, || self.look(key), |reply| standing(refund, reply));
+            self.call(ProviderCall::Refund, || self.look(key), |reply| Standing::of(refund, reply));
         let seen = seen.await;
         match seen.outcome {
             Standing::Settled(outcome) => {
@@ -167,11 +194,7 @@ impl Stripe {
         let path = ["v1", "payment_intents", refund.payment_key.as_str(), "cancel"];
         let fields = [("cancellation_reason", "requested_by_customer")];
         let request = || self.form(&path, &fields, &refund.idempotency_key);
-        let judge = |reply: Reply<Intent>| match reply {
-            Ok(intent) => released(refund, &intent),
-            Err(failure) => failure.into(),
-        };
-        self.call(ProviderCall::Refund, request, judge).await
+        self.call(ProviderCall::Refund, request, |reply| judge::released(refund, reply)).await
     }
 
     async fn pay_back(&self, refund: &RefundOrder) -> Answered<Refund> {
@@ -185,51 +208,33 @@ impl Stripe {
             ("metadata[reason]", &reason),
         ];
         let request = || self.form(&["v1", "refunds"], &fields, &refund.idempotency_key);
-        let judge = |reply: Reply<RefundObject>| match reply {
-            Err(failure) => failure.into(),
-            Ok(object) => match object.mismatch(&refund.payment_key, refund.amount) {
-                Some(field) => Refund::Unknown(mismatch(&refund.order_id, field)),
-                None => object.outcome(refund.balance.saturating_sub(refund.amount)),
-            },
-        };
-        self.call(ProviderCall::Refund, request, judge).await
+        self.call(ProviderCall::Refund, request, |reply| judge::paid_back(refund, reply)).await
     }
 }
 
 impl Provider for Stripe {
-    fn id(&self) -> ProviderId {
-        ProviderId::Stripe
-    }
-
     fn client_key(&self) -> &str {
         &self.client_key
     }
 
-    fn open<'a>(&'a self, opening: &'a Opening) -> Call<'a, Opened> {
+    fn open<'a>(&'a self, opening: &'a Opening) -> Option<Call<'a, Opened>> {
         let amount = opening.amount.to_string();
         let request = move || {
-            let mut fields = vec![
+            let fields = [
                 ("amount", amount.as_str()),
                 ("currency", CURRENCY),
                 ("capture_method", "manual"),
                 ("automatic_payment_methods[enabled]", "true"),
                 (METADATA_ORDER_ID, opening.order_id.as_str()),
-                ("description", &opening.order_name),
             ];
-            fields.extend(opening.customer_email.as_deref().map(|email| ("receipt_email", email)));
             self.form(&["v1", "payment_intents"], &fields, &opening.idempotency_key)
         };
-        Box::pin(self.call(ProviderCall::Open, request, |reply| opened(opening, reply)))
+        let judge = |reply| judge::opened(opening, reply);
+        Some(Box::pin(self.call(ProviderCall::Open, request, judge)))
     }
 
     fn capture<'a>(&'a self, charge: &'a Charge) -> Call<'a, Capture> {
-        let amount = charge.amount.to_string();
-        let request = move || {
-            let path = ["v1", "payment_intents", charge.payment_key.as_str(), "capture"];
-            let fields = [("amount_to_capture", amount.as_str()), EXPAND];
-            self.form(&path, &fields, &charge.idempotency_key)
-        };
-        Box::pin(self.call(ProviderCall::Capture, request, |reply| captured(charge, reply)))
+        Box::pin(self.take(charge))
     }
 
     fn query<'a>(&'a self, payment: &'a Inquiry) -> Call<'a, Found> {
@@ -238,7 +243,7 @@ impl Provider for Stripe {
             return Box::pin(async { Answered::unasked(ProviderCall::Query, Found::Missing) });
         };
         let request = || self.look(key.as_str());
-        Box::pin(self.call(ProviderCall::Query, request, |reply| found(payment, reply)))
+        Box::pin(self.call(ProviderCall::Query, request, |reply| judge::found(payment, reply)))
     }
 
     fn refund<'a>(&'a self, refund: &'a RefundOrder) -> Call<'a, Refund> {
@@ -249,153 +254,5 @@ impl Provider for Stripe {
         let header = headers.get("stripe-signature").and_then(|header| header.to_str().ok());
         signature::verify(header, body, &self.webhook_secrets, now)?;
         webhook::read(body)
-    }
-}
-
-/// What has to be done to give money back.
-enum Standing {
-    Taken,
-    Untaken,
-    Settled(Refund),
-}
-
-fn parse<O: Object>(said: &Said) -> Reply<O> {
-    let heard = said.heard.as_ref().map_err(|&unknown| Failure::Silence(unknown))?;
-    let unreadable = |_| Failure::Silence(Unknown::NotUnderstood);
-    match heard.status.as_u16() {
-        200 => serde_json::from_slice(&heard.body).map_err(unreadable),
-        status => {
-            let error: ErrorBody = serde_json::from_slice(&heard.body).map_err(unreadable)?;
-            Err(Failure::Error { class: error.class(status), error })
-        }
-    }
-}
-
-fn opened(opening: &Opening, reply: Reply<Intent>) -> Opened {
-    let intent = match reply {
-        Ok(intent) => intent,
-        Err(Failure::Silence(unknown)) => return Opened::Unknown(unknown),
-        Err(Failure::Error { class, error }) => {
-            return match class {
-                // Nothing about a card is known yet: whatever is refused was asked wrongly.
-                Class::Mistake | Class::Key | Class::Refused | Class::NotFound => {
-                    Opened::Mistake(error.mistake(class))
-                }
-                Class::AlreadyRefunded | Class::Busy | Class::Unknown => {
-                    Opened::Unknown(Unknown::Code)
-                }
-            };
-        }
-    };
-    if let Some(field) = intent.mismatch(&opening.order_id, None, Some(opening.amount)) {
-        return Opened::Unknown(mismatch(&opening.order_id, field));
-    }
-    match (intent.key(), intent.client_secret()) {
-        (Ok(payment_key), Some(client_secret)) => Opened::Ready { payment_key, client_secret },
-        _ => Opened::Unknown(Unknown::NotUnderstood),
-    }
-}
-
-fn captured(charge: &Charge, reply: Reply<Intent>) -> Capture {
-    let intent = match reply {
-        Ok(intent) => intent,
-        Err(Failure::Silence(unknown)) => return Capture::Unknown(unknown),
-        Err(Failure::Error { class, error }) => {
-            return match class {
-                Class::Refused => Capture::Refused(error.refusal()),
-                Class::Mistake | Class::Key | Class::NotFound => {
-                    Capture::Mistake(error.mistake(class))
-                }
-                Class::AlreadyRefunded | Class::Busy | Class::Unknown => {
-                    Capture::Unknown(Unknown::Code)
-                }
-            };
-        }
-    };
-    let field = intent.mismatch(&charge.order_id, Some(&charge.payment_key), Some(charge.amount));
-    if let Some(field) = field {
-        return Capture::Unknown(mismatch(&charge.order_id, field));
-    }
-    match intent.status.as_str() {
-        "succeeded" => intent.captured().map_or_else(Capture::Unknown, Capture::Captured),
-        _ => Capture::Unknown(Unknown::Status),
-    }
-}
-
-fn found(asked: &Inquiry, reply: Reply<Intent>) -> Found {
-    let intent = match reply {
-        Ok(intent) => intent,
-        Err(Failure::Silence(unknown)) => return Found::Unknown(unknown),
-        Err(Failure::Error { class, error }) => {
-            return match class {
-                Class::NotFound => Found::Missing,
-                Class::Mistake | Class::Key => Found::Mistake(error.mistake(class)),
-                Class::Refused | Class::AlreadyRefunded | Class::Busy | Class::Unknown => {
-                    Found::Unknown(Unknown::Code)
-                }
-            };
-        }
-    };
-    match intent.mismatch(&asked.order_id, asked.payment_key.as_ref(), Some(asked.amount)) {
-        Some(field) => Found::Unknown(mismatch(&asked.order_id, field)),
-        None => intent.found(),
-    }
-}
-
-/// How the payment of a refund stands, and whether our balance is right.
-fn standing(refund: &RefundOrder, reply: Reply<Intent>) -> Standing {
-    let intent = match reply {
-        Ok(intent) => intent,
-        Err(failure) => return Standing::Settled(failure.into()),
-    };
-    if let Some(field) = intent.mismatch(&refund.order_id, Some(&refund.payment_key), None) {
-        return Standing::Settled(Refund::Unknown(mismatch(&refund.order_id, field)));
-    }
-    let already = |code: &str| {
-        Standing::Settled(Refund::Already(Refusal {
-            code: code.to_owned(),
-            message: String::new(),
-        }))
-    };
-    match intent.found() {
-        Found::Captured { balance, .. } if balance == refund.balance => Standing::Taken,
-        Found::Captured { .. } | Found::Refunded { .. } => already("balance_differs"),
-        Found::Open(Stage::Started | Stage::Authenticated) => Standing::Untaken,
-        Found::NotApproved => already("canceled"),
-        Found::Unknown(unknown) => Standing::Settled(Refund::Unknown(unknown)),
-        Found::Open(Stage::Processing)
-        | Found::AwaitingDeposit(_)
-        | Found::Missing
-        | Found::Mistake(_) => Standing::Settled(Refund::Unknown(Unknown::Status)),
-    }
-}
-
-fn released(refund: &RefundOrder, intent: &Intent) -> Refund {
-    match intent.mismatch(&refund.order_id, Some(&refund.payment_key), None) {
-        Some(field) => Refund::Unknown(mismatch(&refund.order_id, field)),
-        None if intent.status == "canceled" => Refund::Done { balance: 0, transaction_key: None },
-        None => Refund::Unknown(Unknown::Status),
-    }
-}
-
-/// Never a success, and never quiet: somebody has to look.
-fn mismatch(order_id: &OrderId, field: Field) -> Unknown {
-    tracing::error!(%order_id, ?field, "Stripe answers about another payment than was asked for");
-    Unknown::Mismatch(field)
-}
-
-impl From<Failure> for Refund {
-    fn from(failure: Failure) -> Self {
-        let (class, error) = match failure {
-            Failure::Silence(unknown) => return Refund::Unknown(unknown),
-            Failure::Error { class, error } => (class, error),
-        };
-        match class {
-            Class::AlreadyRefunded => Refund::Already(error.refusal()),
-            Class::Refused => Refund::Refused(error.refusal()),
-            Class::Busy => Refund::Later(error.refusal()),
-            Class::Mistake | Class::Key | Class::NotFound => Refund::Mistake(error.mistake(class)),
-            Class::Unknown => Refund::Unknown(Unknown::Code),
-        }
     }
 }

@@ -14,6 +14,7 @@ use hyper::HeaderMap;
 use reqwest::RequestBuilder;
 use serde::{Deserialize, Serialize};
 use tiketi_engine::ids::UnixMillis;
+use tiketi_engine::record::ProviderName;
 
 use crate::config::Secret;
 use crate::payments::answer::{
@@ -24,9 +25,7 @@ use crate::payments::credentials::{SetupError, check_all};
 use crate::payments::hint::{BadHint, Hint};
 use crate::payments::ids::OrderId;
 use crate::payments::link::{self, Link, Patience, Said};
-use crate::payments::provider::{
-    Call, Charge, Inquiry, Opening, Provider, ProviderId, RefundOrder,
-};
+use crate::payments::provider::{Call, Charge, Inquiry, Opening, Provider, RefundOrder};
 use crate::payments::toss::codes::{CancelClass, ConfirmClass};
 use crate::payments::toss::payment::Payment;
 
@@ -105,7 +104,7 @@ impl Toss {
     pub(crate) fn new(settings: TossSettings) -> Result<Self, SetupError> {
         let TossSettings { base_url, client_key, secret_keys, patience, is_production } = settings;
         let link = Link::new(&base_url, patience)?;
-        check_all(ProviderId::Toss, &client_key, &secret_keys, &link, is_production)?;
+        check_all(ProviderName::Toss, &client_key, &secret_keys, &link, is_production)?;
         Ok(Toss { link, client_key, secret_keys })
     }
 
@@ -133,16 +132,12 @@ impl Toss {
 }
 
 impl Provider for Toss {
-    fn id(&self) -> ProviderId {
-        ProviderId::Toss
-    }
-
     fn client_key(&self) -> &str {
         &self.client_key
     }
 
-    fn open<'a>(&'a self, _: &'a Opening) -> Call<'a, Opened> {
-        Box::pin(async { Answered::unasked(ProviderCall::Open, Opened::InBrowser) })
+    fn open<'a>(&'a self, _: &'a Opening) -> Option<Call<'a, Opened>> {
+        None
     }
 
     fn capture<'a>(&'a self, charge: &'a Charge) -> Call<'a, Capture> {

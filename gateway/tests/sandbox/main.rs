@@ -1,5 +1,5 @@
-//! The Toss sandbox over real sockets: what it answers is what the provider's documents say, and
-//! every switch does what it is called. One binary for the crate.
+//! The Toss sandbox and the Stripe simulator over real sockets: what they answer is what the
+//! providers' documents say, and every switch does what it is called. One binary for the crate.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,5 +15,6 @@ mod idempotency;
 mod questions;
 mod receiver;
 mod restart;
+mod stripe;
 mod webhooks;
 mod window;

@@ -23,6 +23,7 @@ use crate::support::PATIENCE;
 pub(crate) struct Webhook {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
+    pub(crate) bytes: Bytes,
 }
 
 impl Webhook {
@@ -105,7 +106,7 @@ async fn take(
     let (parts, body) = request.into_parts();
     let bytes = body.collect().await.expect("body").to_bytes();
     let body = serde_json::from_slice(&bytes).expect("JSON");
-    let _ = sender.send(Webhook { headers: parts.headers, body });
+    let _ = sender.send(Webhook { headers: parts.headers, body, bytes });
     let mut response = Response::new(Empty::new());
     *response.status_mut() = StatusCode::from_u16(status).expect("status");
     Ok(response)

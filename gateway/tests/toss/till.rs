@@ -9,6 +9,8 @@ use crate::shop::Shop;
 use crate::support::PATIENCE;
 
 pub(crate) struct Till {
+    /// As in paths: `toss` or `stripe`.
+    pub(crate) provider: &'static str,
     pub(crate) shop: Shop,
     pub(crate) event: String,
     pub(crate) buyer: String,
@@ -17,17 +19,26 @@ pub(crate) struct Till {
 }
 
 impl Till {
+    /// One that takes cards through Toss.
     pub(crate) async fn open() -> Till {
-        Till::with(json!({})).await
+        Till::of("toss").await
     }
 
     /// With fields of the event changed.
     pub(crate) async fn with(change: Value) -> Till {
+        Till::made("toss", change).await
+    }
+
+    pub(crate) async fn of(provider: &'static str) -> Till {
+        Till::made(provider, json!({})).await
+    }
+
+    async fn made(provider: &'static str, change: Value) -> Till {
         let shop = Shop::open().await;
         let event = shop.seat_event(change).await;
         let buyer = shop.gateway.user("buyer@tiketi.gg").await;
         let seats = shop.seats(&event).await;
-        Till { shop, event, buyer, seats, sold: 0 }
+        Till { provider, shop, event, buyer, seats, sold: 0 }
     }
 
     /// Holds the next seat: the first ones cost 150,000 won.
@@ -48,8 +59,8 @@ impl Till {
 
     pub(crate) async fn request(&self, reservation: &Value, points: u64) -> (u16, Value) {
         let body = json!({"reservationId": reservation["id"], "pointUsed": points});
-        let (status, answer) =
-            self.shop.post("/api/payments/toss/request", &self.buyer, &body).await;
+        let path = format!("/api/payments/{}/request", self.provider);
+        let (status, answer) = self.shop.post(&path, &self.buyer, &body).await;
         (status.as_u16(), answer)
     }
 
@@ -62,8 +73,10 @@ impl Till {
 
     /// What the buyer does in the payment window: the payment key that comes back.
     pub(crate) async fn authenticate(&self, order: &Value, method: &str) -> String {
-        let body =
-            json!({"orderId": order["orderId"], "amount": order["amount"], "method": method});
+        let body = match self.provider {
+            "stripe" => json!({"orderId": order["orderId"], "means": method}),
+            _ => json!({"orderId": order["orderId"], "amount": order["amount"], "method": method}),
+        };
         let answer = self.sandbox("authenticate", &body).await;
         answer["paymentKey"].as_str().unwrap().to_owned()
     }
@@ -75,7 +88,8 @@ impl Till {
     }
 
     pub(crate) async fn confirm_as(&self, token: &str, body: &Value) -> (u16, Value) {
-        let (status, answer) = self.shop.post("/api/payments/toss/confirm", token, body).await;
+        let path = format!("/api/payments/{}/confirm", self.provider);
+        let (status, answer) = self.shop.post(&path, token, body).await;
         (status.as_u16(), answer)
     }
 
@@ -168,8 +182,8 @@ impl Till {
 
     /// A switch of the sandbox.
     pub(crate) async fn sandbox(&self, name: &str, body: &Value) -> Value {
-        let (status, answer) =
-            self.shop.post(&format!("/sandbox/toss/sandbox/{name}"), "", body).await;
+        let path = format!("/sandbox/{}/sandbox/{name}", self.provider);
+        let (status, answer) = self.shop.post(&path, "", body).await;
         assert!(status.is_success(), "{name}: {status} {answer}");
         answer
     }
@@ -184,7 +198,8 @@ impl Till {
     /// What the provider's own books say about an order.
     pub(crate) async fn books(&self, order: &Value) -> Value {
         let id = order["orderId"].as_str().unwrap();
-        let books = self.shop.ok(&format!("/sandbox/toss/sandbox/ledger?orderId={id}"), "").await;
+        let path = format!("/sandbox/{}/sandbox/ledger?orderId={id}", self.provider);
+        let books = self.shop.ok(&path, "").await;
         match &books["orders"][id] {
             Value::Null => json!({"captures": 0, "captured": 0, "refunded": 0, "balance": 0}),
             known => known.clone(),

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 use tiketi_engine::engine::AfterPayment;
-use tiketi_engine::error::{CommandError, MoneyRefusal};
+use tiketi_engine::error::{CommandError, MoneyRefusal, OrderRefusal};
 use tiketi_engine::ids::{ChargeIndex, Lsn};
 use tiketi_engine::money::{ChargeState, Purpose};
-use tiketi_engine::record::ProviderCall;
+use tiketi_engine::record::{ProviderCall, ProviderName};
 
 use super::charge::account_of;
 use super::request::refused;
@@ -23,13 +23,30 @@ use crate::payments::reconciler::AtWork;
 use crate::refusals;
 
 /// `POST /api/payments/toss/confirm`.
-pub(crate) async fn confirm(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+pub(crate) async fn toss(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    confirm(ProviderName::Toss, app, request).await
+}
+
+/// `POST /api/payments/stripe/confirm`.
+pub(crate) async fn stripe(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    confirm(ProviderName::Stripe, app, request).await
+}
+
+/// A charge is confirmed at its own provider, or at either where points pay for all of it.
+async fn confirm(
+    provider: ProviderName,
+    app: &Arc<App>,
+    request: &Request,
+) -> Result<Response, ApiError> {
     let user = request.user()?.user;
     let body: TossConfirm = request.json()?;
     app.catch_up(None).await?;
     let found = app.view.read(|state| {
         let index = names::charge_of(state.ledger(), &body.order_id)?;
         let charge = state.ledger().charge(index).filter(|charge| charge.user == user.index)?;
+        if charge.provider != provider && charge.provider != ProviderName::None {
+            return None;
+        }
         Some((index, charge.state, charge.amount, charge.payment_key.clone(), charge.purpose))
     });
     let (index, state, amount, known_key, purpose) =
@@ -45,7 +62,7 @@ pub(crate) async fn confirm(app: &Arc<App>, request: &Request) -> Result<Respons
         app.seen(request, order.event);
     }
     if amount.card > 0
-        && let Some(wait) = app.payments.is_down()
+        && let Some(wait) = app.payments.is_down(provider)
     {
         return Err(ApiError::new(Code::Unavailable)
             .message("결제사와 연결할 수 없어요. 잠시 후 다시 시도해 주세요.")
@@ -61,7 +78,20 @@ pub(crate) async fn confirm(app: &Arc<App>, request: &Request) -> Result<Respons
             app.catch_up(None).await?;
             return again(app, index, state, true).await;
         }
-        Err(error) => return Err(refused(app, Some(user.index), purpose, error).await),
+        Err(error) => {
+            let is_over = matches!(
+                error,
+                CommandError::Refused(MoneyRefusal::Order(
+                    OrderRefusal::Ended(_)
+                        | OrderRefusal::Expired(_)
+                        | OrderRefusal::AlreadyPaid(_)
+                ))
+            );
+            if is_over {
+                tokio::spawn(collect::let_go(Arc::clone(app), index, key));
+            }
+            return Err(refused(app, Some(user.index), purpose, error).await);
+        }
     };
     // Nothing is awaited since the capture was begun: from here a task has it, whether or not the
     // caller stays.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tiketi_engine::money::{PointsKind, PointsRow as Change, Purpose, Split};
 use tiketi_engine::state::State;
 
-use super::request::{CARD_WON_MIN, Customer, open};
+use super::request::{CARD_WON_MIN, Customer, Wanted, open};
 use crate::api::Pagination;
 use crate::api::toss::{PointsBalance, PointsHistory, PointsRequest, PointsRow};
 use crate::app::App;
@@ -50,8 +50,14 @@ pub(crate) async fn charge(app: &Arc<App>, request: &Request) -> Result<Response
         return Err(refusals::invalid("포인트는 100원부터 10,000,000원까지 충전할 수 있어요."));
     }
     let split = Split { card: amount, points: 0 };
-    let name = format!("포인트 {amount}원");
-    open(app, user, Purpose::Points, split, name, &Customer::default()).await
+    let wanted = Wanted {
+        purpose: Purpose::Points,
+        provider: app.payments.preferred(),
+        amount: split,
+        order_name: format!("포인트 {amount}원"),
+        customer: Customer::default(),
+    };
+    open(app, user, wanted).await
 }
 
 fn row(state: &State, change: &Change) -> PointsRow {

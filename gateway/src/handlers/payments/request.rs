@@ -17,7 +17,7 @@ use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
 use crate::order_view::OrderView;
 use crate::orders::{explain, unless_busy};
-use crate::payments::names;
+use crate::payments::{names, opening};
 use crate::refusals;
 
 /// What a card pays at least (providers.md 1.3).
@@ -60,12 +60,34 @@ impl Customer {
     }
 }
 
+/// A charge that is asked for.
+pub(super) struct Wanted {
+    pub(super) purpose: Purpose,
+    pub(super) provider: ProviderName,
+    pub(super) amount: Split,
+    pub(super) order_name: String,
+    pub(super) customer: Customer,
+}
+
 /// The parameters of the payment page.
 pub(super) const CUSTOMER_NAME: &str = "customerName";
 pub(super) const CUSTOMER_EMAIL: &str = "customerEmail";
 
 /// `POST /api/payments/toss/request`.
-pub(crate) async fn request(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+pub(crate) async fn toss(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    request_of(ProviderName::Toss, app, request).await
+}
+
+/// `POST /api/payments/stripe/request`.
+pub(crate) async fn stripe(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    request_of(ProviderName::Stripe, app, request).await
+}
+
+async fn request_of(
+    provider: ProviderName,
+    app: &Arc<App>,
+    request: &Request,
+) -> Result<Response, ApiError> {
     let user = request.user()?.user;
     let body: TossRequest = request.json()?;
     let Some(ExternalId::Reservation(id)) = ExternalId::decode(body.reservation_id.0) else {
@@ -83,26 +105,25 @@ pub(crate) async fn request(app: &Arc<App>, request: &Request) -> Result<Respons
     let card = total
         .checked_sub(points)
         .ok_or_else(|| refusals::invalid("결제 금액보다 많은 포인트는 쓸 수 없어요."))?;
-    open(app, user, Purpose::Order(id), Split { card, points }, name, &customer).await
+    let (purpose, amount) = (Purpose::Order(id), Split { card, points });
+    open(app, user, Wanted { purpose, provider, amount, order_name: name, customer }).await
 }
 
 /// Opens a charge and answers with what a payment window needs.
 pub(super) async fn open(
     app: &Arc<App>,
     user: UserId,
-    purpose: Purpose,
-    amount: Split,
-    order_name: String,
-    customer: &Customer,
+    wanted: Wanted,
 ) -> Result<Response, ApiError> {
+    let Wanted { purpose, provider, amount, order_name, customer } = wanted;
     let provider = match amount.card {
         0 => ProviderName::None,
         1..CARD_WON_MIN => {
             return Err(refusals::invalid("카드로는 100원부터 결제할 수 있어요."));
         }
-        _ => ProviderName::Toss,
+        _ => provider,
     };
-    let client_key = match (provider, app.payments.client_key()) {
+    let client_key = match (provider, app.payments.client_key(provider)) {
         (ProviderName::None, _) => String::new(),
         (_, Some(key)) => key.to_owned(),
         (_, None) => {
@@ -125,13 +146,15 @@ pub(super) async fn open(
     });
     let order_id = order_id.ok_or_else(|| ApiError::new(Code::Internal).cause("no such charge"))?;
     let order_id = order_id.as_str().to_owned();
+    let client_secret = opening::prepare(app, index).await?;
     let answer = TossOrder {
         payment_id: order_id.clone(),
         amount: amount.card,
         order_name: order_name.chars().take(ORDER_NAME_CHARS_MAX).collect(),
         client_key,
         customer_key: Id::from(user).to_string(),
-        success_url: app.payments.page("success"),
+        client_secret: client_secret.map(|secret| secret.expose().to_owned()),
+        success_url: success_url(app, provider, &order_id, amount.card),
         fail_url: app.payments.page("fail"),
         payment_url: match customer.query().as_str() {
             "" => app.payments.page(&format!("pay/{order_id}")),
@@ -140,6 +163,15 @@ pub(super) async fn open(
         order_id,
     };
     Ok(app.written(Response::created(&answer), lsn))
+}
+
+/// Where the window goes once the buyer has agreed. What Toss adds itself has to be there for Stripe.
+pub(super) fn success_url(app: &App, provider: ProviderName, order_id: &str, card: u64) -> String {
+    let page = app.payments.page("success");
+    match provider {
+        ProviderName::Stripe => format!("{page}?provider=stripe&orderId={order_id}&amount={card}"),
+        ProviderName::Toss | ProviderName::None => page,
+    }
 }
 
 fn order_name(order: &OrderView<'_>) -> String {

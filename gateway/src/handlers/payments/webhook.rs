@@ -3,22 +3,37 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tiketi_engine::record::ProviderName;
+
 use crate::app::App;
 use crate::config::Secret;
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
-use crate::payments::collect::{self};
+use crate::payments::collect;
 use crate::payments::names;
 use crate::refusals;
 
 /// How long a webhook may wait for what the provider says; it wants an answer within ten seconds.
 const HINT_WITHIN: Duration = Duration::from_secs(5);
 
-/// `POST /api/payments/toss/webhook`. A hint and no more: what counts is what the provider answers
-/// when it is asked. The answer is 200 once that was done; where it takes too long the provider
-/// sends the hint again.
-pub(crate) async fn webhook(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    let hint = app.payments.hint(request.headers(), request.body(), app.clock.now());
+/// `POST /api/payments/toss/webhook`.
+pub(crate) async fn toss(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    webhook(ProviderName::Toss, app, request).await
+}
+
+/// `POST /api/payments/stripe/webhook`.
+pub(crate) async fn stripe(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    webhook(ProviderName::Stripe, app, request).await
+}
+
+/// A hint and no more: what counts is what the provider answers when it is asked. The answer is 200
+/// once that was done; where it takes too long the provider sends the hint again.
+async fn webhook(
+    provider: ProviderName,
+    app: &Arc<App>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let hint = app.payments.hint(provider, request.headers(), request.body(), app.clock.now());
     let Some(hint) = hint else {
         return Err(refusals::invalid("웹훅이 아니에요."));
     };
@@ -28,7 +43,7 @@ pub(crate) async fn webhook(app: &Arc<App>, request: &Request) -> Result<Respons
     let found = app.view.read(|state| {
         let order_id = subject.order_id.as_ref()?;
         let index = names::charge_of(state.ledger(), order_id.as_str())?;
-        let charge = state.ledger().charge(index)?;
+        let charge = state.ledger().charge(index).filter(|charge| charge.provider == provider)?;
         let stored = charge.deposit.as_ref().map(|deposit| Secret::new(deposit.secret.as_str()));
         Some((index, charge.is_unresolved(), stored))
     });

@@ -12,9 +12,9 @@ use serde_json::Number;
 use subtle::ConstantTimeEq;
 
 use super::errors::{Language, TossError};
-use super::faults::{Call, Fault};
-use super::idempotency::{Begun, KEY_CHARS_MAX, Stored};
-use super::journal::Line;
+use super::faults::{Call, Fault, on_the_wire};
+use super::idempotency::{Begun, Stored};
+use super::kept::Line;
 use super::ledger::{Index, Told};
 use super::payment::{CancelOrder, RefundAccount, Status};
 use super::questions::{
@@ -31,6 +31,10 @@ use crate::instants;
 const TRACE_ID: &str = "x-tosspayments-trace-id";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const TEST_CODE: &str = "tosspayments-test-code";
+/// Longer idempotency keys are refused.
+const KEY_CHARS_MAX: usize = 300;
+/// How long they are known, from their first use.
+pub(super) const ANSWERS_KEPT_MS: u64 = 15 * 24 * 60 * 60_000;
 const PAYMENT_KEY_CHARS_MAX: usize = 200;
 const REASON_CHARS_MAX: usize = 200;
 const REQUEST_ID_CHARS: std::ops::RangeInclusive<usize> = 6..=64;
@@ -159,7 +163,7 @@ async fn query(
         Get::Transactions => None,
     };
     let language = request.language();
-    on_the_wire(shared, Call::Query, order_id.as_deref(), async {
+    on_the_wire(&shared.faults, Call::Query, order_id.as_deref(), failed, async {
         let fault = shared.faults.lock().of_the_work(Call::Query, order_id.as_deref());
         if let Some(Fault::DelayMs(delay_ms)) = fault {
             tokio::time::sleep(Duration::from_millis(delay_ms)).await;
@@ -238,7 +242,7 @@ async fn post(
         test_code: request.header(TEST_CODE).map(str::to_owned),
         order_id: order_id.clone(),
     };
-    on_the_wire(shared, call, order_id.as_deref(), async {
+    on_the_wire(&shared.faults, call, order_id.as_deref(), failed, async {
         match begin(shared, &context, &request.body) {
             Some(reply) => reply.header(IDEMPOTENCY_KEY, key.as_deref().unwrap_or_default()),
             None => carry_out(shared, call, post, context).await,
@@ -413,27 +417,9 @@ fn abort(books: &mut Books, confirm: &Confirm, refusal: &Refusal) {
 
 // === switches ===
 
-/// Carries a call out over a wire that may fail before or after it.
-async fn on_the_wire(
-    shared: &Shared,
-    call: Call,
-    order_id: Option<&str>,
-    work: impl Future<Output = Reply>,
-) -> Result<Reply, Dropped> {
-    let fault = shared.faults.lock().of_the_wire(call, order_id);
-    match fault {
-        Some(Fault::DropBefore) => return Err(Dropped),
-        Some(Fault::Timeout) => std::future::pending().await,
-        Some(Fault::Html502) => return Ok(Reply::bad_gateway()),
-        _ => {}
-    }
-    let reply = work.await;
-    match fault {
-        Some(Fault::DropAfter) => Err(Dropped),
-        Some(Fault::TimeoutAfter) => std::future::pending().await,
-        Some(Fault::StatusAfter(status)) => Ok(Refusal::failed(status, Language::Korean).reply()),
-        _ => Ok(reply),
-    }
+/// What the wire says in place of an answer.
+fn failed(status: u16) -> Reply {
+    Refusal::failed(status, Language::Korean).reply()
 }
 
 /// The refusal that a switch forces, where it does.
@@ -461,7 +447,8 @@ fn forced(fault: &Fault, questions: &Questions, language: Language) -> Option<Re
         | Fault::Html502
         | Fault::Duplicate
         | Fault::OutOfOrder
-        | Fault::UnsignedFake => None,
+        | Fault::UnsignedFake
+        | Fault::Pending => None,
     }
 }
 

@@ -22,8 +22,8 @@ use serde_json::{Map, Value, json};
 use super::Shared;
 use super::errors::TossError;
 use super::events::Forgery;
-use super::faults::NewRule;
-use super::journal::Line;
+use super::faults::{Call, NewRule};
+use super::kept::Line;
 use super::ledger::{Ledger, Told, Totals};
 use super::payment::{BankEvent, Method as Means, Purchase};
 use super::questions::{EarlyWebhook, NewAnswers};
@@ -31,6 +31,9 @@ use super::reply::{Reply, Request};
 use super::server::unknown;
 use super::window;
 use crate::http::query::parameter;
+
+/// What can be made to fail.
+const CALLS: [Call; 4] = [Call::Confirm, Call::Cancel, Call::Query, Call::Webhook];
 
 /// A buyer without a browser.
 #[derive(Deserialize)]
@@ -147,7 +150,8 @@ fn authenticate(shared: &Shared, request: &Request) -> Reply {
 
 fn add_fault(shared: &Shared, request: &Request) -> Reply {
     let rule = request.json::<NewRule>();
-    match rule.is_some_and(|rule| shared.faults.lock().add(rule)) {
+    let is_listed = |code: &str| TossError::of(code).is_some();
+    match rule.is_some_and(|rule| shared.faults.lock().add(rule, &CALLS, is_listed)) {
         true => done(),
         false => Reply::bad_control("orderId?, call, fault that fits the call, times?"),
     }

@@ -1,28 +1,16 @@
 //! The bodies of webhooks.
 
-use bytes::Bytes;
 use serde::Serialize;
 
 use super::clock::seoul_time_with_micros;
 use super::ledger::Told;
 use super::payment::{Method, Payment, Status};
 use super::questions::{Questions, WaitingWebhook, WebhookSecret};
+use super::webhooks::{Event, WRONG_SECRET};
 use super::wire::{Manner, PaymentBody};
 
 const STATUS_CHANGED: &str = "PAYMENT_STATUS_CHANGED";
 const DEPOSIT_CALLBACK: &str = "DEPOSIT_CALLBACK";
-const WRONG_SECRET: &str = "ps_forged";
-
-/// A webhook to be.
-#[derive(Clone, Debug)]
-pub(super) struct Event {
-    pub(super) name: &'static str,
-    pub(super) order_id: String,
-    pub(super) status: Status,
-    pub(super) body: Bytes,
-    secret: String,
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct StatusChanged<D> {
@@ -105,20 +93,17 @@ fn status_changed(payment: &Payment, questions: &Questions, manner: Manner<'_>) 
 
 fn event(name: &'static str, payment: &Payment, body: &impl Serialize) -> Option<Event> {
     Some(Event {
+        id: transmission_id(),
         name,
         order_id: payment.order_id.clone(),
-        status: payment.status,
+        status: payment.status.name(),
         body: serde_json::to_vec(body).ok()?.into(),
         secret: payment.secret.clone(),
     })
 }
 
-impl Event {
-    /// The same with a secret that is wrong.
-    pub(super) fn forged(&self) -> Event {
-        let body = String::from_utf8_lossy(&self.body).replace(&self.secret, WRONG_SECRET);
-        Event { body: body.into(), ..self.clone() }
-    }
+fn transmission_id() -> String {
+    format!("whtrans_{:032x}", rand::random::<u128>())
 }
 
 impl Forgery {
@@ -145,6 +130,7 @@ impl Forgery {
             (STATUS_CHANGED, serde_json::to_vec(&body))
         };
         let body = body.ok()?.into();
-        Some(Event { name, order_id: self.order_id, status: self.status, body, secret })
+        let (id, status) = (transmission_id(), self.status.name());
+        Some(Event { id, name, order_id: self.order_id, status, body, secret })
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use parking_lot::Mutex;
 use serde::Deserialize;
 
-use super::errors::TossError;
+use super::reply::Reply;
+use super::server::Dropped;
 
 /// Rules that wait at a time; more are refused.
 const RULES_MAX: usize = 100_000;
@@ -13,9 +15,14 @@ const RULES_MAX: usize = 100_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Call {
+    /// At Toss.
     Confirm,
+    /// At Stripe, as the next two.
+    Create,
+    Capture,
+    Refund,
     Cancel,
-    /// A payment by key or by order, and the list of transactions.
+    /// A payment, and the list of transactions.
     Query,
     Webhook,
 }
@@ -24,7 +31,7 @@ pub(super) enum Call {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Fault {
-    /// Refused with a listed code. A decline of a confirm ends the payment.
+    /// Refused with a listed code. A decline of a confirm or capture ends the payment.
     Error(String),
     /// Refused with a code that is on no list.
     #[serde(rename_all = "camelCase")]
@@ -54,6 +61,8 @@ pub(super) enum Fault {
     OutOfOrder,
     /// Before a webhook comes a forged one: the same, with a secret that is wrong.
     UnsignedFake,
+    /// A refund at Stripe is taken on, and not made yet.
+    Pending,
 }
 
 impl Fault {
@@ -73,17 +82,19 @@ impl Fault {
             | Fault::DelayMs(_)
             | Fault::Duplicate
             | Fault::OutOfOrder
-            | Fault::UnsignedFake => false,
+            | Fault::UnsignedFake
+            | Fault::Pending => false,
         }
     }
 
-    fn fits(&self, call: Call) -> bool {
+    fn fits(&self, call: Call, is_listed: impl Fn(&str) -> bool) -> bool {
         let is_failure = |status: &u16| (500..600).contains(status);
         let is_webhook = call == Call::Webhook;
         match self {
             Fault::DelayMs(_) | Fault::DropBefore => true,
             Fault::Duplicate | Fault::OutOfOrder | Fault::UnsignedFake => is_webhook,
-            Fault::Error(code) => !is_webhook && TossError::of(code).is_some(),
+            Fault::Error(code) => !is_webhook && is_listed(code),
+            Fault::Pending => call == Call::Refund,
             Fault::Unlisted { status, .. } => !is_webhook && (400..600).contains(status),
             Fault::Status(status) | Fault::StatusAfter(status) => !is_webhook && is_failure(status),
             Fault::RateLimit
@@ -118,11 +129,17 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// Adds a rule; `false` where it makes no sense, or too many wait.
-    pub(super) fn add(&mut self, new: NewRule) -> bool {
+    /// Adds a rule for one of these `calls`; `false` where it makes no sense, or too many wait.
+    pub(super) fn add(
+        &mut self,
+        new: NewRule,
+        calls: &[Call],
+        is_listed: impl Fn(&str) -> bool,
+    ) -> bool {
         let NewRule { order_id, call, fault, times } = new;
         let times = times.unwrap_or(1);
-        if !fault.fits(call) || times == 0 || self.count == RULES_MAX {
+        let makes_sense = calls.contains(&call) && fault.fits(call, is_listed);
+        if !makes_sense || times == 0 || self.count == RULES_MAX {
             return false;
         }
         let order_id = order_id.filter(|order| order != "any");
@@ -185,12 +202,38 @@ impl Faults {
     }
 }
 
+/// Carries a call out over a wire that may fail before or after it.
+pub(super) async fn on_the_wire(
+    faults: &Mutex<Faults>,
+    call: Call,
+    order_id: Option<&str>,
+    failed: impl FnOnce(u16) -> Reply,
+    work: impl Future<Output = Reply>,
+) -> Result<Reply, Dropped> {
+    let fault = faults.lock().of_the_wire(call, order_id);
+    match fault {
+        Some(Fault::DropBefore) => return Err(Dropped),
+        Some(Fault::Timeout) => std::future::pending().await,
+        Some(Fault::Html502) => return Ok(Reply::bad_gateway()),
+        _ => {}
+    }
+    let reply = work.await;
+    match fault {
+        Some(Fault::DropAfter) => Err(Dropped),
+        Some(Fault::TimeoutAfter) => std::future::pending().await,
+        Some(Fault::StatusAfter(status)) => Ok(failed(status)),
+        _ => Ok(reply),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn add(faults: &mut Faults, json: &str) -> bool {
-        faults.add(serde_json::from_str(json).expect("rule"))
+        let calls = [Call::Confirm, Call::Cancel, Call::Query, Call::Webhook];
+        let rule = serde_json::from_str(json).expect("rule");
+        faults.add(rule, &calls, |code| code == "COMMON_ERROR")
     }
 
     #[test]
@@ -215,6 +258,7 @@ mod tests {
         let mut faults = Faults::default();
         for wrong in [
             r#"{"call":"confirm","fault":{"error":"NO_SUCH_CODE"}}"#,
+            r#"{"call":"capture","fault":{"status":500}}"#,
             r#"{"call":"confirm","fault":{"status":200}}"#,
             r#"{"call":"confirm","fault":"duplicate"}"#,
             r#"{"call":"webhook","fault":"html502"}"#,

@@ -1,46 +1,16 @@
 //! The ledger's file: lines of JSON, appended, so that a sandbox that is started again knows its
 //! payments. It survives a kill of the process; nothing is synced, for no real money is in it.
 
-use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tracing::error;
 
 use super::OpenError;
-use super::idempotency::AnswerLine;
-use super::payment::Payment;
-
-/// One line, as it is written.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum Line<'a> {
-    /// The payment after a change.
-    Payment(&'a Payment),
-    Answer(&'a AnswerLine),
-    /// The clock's offset from real time.
-    AdvancedMs(u64),
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum ReadLine {
-    Payment(Box<Payment>),
-    Answer(AnswerLine),
-    AdvancedMs(u64),
-}
-
-/// What an earlier start has left.
-#[derive(Default)]
-pub(super) struct Kept {
-    /// Each as it was last, in the order of their windows.
-    pub(super) payments: Vec<Payment>,
-    pub(super) answers: Vec<AnswerLine>,
-    pub(super) advanced_ms: u64,
-}
 
 /// Where changes are written, if anywhere.
 pub(super) struct Journal {
@@ -67,10 +37,12 @@ impl Appended {
 
 impl Journal {
     /// Reads what is there and goes on after it. A torn last line is cut off.
-    pub(super) fn open(path: Option<&Path>) -> Result<(Journal, Kept), OpenError> {
+    pub(super) fn open<L: DeserializeOwned>(
+        path: Option<&Path>,
+    ) -> Result<(Journal, Vec<L>), OpenError> {
         let pending = Mutex::default();
         let Some(path) = path else {
-            return Ok((Journal { file: None, pending }, Kept::default()));
+            return Ok((Journal { file: None, pending }, Vec::new()));
         };
         let fails = |error| OpenError::Ledger(path.to_owned(), error);
         let (file, kept) = match OpenOptions::new().read(true).write(true).open(path) {
@@ -80,7 +52,7 @@ impl Journal {
                 file.seek(SeekFrom::End(0)).map_err(fails)?;
                 (Some(file), kept)
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => (None, Kept::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (None, Vec::new()),
             Err(error) => return Err(fails(error)),
         };
         let appended = Appended { path: path.to_owned(), file };
@@ -88,7 +60,7 @@ impl Journal {
     }
 
     /// Adds a line. Called where the change is made, under its lock, so that lines are in order.
-    pub(super) fn append(&self, line: &Line<'_>) {
+    pub(super) fn append(&self, line: &impl Serialize) {
         if self.file.is_none() {
             return;
         }
@@ -115,9 +87,8 @@ impl Journal {
 }
 
 /// What the file says, and how many of its bytes are whole lines.
-fn read(file: &File, path: &Path) -> Result<(Kept, u64), OpenError> {
-    let mut kept = Kept::default();
-    let mut positions: HashMap<String, usize> = HashMap::new();
+fn read<L: DeserializeOwned>(file: &File, path: &Path) -> Result<(Vec<L>, u64), OpenError> {
+    let mut lines = Vec::new();
     let mut whole_bytes = 0;
     let mut reader = BufReader::new(file);
     let mut line = Vec::new();
@@ -129,22 +100,11 @@ fn read(file: &File, path: &Path) -> Result<(Kept, u64), OpenError> {
         if bytes == 0 || !line.ends_with(b"\n") {
             break;
         }
-        let read: ReadLine = serde_json::from_slice(&line).map_err(|error| {
+        lines.push(serde_json::from_slice(&line).map_err(|error| {
             let what = format!("line {number}: {error}");
             OpenError::Ledger(path.to_owned(), io::Error::new(io::ErrorKind::InvalidData, what))
-        })?;
+        })?);
         whole_bytes += bytes as u64;
-        match read {
-            ReadLine::Payment(payment) => match positions.get(&payment.key) {
-                Some(&position) => kept.payments[position] = *payment,
-                None => {
-                    positions.insert(payment.key.clone(), kept.payments.len());
-                    kept.payments.push(*payment);
-                }
-            },
-            ReadLine::Answer(answer) => kept.answers.push(answer),
-            ReadLine::AdvancedMs(advanced_ms) => kept.advanced_ms = advanced_ms,
-        }
     }
-    Ok((kept, whole_bytes))
+    Ok((lines, whole_bytes))
 }

@@ -5,6 +5,8 @@
 //! (`questions`). It refuses nothing that Toss would let pass, so it lets one order be paid twice:
 //! its ledger is what tests hold our books against. Never part of a production server.
 //!
+//! [`stripe`] stands in for Stripe, with the same clock, journal, switches and sender of webhooks.
+//!
 //! Reading order: `server` routes, `calls` are the API, `payment` has the rules, `ledger` the sums,
 //! `webhooks` tells, `window` is what the buyer sees, `control` has the switches.
 
@@ -16,12 +18,14 @@ mod events;
 mod faults;
 mod idempotency;
 mod journal;
+mod kept;
 mod ledger;
 mod page;
 mod payment;
 mod questions;
 mod reply;
 mod server;
+pub mod stripe;
 mod webhooks;
 mod window;
 mod wire;
@@ -29,24 +33,26 @@ mod wire;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
+use hyper::header::HeaderName;
+use hyper::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use reqwest::Url;
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use self::clock::MovableClock;
+use self::clock::{MovableClock, seoul_time};
 use self::errors::Language;
 use self::faults::Faults;
 use self::idempotency::Answers;
-use self::journal::{Journal, Line};
+use self::journal::Journal;
+use self::kept::{Kept, Line};
 use self::ledger::Ledger;
-use self::questions::Questions;
-use self::webhooks::Webhooks;
+use self::questions::{Questions, WebhookTaken};
+use self::webhooks::{Event, Teller, Webhooks, keep_time};
 use self::wire::Manner;
 
-pub use self::server::{Dropped, serve};
+pub use self::server::{Dropped, Simulator, serve};
 
 /// The client key of a sandbox that is given no other: invented, so that a wrong base URL can never
 /// reach a real account.
@@ -57,8 +63,8 @@ pub const SECRET_KEY: &str = "test_gsk_local_simulator";
 pub const PAYMENTS_MAX: usize = 200_000;
 /// Answers kept for each payment, on the average.
 const ANSWERS_PER_PAYMENT: usize = 2;
-/// How often what is due by the clock is looked for.
-const TICK: Duration = Duration::from_secs(1);
+/// Minutes between an attempt at a webhook that failed and the next.
+const RETRY_GAPS_MIN: [u64; 7] = [1, 4, 16, 64, 256, 1024, 4096];
 
 /// How a sandbox runs.
 #[derive(Clone, Debug)]
@@ -148,8 +154,10 @@ impl Sandbox {
             settings;
         let base = address(&base_url)?;
         let webhook_url = webhook_url.as_deref().map(address).transpose()?;
-        let (journal, kept) = Journal::open(ledger.as_deref())?;
-        let mut answers = Answers::new(payments_max.saturating_mul(ANSWERS_PER_PAYMENT));
+        let (journal, lines) = Journal::open(ledger.as_deref())?;
+        let kept = Kept::of(lines);
+        let entries_max = payments_max.saturating_mul(ANSWERS_PER_PAYMENT);
+        let mut answers = Answers::new(entries_max, calls::ANSWERS_KEPT_MS);
         for line in kept.answers {
             answers.restore(line);
         }
@@ -164,7 +172,7 @@ impl Sandbox {
             journal,
             faults: Mutex::default(),
             questions: Mutex::default(),
-            webhooks: Webhooks::new(webhook_url)?,
+            webhooks: Webhooks::new(webhook_url, &RETRY_GAPS_MIN)?,
         });
         let stop = CancellationToken::new();
         tokio::spawn(keep_time(Arc::clone(&shared), stop.clone()));
@@ -208,17 +216,35 @@ impl Shared {
     }
 }
 
-/// Ends payments and sends webhooks when their time has come.
-async fn keep_time(shared: Arc<Shared>, stop: CancellationToken) {
-    loop {
-        let ((), _heard) = shared.on_books(|_, _| ());
-        let now = shared.clock.now();
-        let next = shared.webhooks.send_due(&shared, now);
-        let wait = next.map_or(TICK, |due| TICK.min(Duration::from_millis(due - now)));
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = shared.webhooks.wake.notified() => {}
-            () = tokio::time::sleep(wait) => {}
-        }
+impl Teller for Shared {
+    fn webhooks(&self) -> &Webhooks {
+        &self.webhooks
+    }
+
+    fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
+    fn tick(&self) {
+        let ((), _heard) = self.on_books(|_, _| ());
+    }
+
+    /// Unsigned.
+    fn headers(&self, event: &Event, retried: usize, at: u64) -> HeaderMap {
+        let values = [
+            ("id", event.id.clone()),
+            ("time", seoul_time(at)),
+            ("retried-count", retried.to_string()),
+        ];
+        let header = |(name, value): (&str, String)| {
+            let name = format!("tosspayments-webhook-transmission-{name}");
+            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value.parse().ok()?))
+        };
+        values.into_iter().filter_map(header).collect()
+    }
+
+    fn is_taken(&self, status: StatusCode) -> bool {
+        let any_2xx = self.questions.lock().webhook_taken == WebhookTaken::Any2xx;
+        status == StatusCode::OK || (any_2xx && status.is_success())
     }
 }

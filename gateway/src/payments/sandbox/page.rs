@@ -125,7 +125,7 @@ pub(super) fn notice(title: &str, about: &str) -> String {
     document(&title, &body)
 }
 
-fn document(title: &str, body: &str) -> String {
+pub(super) fn document(title: &str, body: &str) -> String {
     format!(
         "<!doctype html><html lang=\"ko\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
@@ -134,7 +134,7 @@ fn document(title: &str, body: &str) -> String {
 }
 
 /// `50,000원`.
-fn won(amount: u64) -> String {
+pub(super) fn won(amount: u64) -> String {
     let digits = amount.to_string();
     let mut text = String::new();
     for (position, digit) in digits.char_indices() {
@@ -147,7 +147,7 @@ fn won(amount: u64) -> String {
 }
 
 /// Text for HTML, inside tags and inside quoted attributes.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {
         match char {

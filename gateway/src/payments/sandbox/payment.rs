@@ -50,6 +50,22 @@ pub(super) enum Status {
     Expired,
 }
 
+impl Status {
+    /// On the wire.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Status::Ready => "READY",
+            Status::InProgress => "IN_PROGRESS",
+            Status::WaitingForDeposit => "WAITING_FOR_DEPOSIT",
+            Status::Done => "DONE",
+            Status::Canceled => "CANCELED",
+            Status::PartialCanceled => "PARTIAL_CANCELED",
+            Status::Aborted => "ABORTED",
+            Status::Expired => "EXPIRED",
+        }
+    }
+}
+
 /// What a window is opened for; checked by whoever opens it.
 #[derive(Clone, Debug)]
 pub(super) struct Purchase {

@@ -35,40 +35,44 @@ const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
 #[error("the sandbox drops this connection without an answer")]
 pub struct Dropped;
 
-impl Sandbox {
-    /// Answers a request of any body type. The path begins with the base URL's path, or is relative
-    /// to it. A body over 64 KiB is refused unread.
+/// Something that stands in for a provider's server.
+pub trait Simulator: Clone + Send + Sync + 'static {
+    /// Answers a request. The path begins with the base URL's path, or is relative to it. A body over
+    /// 64 KiB is refused unread.
     ///
     /// # Errors
     /// [`Dropped`] where a switch lets the connection end without an answer.
     ///
     /// # Cancel safety
     /// What was asked for is done or not done; a delayed call goes on.
-    pub async fn answer<B>(
+    fn answer<B>(
+        &self,
+        request: hyper::Request<B>,
+    ) -> impl Future<Output = Result<hyper::Response<Full<Bytes>>, Dropped>> + Send
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn Error + Send + Sync>>;
+}
+
+impl Simulator for Sandbox {
+    async fn answer<B>(
         &self,
         request: hyper::Request<B>,
     ) -> Result<hyper::Response<Full<Bytes>>, Dropped>
     where
-        B: Body,
+        B: Body + Send + 'static,
+        B::Data: Send,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let (parts, body) = request.into_parts();
-        let body = match read(&parts.headers, body).await {
-            Ok(body) => body,
-            Err(status) => return Ok(Reply::failure(status, "BODY", "no such body").finish()),
-        };
-        let path = parts.uri.path();
-        let path = path.strip_prefix(self.shared.base_path.as_str()).unwrap_or(path);
-        let request = Request {
-            path: path.trim_start_matches('/').to_owned(),
-            query: parts.uri.query().unwrap_or_default().to_owned(),
-            method: parts.method,
-            headers: parts.headers,
-            body,
-        };
-        Ok(self.route(&request).await?.finish())
+        match receive(request, &self.shared.base_path).await {
+            Ok(request) => Ok(self.route(&request).await?.finish()),
+            Err(status) => Ok(Reply::failure(status, "BODY", "no such body").finish()),
+        }
     }
+}
 
+impl Sandbox {
     async fn route(&self, request: &Request) -> Result<Reply, Dropped> {
         let shared = &self.shared;
         match (&request.method, request.segments().as_slice()) {
@@ -89,6 +93,31 @@ pub(super) fn unknown() -> Reply {
     Reply::failure(StatusCode::NOT_FOUND, "NOT_FOUND", "존재하지 않는 주소입니다.")
 }
 
+/// The whole request, its path below `base_path`.
+///
+/// # Errors
+/// The status to refuse it with.
+pub(super) async fn receive<B>(
+    request: hyper::Request<B>,
+    base_path: &str,
+) -> Result<Request, StatusCode>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let (parts, body) = request.into_parts();
+    let body = read(&parts.headers, body).await?;
+    let path = parts.uri.path();
+    let path = path.strip_prefix(base_path).unwrap_or(path);
+    Ok(Request {
+        path: path.trim_start_matches('/').to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        method: parts.method,
+        headers: parts.headers,
+        body,
+    })
+}
+
 async fn read<B>(headers: &HeaderMap, body: B) -> Result<Bytes, StatusCode>
 where
     B: Body,
@@ -107,8 +136,12 @@ where
     }
 }
 
-/// Serves a sandbox on a listener of its own until `shutdown` is done; connections then end.
-pub async fn serve(listener: TcpListener, sandbox: Sandbox, shutdown: impl Future<Output = ()>) {
+/// Serves a simulator on a listener of its own until `shutdown` is done; connections then end.
+pub async fn serve(
+    listener: TcpListener,
+    simulator: impl Simulator,
+    shutdown: impl Future<Output = ()>,
+) {
     let mut shutdown = pin!(shutdown);
     let mut connections = JoinSet::new();
     loop {
@@ -118,7 +151,7 @@ pub async fn serve(listener: TcpListener, sandbox: Sandbox, shutdown: impl Futur
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
                 Ok((socket, _)) => {
-                    connections.spawn(connection(sandbox.clone(), socket));
+                    connections.spawn(connection(simulator.clone(), socket));
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_BACK_OFF).await,
             },
@@ -126,10 +159,10 @@ pub async fn serve(listener: TcpListener, sandbox: Sandbox, shutdown: impl Futur
     }
 }
 
-async fn connection(sandbox: Sandbox, socket: TcpStream) {
+async fn connection(simulator: impl Simulator, socket: TcpStream) {
     // A socket that refuses is closed by its first read.
     let _ = socket.set_nodelay(true);
-    let service = service_fn(|request| sandbox.answer(request));
+    let service = service_fn(|request| simulator.answer(request));
     // How it ended says what the peer did, or that it was dropped as a switch said.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())

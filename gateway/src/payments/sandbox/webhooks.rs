@@ -1,5 +1,5 @@
-//! Sends webhooks: unsigned, with the retry table of section 1.13 on the sandbox's clock, and with
-//! whatever the switches do to them.
+//! Sends webhooks: with the provider's retry table on the simulator's clock, and with whatever the
+//! switches do to them.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -7,20 +7,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Url, redirect};
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::{Client, StatusCode, Url, redirect};
 use serde::Serialize;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
 
-use super::Shared;
 use super::clock::seoul_time;
-use super::events::Event;
 use super::faults::{Fault, Faults};
-use super::questions::{EarlyWebhook, WebhookTaken};
+use super::questions::EarlyWebhook;
 
-/// Minutes between an attempt that failed and the next.
-const RETRY_GAPS_MIN: [u64; 7] = [1, 4, 16, 64, 256, 1024, 4096];
 const MINUTE_MS: u64 = 60_000;
+/// How often what is due by the clock is looked for.
+const TICK: Duration = Duration::from_secs(1);
 /// A receiver that takes longer has not answered.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Deliveries that wait at a time; more are lost.
@@ -31,6 +30,48 @@ const ATTEMPTS_MAX: usize = 32;
 const SHOWN_MAX: usize = 1_000;
 /// Question 8 answered "after": long enough for the confirm's answer to be there first.
 const AFTER_ANSWER_MS: u64 = 1_000;
+
+/// What a forged message carries in place of its secret.
+pub(super) const WRONG_SECRET: &str = "ps_forged";
+
+/// Whose webhooks they are.
+pub(super) trait Teller: Send + Sync + 'static {
+    fn webhooks(&self) -> &Webhooks;
+
+    /// On the simulator's clock, in Unix milliseconds.
+    fn now(&self) -> u64;
+
+    /// Ends what is past its time.
+    fn tick(&self);
+
+    /// What a message is sent with at `at`, beside its body.
+    fn headers(&self, event: &Event, retried: usize, at: u64) -> HeaderMap;
+
+    /// Whether this answer acknowledges a message.
+    fn is_taken(&self, status: StatusCode) -> bool;
+}
+
+/// A webhook to be.
+#[derive(Clone, Debug)]
+pub(super) struct Event {
+    /// The same each time it is sent.
+    pub(super) id: String,
+    pub(super) name: &'static str,
+    pub(super) order_id: String,
+    pub(super) status: &'static str,
+    pub(super) body: Bytes,
+    /// What proves it: a part of the body, or what signs it.
+    pub(super) secret: String,
+}
+
+impl Event {
+    /// The same with a secret that is wrong.
+    fn forged(&self) -> Event {
+        let body = String::from_utf8_lossy(&self.body).replace(&self.secret, WRONG_SECRET);
+        let secret = WRONG_SECRET.to_owned();
+        Event { id: format!("{}f", self.id), body: body.into(), secret, ..self.clone() }
+    }
+}
 
 /// When something is due; the second number keeps equal instants apart.
 type Due = (u64, u64);
@@ -46,6 +87,8 @@ pub(super) struct Webhooks {
 
 #[derive(Default)]
 struct Desk {
+    /// Minutes between an attempt that failed and the next.
+    retry_gaps_min: &'static [u64],
     waiting: BTreeMap<Due, Delivery>,
     /// By order: what waits to be overtaken.
     overtaken: HashMap<String, Due>,
@@ -57,7 +100,6 @@ struct Desk {
 struct Delivery {
     /// Its place in `shown`, counted from the first delivery.
     number: u64,
-    transmission_id: String,
     event: Event,
     retried: usize,
     /// Goes out once this one's first attempt has ended.
@@ -88,7 +130,7 @@ pub(super) struct Shown {
     transmission_id: String,
     event: &'static str,
     order_id: String,
-    status: super::payment::Status,
+    status: &'static str,
     state: State,
     attempts: Vec<Attempt>,
 }
@@ -126,7 +168,10 @@ impl Webhooks {
     ///
     /// # Errors
     /// The client cannot be built.
-    pub(super) fn new(target: Option<Url>) -> reqwest::Result<Self> {
+    pub(super) fn new(
+        target: Option<Url>,
+        retry_gaps_min: &'static [u64],
+    ) -> reqwest::Result<Self> {
         let client = || {
             let client = Client::builder().timeout(ANSWER_TIMEOUT).no_proxy();
             client.redirect(redirect::Policy::none()).build()
@@ -137,7 +182,7 @@ impl Webhooks {
         };
         Ok(Webhooks {
             target,
-            desk: Mutex::default(),
+            desk: Mutex::new(Desk { retry_gaps_min, ..Desk::default() }),
             wake: Notify::new(),
             room: Arc::new(Semaphore::new(ATTEMPTS_MAX)),
         })
@@ -171,7 +216,7 @@ impl Webhooks {
     }
 
     /// Starts what is due, as far as there is room; when the next is due.
-    pub(super) fn send_due(&self, shared: &Arc<Shared>, now: u64) -> Option<u64> {
+    fn send_due<T: Teller>(&self, teller: &Arc<T>, now: u64) -> Option<u64> {
         loop {
             let mut desk = self.desk.lock();
             let (due, _) = desk.waiting.first_key_value().map(|(due, _)| *due)?;
@@ -181,7 +226,7 @@ impl Webhooks {
             // Whoever gives room back wakes the sender again.
             let permit = Arc::clone(&self.room).try_acquire_owned().ok()?;
             let (_, delivery) = desk.waiting.pop_first()?;
-            tokio::spawn(attempt(Arc::clone(shared), delivery, permit));
+            tokio::spawn(attempt(Arc::clone(teller), delivery, permit));
         }
     }
 
@@ -227,12 +272,7 @@ impl Desk {
             }
             Some(Fault::Duplicate) => {
                 let mut first = self.delivery(event.clone());
-                let mut second = self.delivery(event);
-                second.transmission_id.clone_from(&first.transmission_id);
-                self.shown_of(second.number, |shown| {
-                    shown.transmission_id.clone_from(&first.transmission_id);
-                });
-                first.then = Some(Box::new(second));
+                first.then = Some(Box::new(self.delivery(event)));
                 first
             }
             _ => self.delivery(event),
@@ -261,19 +301,18 @@ impl Desk {
     fn delivery(&mut self, event: Event) -> Delivery {
         let number = self.next_number;
         self.next_number += 1;
-        let transmission_id = format!("whtrans_{:032x}", rand::random::<u128>());
         if self.shown.len() == SHOWN_MAX {
             self.shown.pop_front();
         }
         self.shown.push_back(Shown {
-            transmission_id: transmission_id.clone(),
+            transmission_id: event.id.clone(),
             event: event.name,
             order_id: event.order_id.clone(),
             status: event.status,
             state: State::Waiting,
             attempts: Vec::new(),
         });
-        Delivery { number, transmission_id, event, retried: 0, then: None, attempted: None }
+        Delivery { number, event, retried: 0, then: None, attempted: None }
     }
 
     fn shown_of(&mut self, number: u64, change: impl FnOnce(&mut Shown)) {
@@ -288,7 +327,7 @@ impl Desk {
     /// An attempt has ended: it was the last one, or the next is due later.
     fn attempted(&mut self, mut delivery: Delivery, attempt: Attempt, is_taken: bool, now: u64) {
         self.counts.sent += 1;
-        let gap = RETRY_GAPS_MIN.get(delivery.retried).filter(|_| !is_taken);
+        let gap = self.retry_gaps_min.get(delivery.retried).filter(|_| !is_taken);
         let state = match gap {
             Some(_) => State::Waiting,
             None if is_taken => State::Delivered,
@@ -319,29 +358,41 @@ impl Desk {
 }
 
 /// One attempt, from its start to what follows from it.
-async fn attempt(shared: Arc<Shared>, delivery: Delivery, permit: OwnedSemaphorePermit) {
-    let webhooks = &shared.webhooks;
+async fn attempt<T: Teller>(teller: Arc<T>, delivery: Delivery, permit: OwnedSemaphorePermit) {
+    let webhooks = teller.webhooks();
     let Some((client, url)) = &webhooks.target else { return };
-    let at = seoul_time(shared.clock.now());
-    let body: Bytes = delivery.event.body.clone();
+    let at = teller.now();
     let request = client
         .post(url.clone())
         .header(CONTENT_TYPE, "application/json")
-        .header("tosspayments-webhook-transmission-id", &delivery.transmission_id)
-        .header("tosspayments-webhook-transmission-time", &at)
-        .header("tosspayments-webhook-transmission-retried-count", delivery.retried)
-        .body(body);
+        .headers(teller.headers(&delivery.event, delivery.retried, at))
+        .body(delivery.event.body.clone());
     let (answer, is_taken) = match request.send().await {
         Ok(response) => {
             let status = response.status();
-            let any_2xx = shared.questions.lock().webhook_taken == WebhookTaken::Any2xx;
-            (status.as_u16().to_string(), status == 200 || (any_2xx && status.is_success()))
+            (status.as_u16().to_string(), teller.is_taken(status))
         }
         Err(error) if error.is_timeout() => ("timeout".to_owned(), false),
         Err(_) => ("unreachable".to_owned(), false),
     };
-    let attempt = Attempt { at, retried_count: delivery.retried, answer };
-    webhooks.desk.lock().attempted(delivery, attempt, is_taken, shared.clock.now());
+    let attempt = Attempt { at: seoul_time(at), retried_count: delivery.retried, answer };
+    webhooks.desk.lock().attempted(delivery, attempt, is_taken, teller.now());
     drop(permit);
     webhooks.wake.notify_one();
+}
+
+/// Ends what is past its time and sends webhooks when theirs has come.
+pub(super) async fn keep_time<T: Teller>(teller: Arc<T>, stop: CancellationToken) {
+    let webhooks = teller.webhooks();
+    loop {
+        teller.tick();
+        let now = teller.now();
+        let next = webhooks.send_due(&teller, now);
+        let wait = next.map_or(TICK, |due| TICK.min(Duration::from_millis(due - now)));
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = webhooks.wake.notified() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
 }

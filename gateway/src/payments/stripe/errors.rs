@@ -25,8 +25,9 @@ pub(super) struct ErrorBody {
     error: StripeError,
 }
 
+/// Also what an intent says of the attempt that failed last.
 #[derive(Deserialize)]
-struct StripeError {
+pub(super) struct StripeError {
     r#type: String,
     #[serde(default)]
     code: Option<String>,
@@ -55,20 +56,30 @@ impl ErrorBody {
         }
     }
 
-    /// The narrowest name that the error has for itself.
     pub(super) fn code(&self) -> String {
-        let StripeError { r#type, code, decline_code, .. } = &self.error;
+        self.error.code()
+    }
+
+    pub(super) fn refusal(&self) -> Refusal {
+        self.error.refusal()
+    }
+
+    pub(super) fn mistake(&self, class: Class) -> Mistake {
+        Mistake { code: self.code(), is_key: class == Class::Key }
+    }
+}
+
+impl StripeError {
+    /// The narrowest name that the error has for itself.
+    fn code(&self) -> String {
+        let StripeError { r#type, code, decline_code, .. } = self;
         let name = decline_code.as_ref().or(code.as_ref()).unwrap_or(r#type);
         bounded(name, CODE_CHARS_MAX)
     }
 
     pub(super) fn refusal(&self) -> Refusal {
-        let message = self.error.message.as_deref().unwrap_or_default();
+        let message = self.message.as_deref().unwrap_or_default();
         Refusal { code: self.code(), message: bounded(message, MESSAGE_CHARS_MAX) }
-    }
-
-    pub(super) fn mistake(&self, class: Class) -> Mistake {
-        Mistake { code: self.code(), is_key: class == Class::Key }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::payments::answer::{
     Captured, Field, Found, Means, Refund, Refusal, Stage, Unknown, bounded,
 };
 use crate::payments::ids::{OrderId, PaymentKey};
+use crate::payments::stripe::errors::StripeError;
 
 /// The only currency that is sold in; it has no decimals, so an amount is in won.
 pub(super) const CURRENCY: &str = "krw";
@@ -28,6 +29,9 @@ pub(super) struct Intent {
     pub(super) status: String,
     client_secret: Option<String>,
     latest_charge: Option<LatestCharge>,
+    /// Why the buyer's last attempt failed.
+    #[serde(default)]
+    last_payment_error: Option<StripeError>,
     #[serde(default)]
     metadata: HashMap<String, String>,
 }
@@ -91,6 +95,17 @@ impl Intent {
 
     pub(super) fn client_secret(&self) -> Option<Secret> {
         self.client_secret.as_deref().map(Secret::new)
+    }
+
+    /// Why there is nothing to take of it.
+    pub(super) fn refusal(&self) -> Refusal {
+        match &self.last_payment_error {
+            Some(error) => error.refusal(),
+            None => Refusal {
+                code: bounded(&self.status, TEXT_CHARS_MAX),
+                message: "결제가 승인되지 않았어요.".to_owned(),
+            },
+        }
     }
 
     /// What there is to know about it.

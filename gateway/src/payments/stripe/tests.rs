@@ -2,9 +2,9 @@ use hyper::header::HeaderValue;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::payments::answer::{Captured, Means, Mistake};
+use crate::payments::answer::{Captured, Field, Means, Mistake, Stage, Unknown};
 use crate::payments::hint::Subject;
-use crate::payments::ids::PaymentKey;
+use crate::payments::ids::{OrderId, PaymentKey};
 use crate::payments::scripted::{Answer, Scripted};
 
 const ORDER: &str = "order_1-a";
@@ -37,13 +37,7 @@ fn charge() -> Charge {
 }
 
 fn opening() -> Opening {
-    Opening {
-        order_id: order(),
-        order_name: "콘서트 & R석".to_owned(),
-        amount: AMOUNT,
-        idempotency_key: "open:order_1-a:1".to_owned(),
-        customer_email: Some("a+b@c.kr".to_owned()),
-    }
+    Opening { order_id: order(), amount: AMOUNT, idempotency_key: "open:order_1-a:1".to_owned() }
 }
 
 fn inquiry() -> Inquiry {
@@ -108,8 +102,9 @@ fn mismatch(field: Field) -> Unknown {
     Unknown::Mismatch(field)
 }
 
+/// What becomes of a capture that answers this, once the intent was seen to be authorised.
 async fn capture_of(answer: Answer) -> Answered<Capture> {
-    let server = Scripted::start([answer]).await;
+    let server = Scripted::start([Answer::Json(200, status("requires_capture")), answer]).await;
     stripe(&server.base_url).capture(&charge()).await
 }
 
@@ -128,7 +123,7 @@ async fn an_intent_is_opened_for_its_order() {
     let intent = status("requires_payment_method");
     let server = Scripted::start([Answer::Json(200, intent)]).await;
     let stripe = stripe(&server.base_url);
-    let answered = stripe.open(&opening()).await;
+    let answered = stripe.open(&opening()).expect("a call").await;
     let client_secret = Secret::new("pi_3Abc_secret_1");
     assert!(!format!("{answered:?}").contains("_secret_1"));
     assert_eq!(answered.outcome, Opened::Ready { payment_key: key(), client_secret });
@@ -137,14 +132,13 @@ async fn an_intent_is_opened_for_its_order() {
     assert_eq!(
         request.body,
         "amount=50000&currency=krw&capture_method=manual\
-         &automatic_payment_methods%5Benabled%5D=true&metadata%5Border_id%5D=order_1-a\
-         &description=%EC%BD%98%EC%84%9C%ED%8A%B8+%26+R%EC%84%9D&receipt_email=a%2Bb%40c.kr"
+         &automatic_payment_methods%5Benabled%5D=true&metadata%5Border_id%5D=order_1-a"
     );
     assert_eq!(request.headers["authorization"], "Bearer sk_test_local");
     assert_eq!(request.headers["stripe-version"], API_VERSION);
     assert_eq!(request.headers["idempotency-key"], "open:order_1-a:1");
     assert_eq!(request.headers["content-type"], "application/x-www-form-urlencoded");
-    assert_eq!((stripe.id().name(), stripe.client_key()), ("stripe", "pk_test_local"));
+    assert_eq!(stripe.client_key(), "pk_test_local");
 }
 
 #[tokio::test]
@@ -167,20 +161,99 @@ async fn an_intent_that_was_not_opened_is_a_mistake_or_unknown() {
         }),
     ] {
         let server = Scripted::start([answer]).await;
-        assert_eq!(stripe(&server.base_url).open(&opening()).await.outcome, expected);
+        assert_eq!(
+            stripe(&server.base_url).open(&opening()).expect("a call").await.outcome,
+            expected
+        );
     }
 }
 
 #[tokio::test]
 async fn capture_takes_what_was_authorised() {
-    let server = Scripted::start([Answer::Json(200, succeeded(0))]).await;
+    let authorised = Answer::Json(200, status("requires_capture"));
+    let server = Scripted::start([authorised, Answer::Json(200, succeeded(0))]).await;
     let answered = stripe(&server.base_url).capture(&charge()).await;
     assert_eq!(answered.outcome, Capture::Captured(taken()));
     assert_eq!(answered.trail.code.as_deref(), Some("succeeded"));
     assert_eq!(answered.trail.trace_id.as_deref(), Some("req_1"));
-    let [request] = server.heard().try_into().expect("one request");
+    let [look, request] = server.heard().try_into().expect("two requests");
+    assert_eq!((&*look.method, &*look.path), {
+        ("GET", "/v1/payment_intents/pi_3Abc?expand%5B%5D=latest_charge")
+    });
     assert_eq!(request.path, "/v1/payment_intents/pi_3Abc/capture");
     assert_eq!(request.body, "amount_to_capture=50000&expand%5B%5D=latest_charge");
+}
+
+#[tokio::test]
+async fn nothing_is_taken_of_an_intent_that_is_not_this_orders() {
+    let mut elsewhere = status("requires_capture");
+    elsewhere["metadata"] = json!({"order_id": "order_2"});
+    let mut cheaper = status("requires_capture");
+    cheaper["amount"] = json!(500);
+    let mut dollars = status("requires_capture");
+    dollars["currency"] = json!("usd");
+    for intent in [elsewhere, cheaper, dollars] {
+        let server = Scripted::start([Answer::Json(200, intent)]).await;
+        let outcome = stripe(&server.base_url).capture(&charge()).await.outcome;
+        let Capture::Refused(refusal) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(refusal.code, "payment_mismatch");
+        assert!(server.heard().iter().all(|request| request.method == "GET"));
+    }
+}
+
+#[tokio::test]
+async fn what_a_look_says_needs_no_capture() {
+    let lost = found_capture(Answer::Json(200, succeeded(0))).await;
+    assert_eq!(lost, Capture::Captured(taken()), "by a call whose answer was lost");
+    for (answer, expected) in [
+        (Answer::Json(200, status("processing")), Capture::Unknown(Unknown::Status)),
+        (Answer::Json(500, error("api_error", "")), Capture::Unknown(Unknown::Code)),
+        (Answer::Reset, Capture::Unknown(Unknown::Connection)),
+    ] {
+        assert_eq!(found_capture(answer).await, expected);
+    }
+    let canceled = found_capture(Answer::Json(200, status("canceled"))).await;
+    let Capture::Refused(refusal) = canceled else { panic!("{canceled:?}") };
+    assert_eq!(refusal.code, "canceled");
+}
+
+/// What becomes of a capture whose first look says this.
+async fn found_capture(answer: Answer) -> Capture {
+    let server = Scripted::start([answer]).await;
+    let outcome = stripe(&server.base_url).capture(&charge()).await.outcome;
+    assert!(server.heard().iter().all(|request| request.method == "GET"));
+    outcome
+}
+
+#[tokio::test]
+async fn what_nobody_agreed_to_is_closed_before_it_is_refused() {
+    let mut declined = status("requires_payment_method");
+    declined["last_payment_error"] = json!({"type": "card_error", "code": "card_declined",
+        "decline_code": "lost_card", "message": "Your card was declined."});
+    for (intent, code) in [(declined, "lost_card"), (status("requires_action"), "requires_action")]
+    {
+        let script = [Answer::Json(200, intent), Answer::Json(200, status("canceled"))];
+        let server = Scripted::start(script).await;
+        let outcome = stripe(&server.base_url).capture(&charge()).await.outcome;
+        let Capture::Refused(refusal) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(refusal.code, code);
+        let [_, close] = server.heard().try_into().expect("two requests");
+        assert_eq!(close.path, "/v1/payment_intents/pi_3Abc/cancel");
+        assert_eq!(close.headers["idempotency-key"], "confirm:order_1-a:1:close");
+        assert_eq!(close.body, "cancellation_reason=abandoned");
+    }
+    // Agreed to at this very moment.
+    let late = error("invalid_request_error", "payment_intent_unexpected_state");
+    for (answer, unknown) in [
+        (Answer::Json(400, late), Unknown::Code),
+        (Answer::Json(200, status("requires_capture")), Unknown::Status),
+        (Answer::Reset, Unknown::Connection),
+    ] {
+        let script = [Answer::Json(200, status("requires_action")), answer];
+        let server = Scripted::start(script).await;
+        let outcome = stripe(&server.base_url).capture(&charge()).await.outcome;
+        assert_eq!(outcome, Capture::Unknown(unknown));
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Request, Response};
 use serde_json::Value;
-use tiketi_gateway::payments::sandbox::{Dropped, Sandbox};
+use tiketi_gateway::payments::sandbox::{Dropped, Sandbox, Simulator};
 use tokio::sync::Notify;
 
 /// A call of the provider's API.
