@@ -184,7 +184,8 @@ impl<J: Journal> Engine<J> {
         let found = ledger.charge(charge).ok_or(MoneyRefusal::UnknownCharge(charge))?;
         let fits = match outcome {
             CaptureOutcome::Captured(_) => {
-                found.is_unresolved() || found.state == ChargeState::Failed
+                let is_over = matches!(found.state, ChargeState::Failed | ChargeState::Reversed);
+                found.is_unresolved() || is_over
             }
             CaptureOutcome::Awaiting(_) | CaptureOutcome::Failed => found.is_unresolved(),
             CaptureOutcome::Reversed => found.state == ChargeState::Captured,

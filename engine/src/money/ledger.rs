@@ -281,22 +281,23 @@ impl Ledger {
         let charge = self.charges.get_mut(index.position()).ok_or("no such charge")?;
         match outcome {
             CaptureOutcome::Captured(captured) => {
-                // A charge that was given up may turn out to have been paid all the same.
-                let was_failed = match charge.state {
+                // A charge that was given up may turn out to have been paid all the same, and one that
+                // was taken back may be paid again.
+                let was_over = match charge.state {
                     ChargeState::Capturing | ChargeState::AwaitingDeposit => false,
-                    ChargeState::Failed => true,
+                    ChargeState::Failed | ChargeState::Reversed => true,
                     _ => return Err(format!("charge {index} is not being captured")),
                 };
                 charge.state = ChargeState::Captured;
                 charge.captured = Some(Captured::clone(captured));
                 self.unresolved.remove(&index);
-                if was_failed {
-                    // Its points went back when it was given up.
+                if was_over {
+                    // Its points went back when it ended.
                     charge.returned.points = charge.amount.points;
                 }
                 let user = charge.user;
                 match charge.purpose {
-                    Purpose::Order(_) if was_failed => self.give_back_all(index, at)?,
+                    Purpose::Order(_) if was_over => self.give_back_all(index, at)?,
                     Purpose::Order(_) => {}
                     Purpose::Points => {
                         let bought = signed(charge.amount.card)?;
@@ -329,11 +330,19 @@ impl Ledger {
                     return Err(format!("charge {index} was not captured"));
                 }
                 charge.state = ChargeState::Reversed;
-                if charge.purpose == Purpose::Points {
+                let points = charge.amount.points - charge.returned.points;
+                charge.returned.points = charge.amount.points;
+                let account = self.accounts.entry(charge.user).or_default();
+                match charge.purpose {
                     // Never below zero: what is spent already is somebody's to collect.
-                    let account = self.accounts.entry(charge.user).or_default();
-                    let back = signed(charge.amount.card.min(account.balance))?;
-                    account.change(PointsKind::Cancel, -back, index, at)?;
+                    Purpose::Points => {
+                        let back = signed(charge.amount.card.min(account.balance))?;
+                        account.change(PointsKind::Cancel, -back, index, at)?;
+                    }
+                    Purpose::Order(_) if points > 0 => {
+                        account.change(PointsKind::Refund, signed(points)?, index, at)?;
+                    }
+                    Purpose::Order(_) => {}
                 }
             }
         }

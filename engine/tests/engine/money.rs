@@ -426,6 +426,29 @@ fn a_deposit_goes_back_to_an_account_that_is_given() {
 }
 
 #[test]
+fn what_the_bank_took_back_leaves_nothing_behind() {
+    let mut house = House::new(&[SMALL], 1);
+    house.buy_points(0, 5_000);
+    let order = house.hold(0, &[0, 1], house.asked(0, OPENS)).unwrap().reservation;
+    let charge = house.open(0, Purpose::Order(order), split(15_000, 5_000)).unwrap();
+    house.begin(charge, 0).unwrap();
+    house.end(charge, awaiting(OPENS.plus(TTL_MS))).unwrap();
+    house.end(charge, captured()).unwrap();
+    assert_eq!(house.points(0), 0);
+    assert_eq!(house.end(charge, CaptureOutcome::Reversed), Ok(AfterPayment::Expired));
+    assert_eq!(house.points(0), 5_000, "spent on nothing");
+    assert!(!house.order(order).is_live());
+    // Somebody pays into the account again: nobody waits for it, so it goes back.
+    assert_eq!(house.end(charge, captured()), Ok(AfterPayment::Expired));
+    house.restart();
+    let refunds: Vec<u64> =
+        house.fold.ledger().refunds_of(charge).map(|refund| refund.card).collect();
+    assert_eq!((refunds, house.points(0)), (vec![15_000], 5_000));
+    house.assert_agreement();
+    assert_conserved(&house.fold);
+}
+
+#[test]
 fn tickets_without_seats_and_points_go_back_whole() {
     let mut house = House::new(&[SMALL], 1);
     let bought = house.open(0, Purpose::Points, split(PRICE, 0)).unwrap();

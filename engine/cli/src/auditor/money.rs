@@ -227,7 +227,8 @@ impl Auditor {
         let (before, order, user) = (known.stage, known.order, known.user);
         let (after, fits) = match outcome {
             CaptureOutcome::Captured(_) => {
-                (Stage::Captured, matches!(before, Stage::Unknown | Stage::Failed))
+                let can_be = [Stage::Unknown, Stage::Failed, Stage::Reversed];
+                (Stage::Captured, can_be.contains(&before))
             }
             CaptureOutcome::Awaiting(_) => (Stage::Unknown, before == Stage::Unknown),
             CaptureOutcome::Failed => (Stage::Failed, before == Stage::Unknown),
@@ -239,8 +240,8 @@ impl Auditor {
             self.find(Rule::Money, format!("charge {index} goes from {before:?} to {after:?}"));
         }
         match (after, before) {
-            (Stage::Captured, Stage::Failed) => {
-                // Its points went back when it was given up; the card's part goes now.
+            (Stage::Captured, Stage::Failed | Stage::Reversed) if order.is_some() => {
+                // Its points went back when it ended; the card's part goes now.
                 self.money.charges[index].returned.points = amount.points;
                 let left = self.money.left(index);
                 let back = self.money.give_back(index, left);
@@ -259,6 +260,11 @@ impl Auditor {
             (Stage::Reversed, _) if order.is_none() => {
                 let balance = self.money.points.entry(user).or_default();
                 *balance = balance.saturating_sub(amount.card);
+            }
+            (Stage::Reversed, _) => {
+                let points = self.money.left(index).points;
+                self.money.charges[index].returned.points = amount.points;
+                self.money.add_points(user, points);
             }
             _ => {}
         }
@@ -354,7 +360,9 @@ impl Auditor {
                         found.push((Rule::Money, text));
                     }
                 }
-                Stage::Open | Stage::Failed | Stage::Reversed => {}
+                // What went back of it before the bank took it.
+                Stage::Reversed => sum.captured += charge.returned.card,
+                Stage::Open | Stage::Failed => {}
             }
         }
         for refund in &self.money.refunds {

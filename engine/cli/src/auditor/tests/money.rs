@@ -91,6 +91,14 @@ fn right_payments_have_no_findings() {
     let again = vec![opened(1, Some(0), PRICE, 0), begun(1, 2), captured(1)];
     check("declined, then paid", &[tried.clone(), again].concat(), &[]);
     check("taken all the same", &[tried, vec![captured(0), refunded(0)]].concat(), &[]);
+    let bought = [opened(0, None, 60, 0), begun(0, 0), failed(), captured(0)];
+    let spent = [held(0, &[0], 1), opened(1, Some(0), 40, 60), begun(1, 1), captured(1)];
+    check("points, taken all the same", &[&bought[..], &spent].concat(), &[]);
+    let reversed = [outcome(1, CaptureOutcome::Reversed), ended(0, EndReason::CancelledByAdmin, 1)];
+    let again = [held(1, &[1], 1), opened(2, Some(1), 40, 60), begun(2, 1), captured(2)];
+    let reversed = [&bought[..], &spent, &reversed, &again].concat();
+    check("the points of what the bank took back", &reversed, &[]);
+    check("and paid in again", &[&reversed[..], &[captured(1)]].concat(), &[]);
     let points = [opened(0, None, 60, 0), begun(0, 0), captured(0)];
     let mixed = [held(0, &[0], 1), opened(1, Some(0), 40, 60), begun(1, 1), captured(1)];
     check("by points and card", &[&points[..], &mixed].concat(), &[]);
