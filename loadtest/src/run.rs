@@ -126,10 +126,8 @@ impl Run {
         body: &str,
     ) -> Reply {
         self.record.borrow_mut().began(intended, Instant::now());
-        let reply = match self.http.send(route, token, body).await {
-            Ok(answer) => sort(answer),
-            Err(broken) => Err(self.broken(broken)),
-        };
+        let reply = self.http.send(route, token, body).await.and_then(sort);
+        let reply = reply.map_err(|broken| self.broken(broken));
         let mut record = self.record.borrow_mut();
         match reply {
             Ok(Sorted::Done(answer)) => {

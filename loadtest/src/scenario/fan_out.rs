@@ -11,9 +11,9 @@ use crate::plan::Arrival;
 use crate::record::{Ending, Step};
 use crate::run::Run;
 use crate::scenario::{NO_LINE, on_sale};
-use crate::settings::Wishes;
 use crate::socket::{Heard, answer_to, heard};
 use crate::websocket::WebSocket;
+use crate::wishes::Wishes;
 
 /// Sockets opened in a second.
 const CONNECT_RATE: f64 = 1_000.0;
