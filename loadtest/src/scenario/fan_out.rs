@@ -17,8 +17,10 @@ use crate::wishes::Wishes;
 
 /// Sockets opened in a second.
 const CONNECT_RATE: f64 = 1_000.0;
-/// Between the last socket and the first buyer, and between the last buyer and the end.
+/// Between the last socket and the first buyer.
 const PAUSE: Duration = Duration::from_secs(1);
+/// What was not heard by so long after the last hold is not waited for.
+const LAST_WORD: Duration = Duration::from_secs(10);
 /// A socket that was cut off comes back after so long.
 const COME_BACK: Duration = Duration::from_secs(1);
 /// Longer than any run.
@@ -41,9 +43,23 @@ pub(crate) async fn play(run: &Rc<Run>) {
     let connected = Duration::from_secs_f64(sockets / CONNECT_RATE);
     let sale = (run.begun + connected).max(Instant::now()) + PAUSE;
     run.arrivals(sale, on_sale::plan(&run.settings), buy).await;
-    run.clock.until(Instant::now() + PAUSE).await.unwrap_or(());
+    everybody_heard(run).await.unwrap_or(());
     // Watchers never go by themselves.
     run.clock.end();
+}
+
+/// Waits until every watcher has heard of every hold, or for [`LAST_WORD`].
+async fn everybody_heard(run: &Run) -> Result<(), Over> {
+    const LOOK: Duration = Duration::from_millis(50);
+    let last = Instant::now() + LAST_WORD;
+    while Instant::now() < last {
+        let holds = run.record.borrow().step(Step::Hold).done;
+        if run.record.borrow().step(Step::Heard).done >= holds * run.sockets_open.get() {
+            break;
+        }
+        run.clock.until(Instant::now() + LOOK).await?;
+    }
+    Ok(())
 }
 
 async fn buy(run: Rc<Run>, arrival: Arrival, moment: Instant) -> Result<(), Over> {
