@@ -1,5 +1,6 @@
 //! Many sockets watch a hall in which some people buy: how long until everybody knows.
 
+use std::cell::Cell;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -42,19 +43,30 @@ pub(crate) async fn play(run: &Rc<Run>) {
     }
     let connected = Duration::from_secs_f64(sockets / CONNECT_RATE);
     let sale = (run.begun + connected).max(Instant::now()) + PAUSE;
-    run.arrivals(sale, on_sale::plan(&run.settings), buy).await;
-    everybody_heard(run).await.unwrap_or(());
+    let buying = Rc::new(Cell::new(0_u32));
+    let visit = |run, arrival, moment| {
+        let buying = Rc::clone(&buying);
+        buying.set(buying.get() + 1);
+        async move {
+            let bought = buy(run, arrival, moment).await;
+            buying.set(buying.get() - 1);
+            bought
+        }
+    };
+    run.arrivals(sale, on_sale::plan(&run.settings), visit).await;
+    everybody_heard(run, &buying).await.unwrap_or(());
     // Watchers never go by themselves.
     run.clock.end();
 }
 
 /// Waits until every watcher has heard of every hold, or for [`LAST_WORD`].
-async fn everybody_heard(run: &Run) -> Result<(), Over> {
+async fn everybody_heard(run: &Run, buying: &Cell<u32>) -> Result<(), Over> {
     const LOOK: Duration = Duration::from_millis(50);
     let last = Instant::now() + LAST_WORD;
     while Instant::now() < last {
         let holds = run.record.borrow().step(Step::Hold).done;
-        if run.record.borrow().step(Step::Heard).done >= holds * run.sockets_open.get() {
+        let heard = run.record.borrow().step(Step::Heard).done;
+        if buying.get() == 0 && heard >= holds * run.sockets_open.get() {
             break;
         }
         run.clock.until(Instant::now() + LOOK).await?;
