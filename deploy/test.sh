@@ -9,8 +9,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # What the fault tests start beside the gateway: system call faults, a false clock, a file system
-# that is cut off.
-packages=(strace faketime e2fsprogs mount util-linux coreutils perl-base procps)
+# that is cut off; and the browser that looks at the load tester's report.
+packages=(strace faketime e2fsprogs mount util-linux coreutils perl-base procps chromium)
 # The web frontend's own socket client runs in node.
 frontend_client=gateway/tests/sockets/client
 

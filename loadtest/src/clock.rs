@@ -1,4 +1,4 @@
-//! When to do what, to some fifty microseconds. The timers of the runtime count in milliseconds,
+//! When to do what, to some hundred microseconds. The timers of the runtime count in milliseconds,
 //! which is more than a fast server takes for its answer and would be added to it.
 
 use std::cell::{Cell, RefCell};
@@ -15,8 +15,8 @@ use rustix::time::{
 };
 use tokio::io::unix::AsyncFd;
 
-/// Whoever is due within this of one another is woken together.
-const GRAIN: Duration = Duration::from_micros(50);
+/// Whoever is due within this of one another is woken together: a ring costs more than a request.
+const GRAIN: Duration = Duration::from_micros(200);
 
 /// The run is over: whoever hears it goes home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(crate) struct Clock {
     sleepers: RefCell<BinaryHeap<Reverse<Sleeper>>>,
     /// What the timer is set to, if to anything.
     armed: Cell<Option<Instant>>,
+    /// It does not ring before.
+    quiet_until: Cell<Instant>,
     is_over: Cell<bool>,
 }
 
@@ -49,6 +51,7 @@ impl Clock {
             timer,
             sleepers: RefCell::default(),
             armed: Cell::new(None),
+            quiet_until: Cell::new(Instant::now()),
             is_over: Cell::new(false),
         })
     }
@@ -95,12 +98,8 @@ impl Clock {
     /// What the system says of the timer.
     pub(crate) async fn run(&self) -> io::Result<()> {
         loop {
-            let mut guard = self.timer.readable().await?;
-            let mut count = [0_u8; 8];
-            match rustix::io::read(guard.get_inner(), &mut count) {
-                Ok(_) | Err(rustix::io::Errno::AGAIN) => guard.clear_ready(),
-                Err(error) => return Err(error.into()),
-            }
+            // How often it rang is not read: setting it anew forgets that, and each ring is told.
+            self.timer.readable().await?.clear_ready();
             self.armed.set(None);
             self.wake_due();
         }
@@ -108,12 +107,11 @@ impl Clock {
 
     fn wake_due(&self) {
         let now = Instant::now();
+        self.quiet_until.set(now + GRAIN);
         let mut sleepers = self.sleepers.borrow_mut();
         while let Some(Reverse(next)) = sleepers.peek() {
             if next.moment > now {
-                let next = next.moment.max(now + GRAIN);
-                drop(sleepers);
-                self.arm(next);
+                self.arm(next.moment);
                 return;
             }
             if let Some(Reverse(due)) = sleepers.pop() {
@@ -124,6 +122,7 @@ impl Clock {
 
     /// Sets the timer, unless it rings before.
     fn arm(&self, moment: Instant) {
+        let moment = moment.max(self.quiet_until.get());
         if self.armed.get().is_some_and(|armed| armed <= moment) {
             return;
         }

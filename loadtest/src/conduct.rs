@@ -1,6 +1,9 @@
 //! The course of a run: settings, room on this machine, an event, people, the run itself, the
 //! audit, and what is shown and written in the end.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -15,13 +18,17 @@ use crate::http::{Client, Dialer};
 use crate::people::People;
 use crate::run::Run;
 use crate::scenario::Scenario;
-use crate::settings::{Settings, Wishes, seconds};
+use crate::settings::{Settings, seconds};
 use crate::summary::{Cost, Summary};
 use crate::view::View;
+use crate::wishes::{Dialect, Wishes};
 use crate::{Play, limits, report, target};
 
 /// For the last answers, once nobody begins anything any more.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// What the Rust gateway allows, unless it is told otherwise.
+const SOCKETS_OF_ONE: usize = 20;
 
 /// Makes a run and shows it; whether everything held.
 ///
@@ -33,18 +40,25 @@ pub(crate) fn conduct(scenario: Scenario, play: &Play) -> anyhow::Result<bool> {
         None => Wishes::default(),
     };
     let settings = play.wishes.over(&file)?.settle(scenario)?;
+    // What cannot be written is said before the run.
+    let (json, page) = (create(play.json.as_deref())?, create(play.report.as_deref())?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let summary = LocalSet::new().block_on(&runtime, make(scenario, play, settings))?;
-    if let Some(path) = &play.json {
-        let json = serde_json::to_string_pretty(&summary)?;
-        std::fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))?;
+    if let Some(mut file) = json {
+        serde_json::to_writer_pretty(&mut file, &summary).context("cannot write the numbers")?;
     }
-    if let Some(path) = &play.report {
-        let page = report::page(&summary);
-        std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    if let Some(mut file) = page {
+        file.write_all(report::page(&summary).as_bytes()).context("cannot write the report")?;
     }
     summary.print();
     Ok(summary.has_held())
+}
+
+fn create(path: Option<&Path>) -> anyhow::Result<Option<File>> {
+    let create = |path: &Path| {
+        File::create(path).with_context(|| format!("cannot write {}", path.display()))
+    };
+    path.map(create).transpose()
 }
 
 async fn make(scenario: Scenario, play: &Play, settings: Settings) -> anyhow::Result<Summary> {
@@ -93,6 +107,11 @@ async fn people(
              seed` makes more",
             people.count()
         ));
+    }
+    let is_login_needed = scenario == Scenario::FanOut && settings.dialect == Dialect::SocketIo;
+    if is_login_needed && coming as usize > SOCKETS_OF_ONE * people.count() {
+        let each = coming as usize / people.count();
+        notes.push(format!("{each} sockets for each account: the server may allow fewer"));
     }
     Ok(people)
 }

@@ -98,11 +98,9 @@ impl Hall {
         if wants_front {
             let count = self.front.len();
             let begin = dice.below(count);
-            let from = (0..count).map(|step| self.front[(begin + step) % count]);
-            return from
-                .filter(|&number| is_free(number))
-                .next()
-                .map_or(Vec::new(), |number| self.side_by_side(number, group));
+            let mut from = (0..count).map(|step| self.front[(begin + step) % count]);
+            let first = from.find(|number| is_free(*number));
+            return first.map_or(Vec::new(), |first| self.side_by_side(first, group));
         }
         let count = self.seats.len();
         let begin = dice.below(count);

@@ -1,10 +1,10 @@
 //! `tiketi-loadtest`: people who want tickets, in numbers, against any server that speaks the
 //! booking contract; what they were told is audited, and what they waited is measured.
 //!
-//! Reading order: this file is the command line, `settings` what a run does, `conduct` its course
-//! from the first call to the verdict. `scenario` has who comes and what they want, in the `steps`
-//! of `run`; `http` and `socket` carry them, `record` and `audit` keep what came back, `view`,
-//! `summary` and `report` show it. Everything happens on one thread.
+//! Reading order: this file is the command line, `wishes` and `settings` what a run does, `conduct`
+//! its course from the first call to the verdict. `scenario` has who comes and what they want, in
+//! the `steps` of `run`; `http` and `socket` carry them, `record` and `audit` keep what came back,
+//! `view`, `table` and `report` show it. Everything happens on one thread.
 
 mod audit;
 mod clock;
@@ -20,14 +20,17 @@ mod record;
 mod report;
 mod run;
 mod scenario;
+mod server;
 mod settings;
 mod simulate;
 mod socket;
 mod steps;
 mod summary;
+mod table;
 mod target;
 mod view;
 mod websocket;
+mod wishes;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,8 +38,13 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::scenario::Scenario;
-use crate::settings::{Server, Wishes};
+use crate::server::Server;
 use crate::simulate::{Assumptions, Output};
+use crate::wishes::Wishes;
+
+/// People come and go by the ten thousand a second, and each is an allocation or two.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const EXIT_CODES: &str = "\
 Exit codes:

@@ -126,10 +126,8 @@ impl Run {
         body: &str,
     ) -> Reply {
         self.record.borrow_mut().began(intended, Instant::now());
-        let reply = match self.http.send(route, token, body).await {
-            Ok(answer) => sort(answer),
-            Err(broken) => Err(self.broken(broken)),
-        };
+        let reply = self.http.send(route, token, body).await.and_then(sort);
+        let reply = reply.map_err(|broken| self.broken(broken));
         let mut record = self.record.borrow_mut();
         match reply {
             Ok(Sorted::Done(answer)) => {
@@ -205,6 +203,11 @@ impl Run {
     /// Begins something beside everything else.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         self.tasks.borrow_mut().spawn_local(task);
+        // Who has gone makes room for who comes: their memory is in the cache still.
+        const GONE_FOR_ONE: usize = 2;
+        for _ in 0..GONE_FOR_ONE {
+            self.has_gone();
+        }
     }
 
     /// Lets people come as planned, from a moment on; ends with the last of them or with the run.
@@ -231,15 +234,17 @@ impl Run {
 
     /// Takes note of who has gone; returns how many are there.
     pub(crate) fn reap(&self) -> usize {
-        let mut tasks = self.tasks.borrow_mut();
-        while let Some(gone) = tasks.try_join_next() {
-            if let Err(panic) = gone {
-                drop(tasks);
-                self.fail(anyhow::anyhow!("a mistake of the load tester: {panic}"));
-                return self.reap();
-            }
+        while self.has_gone() {}
+        self.tasks.borrow().len()
+    }
+
+    /// Takes note of one who has gone, if anybody has.
+    fn has_gone(&self) -> bool {
+        let gone = self.tasks.borrow_mut().try_join_next();
+        if let Some(Err(panic)) = &gone {
+            self.fail(anyhow::anyhow!("a mistake of the load tester: {panic}"));
         }
-        tasks.len()
+        gone.is_some()
     }
 
     /// Ends everything at once.

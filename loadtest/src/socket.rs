@@ -5,8 +5,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::http::{Broken, Dialer};
-use crate::settings::Dialect;
 use crate::websocket::WebSocket;
+use crate::wishes::Dialect;
 
 /// Where a socket belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

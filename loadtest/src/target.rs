@@ -17,7 +17,8 @@ use crate::contract::{
 use crate::hall::Hall;
 use crate::http::{Answer, Client};
 use crate::scenario::Scenario;
-use crate::settings::{Server, Settings};
+use crate::server::Server;
+use crate::settings::Settings;
 
 /// Making a large event, or a map of it, may take longer than an answer of the run.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -96,8 +96,11 @@ fn tiles(summary: &Summary) -> String {
     html
 }
 
+/// A number of each second.
+type Value = fn(&Second) -> f64;
+
 fn plots(summary: &Summary) -> Vec<String> {
-    let over_time = |title, unit, scale, lines: &[(&'static str, fn(&Second) -> f64)]| {
+    let over_time = |title, unit, scale, lines: &[(&'static str, Value)]| {
         let lines = lines.iter().map(|(name, value)| Line {
             name,
             points: summary.series.iter().map(|second| (second.at, value(second))).collect(),

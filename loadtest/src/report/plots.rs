@@ -14,7 +14,8 @@ const TOP: f64 = 10.0;
 const BOTTOM: f64 = 22.0;
 /// More points than this are not told apart.
 const POINTS_MAX: usize = 600;
-const COLORS: usize = 6;
+/// The colours of the page; a plot with more lines repeats them.
+const COLORS: usize = 10;
 
 /// What an axis is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +57,8 @@ impl Axis {
         let most = values.clone().fold(0.0, f64::max);
         match scale {
             Scale::Seconds | Scale::Linear => {
-                let step = step(most);
+                // Nobody in line is no tenth of somebody.
+                let step = step(if scale == Scale::Linear { most.max(4.0) } else { most });
                 // The time ends where the run did, a quantity at the next line of the grid.
                 let high = match scale {
                     Scale::Seconds => most.max(1e-3),
@@ -64,7 +66,8 @@ impl Axis {
                 };
                 let count = (high / step + 1e-9) as u32;
                 let ticks = (0..=count).map(|n| f64::from(n) * step);
-                let ticks = ticks.map(|value| (value, short(value))).collect();
+                let unit = if scale == Scale::Seconds { " s" } else { "" };
+                let ticks = ticks.map(|value| (value, short(value) + unit)).collect();
                 Axis { scale, low: 0.0, high, ticks }
             }
             Scale::Log => {

@@ -8,10 +8,11 @@ use crate::clock::Over;
 use crate::dice::Dice;
 use crate::record::{Ending, Step};
 use crate::run::Run;
-use crate::settings::{Wishes, seconds};
+use crate::settings::seconds;
 use crate::socket::Room;
 use crate::steps::{Person, Place};
 use crate::websocket::WebSocket;
+use crate::wishes::Wishes;
 
 /// How long a socket of the frontend's lives.
 const TURN: Duration = Duration::from_secs(1);

@@ -1,5 +1,6 @@
 //! Many sockets watch a hall in which some people buy: how long until everybody knows.
 
+use std::cell::Cell;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -11,14 +12,16 @@ use crate::plan::Arrival;
 use crate::record::{Ending, Step};
 use crate::run::Run;
 use crate::scenario::{NO_LINE, on_sale};
-use crate::settings::Wishes;
 use crate::socket::{Heard, answer_to, heard};
 use crate::websocket::WebSocket;
+use crate::wishes::Wishes;
 
 /// Sockets opened in a second.
 const CONNECT_RATE: f64 = 1_000.0;
-/// Between the last socket and the first buyer, and between the last buyer and the end.
+/// Between the last socket and the first buyer.
 const PAUSE: Duration = Duration::from_secs(1);
+/// What was not heard by so long after the last hold is not waited for.
+const LAST_WORD: Duration = Duration::from_secs(10);
 /// A socket that was cut off comes back after so long.
 const COME_BACK: Duration = Duration::from_secs(1);
 /// Longer than any run.
@@ -40,10 +43,35 @@ pub(crate) async fn play(run: &Rc<Run>) {
     }
     let connected = Duration::from_secs_f64(sockets / CONNECT_RATE);
     let sale = (run.begun + connected).max(Instant::now()) + PAUSE;
-    run.arrivals(sale, on_sale::plan(&run.settings), buy).await;
-    run.clock.until(Instant::now() + PAUSE).await.unwrap_or(());
+    let buying = Rc::new(Cell::new(0_u32));
+    let visit = |run, arrival, moment| {
+        let buying = Rc::clone(&buying);
+        buying.set(buying.get() + 1);
+        async move {
+            let bought = buy(run, arrival, moment).await;
+            buying.set(buying.get() - 1);
+            bought
+        }
+    };
+    run.arrivals(sale, on_sale::plan(&run.settings), visit).await;
+    everybody_heard(run, &buying).await.unwrap_or(());
     // Watchers never go by themselves.
     run.clock.end();
+}
+
+/// Waits until every watcher has heard of every hold, or for [`LAST_WORD`].
+async fn everybody_heard(run: &Run, buying: &Cell<u32>) -> Result<(), Over> {
+    const LOOK: Duration = Duration::from_millis(50);
+    let last = Instant::now() + LAST_WORD;
+    while Instant::now() < last {
+        let holds = run.record.borrow().step(Step::Hold).done;
+        let heard = run.record.borrow().step(Step::Heard).done;
+        if buying.get() == 0 && heard >= holds * run.sockets_open.get() {
+            break;
+        }
+        run.clock.until(Instant::now() + LOOK).await?;
+    }
+    Ok(())
 }
 
 async fn buy(run: Rc<Run>, arrival: Arrival, moment: Instant) -> Result<(), Over> {

@@ -8,8 +8,8 @@ use crate::dice::Dice;
 use crate::plan::Arrival;
 use crate::run::Run;
 use crate::scenario::{NO_LINE, on_sale};
-use crate::settings::Wishes;
 use crate::steps::HoldEnd;
+use crate::wishes::Wishes;
 
 pub(crate) fn usual(usual: Wishes) -> Wishes {
     Wishes {

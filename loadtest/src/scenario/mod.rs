@@ -12,7 +12,8 @@ mod spike;
 use std::rc::Rc;
 
 use crate::run::Run;
-use crate::settings::{Settings, Wishes};
+use crate::settings::Settings;
+use crate::wishes::Wishes;
 
 /// Nobody waits in line.
 const NO_LINE: u32 = 1_000_000;

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use crate::plan::{Plan, Stretch};
 use crate::run::Run;
 use crate::scenario::journey;
-use crate::settings::{Settings, Wishes};
+use crate::settings::Settings;
+use crate::wishes::Wishes;
 
 pub(crate) fn usual(usual: Wishes) -> Wishes {
     Wishes { threshold: Some(200), ..usual }

@@ -9,8 +9,9 @@ use crate::dice::Dice;
 use crate::hall::SeatNumber;
 use crate::run::Run;
 use crate::scenario::NO_LINE;
-use crate::settings::{Wishes, seconds};
+use crate::settings::seconds;
 use crate::steps::HoldEnd;
+use crate::wishes::Wishes;
 
 pub(crate) fn usual(usual: Wishes) -> Wishes {
     Wishes { duration: Some(600.0), threshold: Some(NO_LINE), ..usual }

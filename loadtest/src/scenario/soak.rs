@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::run::Run;
 use crate::scenario::on_sale;
-use crate::settings::Wishes;
+use crate::wishes::Wishes;
 
 pub(crate) fn usual(usual: Wishes) -> Wishes {
     Wishes {

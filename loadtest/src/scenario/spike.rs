@@ -5,7 +5,8 @@ use std::rc::Rc;
 use crate::plan::{Plan, Stretch};
 use crate::run::Run;
 use crate::scenario::journey;
-use crate::settings::{Settings, Wishes};
+use crate::settings::Settings;
+use crate::wishes::Wishes;
 
 /// How much of the time the rush takes.
 const RUSH: f64 = 0.2;

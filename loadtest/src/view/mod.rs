@@ -3,7 +3,7 @@
 
 mod terminal;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write, stdout};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -51,7 +51,7 @@ impl View {
     ) -> std::io::Result<View> {
         let title = format!("{} against {target}", scenario.name());
         let (snapshots, received) = sync_channel(1);
-        let terminal = match !is_plain && std::io::stdout().is_terminal() {
+        let terminal = match !is_plain && stdout().is_terminal() {
             true => Some(Terminal::start(title.clone())?),
             false => None,
         };
@@ -117,11 +117,13 @@ fn draw(snapshots: &Receiver<Snapshot>, mut terminal: Terminal) {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "a command's own output")]
 fn print(snapshots: &Receiver<Snapshot>, title: &str) {
-    println!("{title}");
-    while let Ok(snapshot) = snapshots.recv() {
-        println!("{}", line(&snapshot));
+    let mut out = stdout();
+    let mut text = title.to_owned();
+    // Until nobody reads it any more.
+    while writeln!(out, "{text}").is_ok() {
+        let Ok(snapshot) = snapshots.recv() else { return };
+        text = line(&snapshot);
     }
 }
 
