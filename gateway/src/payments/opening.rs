@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::config::Secret;
 use crate::error::{ApiError, Code};
 use crate::payments::answer::Opened;
-use crate::payments::collect::note;
+use crate::payments::books::note;
 use crate::payments::ids::open_key;
 use crate::payments::names;
 use crate::payments::provider::Opening;

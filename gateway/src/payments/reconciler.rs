@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::payments::{collect, reversed};
+use crate::payments::{collect, give_back, reversed};
 
 /// How often the fold is looked through.
 const TICK: Duration = Duration::from_millis(200);
@@ -165,7 +165,7 @@ async fn carry_out(app: Arc<App>, work: Work, tries: u32) {
             let is_over = !waits && state != Some(ChargeState::Capturing);
             (is_over, waits.then_some(DEPOSIT_EVERY))
         }
-        Work::Refund(index) => match collect::refund(&app, index).await {
+        Work::Refund(index) => match give_back::refund(&app, index).await {
             Ok(is_over) => (is_over, None),
             Err(error) => {
                 tracing::warn!(refund = %index, %error, "a refund was not made");

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::promises;
 use crate::support::assert_error;
 use crate::till::Till;
 
@@ -80,21 +81,7 @@ async fn the_intent_of_another_order_is_not_captured() {
 
 #[tokio::test]
 async fn of_many_confirmations_one_captures() {
-    let mut till = Till::of("stripe").await;
-    let (_, order, key) = till.ready().await;
-    till.fault(&order, "capture", json!({"delayMs": 300}), 1).await;
-    let (a, b, c, d) = tokio::join!(
-        till.confirm(&order, &key),
-        till.confirm(&order, &key),
-        till.confirm(&order, &key),
-        till.confirm(&order, &key)
-    );
-    let mut answers = [a.0, b.0, c.0, d.0];
-    answers.sort_unstable();
-    assert_eq!(answers[0], 200, "{answers:?}");
-    assert!(answers.iter().all(|status| matches!(status, 200 | 202)), "{answers:?}");
-    till.becomes(&order, "paid").await;
-    till.assert_books(&order, 1, 150_000).await;
+    promises::of_many_confirmations_one_captures("stripe", "capture").await;
 }
 
 /// What the buyer agreed to for a hold that is over is let go at once, not in a week.

@@ -7,6 +7,8 @@ mod beside;
 mod confirm;
 mod declines;
 mod opening;
+#[path = "../toss/promises.rs"]
+mod promises;
 mod refunds;
 #[allow(dead_code, reason = "shared with the tests of the whole wire")]
 #[path = "../http/shop.rs"]

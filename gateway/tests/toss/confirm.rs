@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tiketi_gateway::config::Environment;
 
+use crate::promises;
 use crate::shop::Shop;
 use crate::support::assert_error;
 use crate::till::Till;
@@ -92,21 +93,7 @@ async fn what_does_not_belong_together_is_refused_and_nothing_is_charged() {
 
 #[tokio::test]
 async fn of_many_confirmations_one_captures() {
-    let mut till = Till::open().await;
-    let (_, order, key) = till.ready().await;
-    till.fault(&order, "confirm", json!({"delayMs": 300}), 1).await;
-    let (a, b, c, d) = tokio::join!(
-        till.confirm(&order, &key),
-        till.confirm(&order, &key),
-        till.confirm(&order, &key),
-        till.confirm(&order, &key)
-    );
-    let mut answers = [a.0, b.0, c.0, d.0];
-    answers.sort_unstable();
-    assert_eq!(answers[0], 200, "{answers:?}");
-    assert!(answers.iter().all(|status| matches!(status, 200 | 202)), "{answers:?}");
-    till.becomes(&order, "paid").await;
-    till.assert_books(&order, 1, 150_000).await;
+    promises::of_many_confirmations_one_captures("toss", "confirm").await;
 }
 
 #[tokio::test]

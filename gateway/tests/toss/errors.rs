@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::promises;
 use crate::support::assert_error;
 use crate::till::Till;
 
@@ -41,22 +42,7 @@ const REFUSED: &[&str] = &[
 /// One reservation, refused again and again, and paid in the end.
 #[tokio::test]
 async fn each_refusal_keeps_the_hold_and_says_why() {
-    let mut till = Till::open().await;
-    let reservation = till.hold().await;
-    for code in REFUSED {
-        let order = till.order(&reservation, 0).await;
-        let key = till.authenticate(&order, "card").await;
-        till.fault(&order, "confirm", json!({"error": code}), 1).await;
-        let (status, answer) = till.confirm(&order, &key).await;
-        assert_eq!((status, &answer["providerCode"]), (400, &json!(code)), "{answer}");
-        assert_error(&answer, "PAYMENT_DECLINED");
-        assert_eq!(till.charge(&order).await["status"], "failed", "{code}");
-        assert_eq!(till.reservation(&reservation).await["status"], "pending", "{code}");
-        till.assert_books(&order, 0, 0).await;
-    }
-    let order = till.order(&reservation, 0).await;
-    let key = till.authenticate(&order, "card").await;
-    assert_eq!(till.confirm(&order, &key).await.0, 200);
+    promises::each_decline_keeps_the_hold("toss", "confirm", REFUSED).await;
 }
 
 /// We asked wrongly: it fails only once the provider agrees that nothing was taken.

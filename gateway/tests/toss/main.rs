@@ -8,6 +8,7 @@ mod confirm;
 mod deposits;
 mod errors;
 mod points;
+mod promises;
 mod races;
 mod refunds;
 #[allow(dead_code, reason = "shared with the tests of the whole wire")]

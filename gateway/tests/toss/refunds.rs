@@ -2,23 +2,13 @@
 
 use serde_json::{Value, json};
 
+use crate::promises;
 use crate::support::assert_error;
 use crate::till::Till;
 
 #[tokio::test]
 async fn a_cancelled_order_is_refunded() {
-    let mut till = Till::open().await;
-    let (reservation, order) = till.paid().await;
-    assert_eq!(till.cancel(&reservation).await.0, 200);
-    let shown = till.becomes(&order, "refunded").await;
-    assert_eq!(shown["refundedAmount"], 150_000);
-    till.assert_books(&order, 1, 0).await;
-    let shown = till.reservation(&reservation).await;
-    assert_eq!(
-        (&shown["status"], &shown["payment_status"]),
-        (&json!("cancelled"), &json!("refunded"))
-    );
-    assert_eq!(till.shop.counts(&till.event).await.2, 0, "the seat is free again");
+    promises::a_cancelled_order_is_refunded("toss").await;
 }
 
 #[tokio::test]
@@ -97,9 +87,7 @@ async fn some_seats_are_refunded() {
 
 #[tokio::test]
 async fn refunds_come_through_whatever_the_provider_answers_first() {
-    let mut till = Till::open().await;
-    let mut orders: Vec<Value> = Vec::new();
-    for fault in [
+    let faults = [
         json!("dropBefore"),
         json!("dropAfter"),
         json!({"status": 500}),
@@ -109,37 +97,11 @@ async fn refunds_come_through_whatever_the_provider_answers_first() {
         json!({"error": "PROVIDER_ERROR"}),
         json!({"error": "FAILED_REFUND_PROCESS"}),
         json!({"error": "FORBIDDEN_CONSECUTIVE_REQUEST"}),
-    ] {
-        let (reservation, order) = till.paid().await;
-        till.fault(&order, "cancel", fault, 1).await;
-        assert_eq!(till.cancel(&reservation).await.0, 200);
-        orders.push(order);
-    }
-    for order in &orders {
-        till.becomes(order, "refunded").await;
-        let books = till.books(order).await;
-        assert_eq!(
-            (&books["refunded"], &books["balance"]),
-            (&json!(150_000), &json!(0)),
-            "{books}"
-        );
-    }
+    ];
+    promises::refunds_come_through("toss", "cancel", faults).await;
 }
 
 #[tokio::test]
 async fn a_called_off_event_gives_everybody_the_money_back() {
-    let mut till = Till::open().await;
-    let mut orders = Vec::new();
-    for _ in 0..12 {
-        orders.push(till.paid().await.1);
-    }
-    let path = format!("/api/admin/events/{}/cancel", till.event);
-    let (status, answer) = till.shop.post(&path, &till.shop.admin, &json!({})).await;
-    assert_eq!(status, 200, "{answer}");
-    // A stop in the middle of it changes nothing.
-    till.shop = till.shop.restart(|_| {}).await;
-    for order in &orders {
-        till.becomes(order, "refunded").await;
-        till.assert_books(order, 1, 0).await;
-    }
+    promises::a_called_off_event_gives_the_money_back("toss").await;
 }

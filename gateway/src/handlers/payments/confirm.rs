@@ -18,6 +18,7 @@ use crate::http::{Request, Response};
 use crate::order_view::OrderView;
 use crate::orders::unless_busy;
 use crate::payments::collect::{self, Collected};
+use crate::payments::give_back;
 use crate::payments::names;
 use crate::payments::reconciler::AtWork;
 use crate::refusals;
@@ -88,7 +89,7 @@ async fn confirm(
                 ))
             );
             if is_over {
-                tokio::spawn(collect::let_go(Arc::clone(app), index, key));
+                tokio::spawn(give_back::let_go(Arc::clone(app), index, key));
             }
             return Err(refused(app, Some(user.index), purpose, error).await);
         }

@@ -1,0 +1,170 @@
+//! What is known of a charge, and what is written down about it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tiketi_engine::engine::AfterPayment;
+use tiketi_engine::error::{CommandError, JournalUnavailable, MoneyRefusal};
+use tiketi_engine::ids::{ChargeIndex, Lsn, UnixMillis};
+use tiketi_engine::journal::Pending;
+use tiketi_engine::money::{ChargeState, Purpose, RefundState};
+use tiketi_engine::record::{CaptureOutcome, ProviderAnswered, ProviderName};
+
+use crate::app::App;
+use crate::error::{ApiError, Code};
+use crate::orders::MayBeBusy;
+use crate::payments::answer::{Answered, Found};
+use crate::payments::ids::PaymentKey;
+use crate::payments::names;
+use crate::payments::provider::{Charge, Inquiry};
+
+/// Between two tries to log an outcome while the log takes no records.
+const LOG_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// What the provider has to be told about a charge.
+pub(super) struct Known {
+    pub(super) charge: Charge,
+    pub(super) provider: ProviderName,
+    pub(super) state: ChargeState,
+    pub(super) started_at: UnixMillis,
+    pub(super) due_at: Option<UnixMillis>,
+    /// What we gave back, or are giving.
+    pub(super) returned: u64,
+    /// Some of it is still on its way.
+    pub(super) is_returning: bool,
+}
+
+/// What the provider says of a charge; `None` where it says nothing for certain.
+pub(super) async fn find(
+    app: &Arc<App>,
+    index: ChargeIndex,
+    known: &Known,
+) -> Result<Option<Found>, ApiError> {
+    let inquiry = Inquiry {
+        order_id: known.charge.order_id.clone(),
+        payment_key: Some(known.charge.payment_key.clone()),
+        amount: known.charge.amount,
+    };
+    let Some(answered) = app.payments.asked(known.provider, |it| it.query(&inquiry)).await else {
+        return Ok(None);
+    };
+    note(app, index, &answered).await?;
+    Ok(match answered.outcome {
+        Found::Unknown(_) | Found::Mistake(_) => None,
+        found => Some(found),
+    })
+}
+
+/// A charge as the durable log has it.
+pub(super) async fn known(app: &Arc<App>, index: ChargeIndex) -> Option<Known> {
+    app.catch_up(None).await.ok()?;
+    app.view.read(|state| {
+        let ledger = state.ledger();
+        let charge = ledger.charge(index)?;
+        Some(Known {
+            charge: Charge {
+                order_id: names::order_id(index, charge)?,
+                payment_key: PaymentKey::new(&charge.payment_key)?,
+                amount: charge.amount.card,
+                idempotency_key: String::new(),
+            },
+            provider: charge.provider,
+            state: charge.state,
+            started_at: charge.started_at?,
+            returned: charge.returned.card,
+            is_returning: ledger.refunds_of(index).any(|refund| refund.state == RefundState::Due),
+            due_at: charge.deposit.as_ref().map(|deposit| deposit.due_at),
+        })
+    })
+}
+
+/// Adds a call to the charge's trail.
+pub(super) async fn note<T>(
+    app: &App,
+    charge: ChargeIndex,
+    answered: &Answered<T>,
+) -> Result<(), ApiError> {
+    let trail = &answered.trail;
+    let line = ProviderAnswered {
+        charge,
+        call: trail.call,
+        status: trail.http_status.unwrap_or(0),
+        code: trail.code.clone().unwrap_or_default(),
+        by: None,
+        at: app.clock.now(),
+    };
+    // What follows waits for what comes after it in the log.
+    logged(|| app.engine.note_answer(line.clone()))
+        .await?
+        .map(drop)
+        .map_err(|refusal| ApiError::new(Code::Internal).cause(refusal))
+}
+
+/// Ends a capture, durably; where somebody else has, as that one did.
+pub(super) async fn end(
+    app: &App,
+    charge: ChargeIndex,
+    outcome: CaptureOutcome,
+) -> Result<(AfterPayment, Lsn), ApiError> {
+    let end = || app.engine.end_capture(charge, outcome.clone(), app.clock.now());
+    match logged(end).await? {
+        Ok(pending) => {
+            let lsn = pending.lsn();
+            let after = app.durable(pending).await?;
+            count(app, charge, after);
+            Ok((after, lsn))
+        }
+        Err(MoneyRefusal::NotOpen(_, state)) => ended_before(app, state).await,
+        Err(refusal) => Err(ApiError::new(Code::InProgress).cause(refusal)),
+    }
+}
+
+/// A webhook or the reconciler has heard from the provider first, and has ended it.
+async fn ended_before(app: &App, state: ChargeState) -> Result<(AfterPayment, Lsn), ApiError> {
+    let after = match state {
+        ChargeState::Captured => AfterPayment::Paid,
+        ChargeState::AwaitingDeposit => AfterPayment::Awaiting,
+        ChargeState::Open | ChargeState::Capturing | ChargeState::Failed => AfterPayment::Held,
+        ChargeState::Reversed => AfterPayment::Expired,
+    };
+    // Its record is in the log, and may not be durable yet.
+    let lsn = app.engine.journal().appended_lsn();
+    app.shown(lsn).await?;
+    Ok((after, lsn))
+}
+
+/// Metrics never fail a payment.
+fn count(app: &App, index: ChargeIndex, after: AfterPayment) {
+    let known = app.view.read(|state| {
+        let charge = state.ledger().charge(index)?;
+        Some((charge.purpose, charge.method(), charge.amount.total()))
+    });
+    if let Some((Purpose::Order(order), method, won)) = known
+        && after != AfterPayment::Awaiting
+    {
+        let won = (after == AfterPayment::Paid).then_some(won);
+        app.metrics.payment(order.event, method, won);
+    }
+}
+
+/// Runs a command about money, however long the log or somebody else's step has to be waited for.
+///
+/// # Errors
+/// 504 where the log has failed: the next start resolves it, until then nobody knows how it ends.
+pub(super) async fn logged<T>(
+    command: impl Fn() -> Result<Pending<T>, CommandError<MoneyRefusal>>,
+) -> Result<Result<Pending<T>, MoneyRefusal>, ApiError> {
+    loop {
+        match command() {
+            Ok(pending) => return Ok(Ok(pending)),
+            Err(CommandError::Refused(refusal)) if refusal.is_busy() => {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            Err(CommandError::Refused(refusal)) => return Ok(Err(refusal)),
+            Err(CommandError::Unavailable(JournalUnavailable::Poisoned)) => {
+                return Err(ApiError::new(Code::Timeout).cause(JournalUnavailable::Poisoned));
+            }
+            Err(CommandError::Unavailable(_)) => tokio::time::sleep(LOG_AGAIN_AFTER).await,
+        }
+    }
+}
