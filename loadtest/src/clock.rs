@@ -1,4 +1,4 @@
-//! When to do what, to some hundred microseconds. The timers of the runtime count in milliseconds,
+//! When to do what, to some two hundred microseconds. The timers of the runtime count in milliseconds,
 //! which is more than a fast server takes for its answer and would be added to it.
 
 use std::cell::{Cell, RefCell};

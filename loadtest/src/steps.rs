@@ -169,7 +169,7 @@ impl Run {
         body
     }
 
-    /// One of the seats asked for is taken. Where it was one alone, people know which.
+    /// A seat asked for may be the one that is taken; the next look at the map tells.
     fn seen_taken(&self, seat: SeatNumber) {
         let mut hall = self.hall.borrow_mut();
         if hall.view()[seat as usize] == SeatStatus::Available {

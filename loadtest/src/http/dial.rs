@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use rustix::io::Errno;
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::http::Broken;
@@ -35,10 +36,9 @@ impl Dialer {
     /// [`Broken::Unreachable`], or what is used up on this side.
     pub(crate) async fn dial(&self) -> Result<TcpStream, Broken> {
         let stream = self.try_dial().await.map_err(|error| {
-            // ENFILE and EMFILE.
-            match (error.kind(), error.raw_os_error()) {
+            match (error.kind(), Errno::from_io_error(&error)) {
                 (ErrorKind::AddrNotAvailable | ErrorKind::AddrInUse, _) => Broken::NoPort,
-                (_, Some(23 | 24)) => Broken::NoFile,
+                (_, Some(Errno::NFILE | Errno::MFILE)) => Broken::NoFile,
                 _ => Broken::Unreachable,
             }
         })?;

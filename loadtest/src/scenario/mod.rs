@@ -84,6 +84,14 @@ impl Scenario {
         }
     }
 
+    /// Whether people wait to be let in.
+    pub(crate) fn has_line(self) -> bool {
+        match self {
+            Scenario::OnSale | Scenario::Soak | Scenario::Spike | Scenario::Churn => true,
+            Scenario::HotSeats | Scenario::SellOut | Scenario::FanOut => false,
+        }
+    }
+
     /// How many people come, for whom accounts are made.
     pub(crate) fn people(self, settings: &Settings) -> u32 {
         match self {
