@@ -29,9 +29,9 @@ pub(crate) fn choose(
             if in_one_row.as_ref().is_some_and(|best| best.beats_all_from(row.number)) {
                 break;
             }
-            for choice in row.choices(count) {
-                if in_one_row.as_ref().is_none_or(|best| choice.score < best.score) {
-                    in_one_row = Some(choice);
+            for (score, places) in row.choices(count) {
+                if in_one_row.as_ref().is_none_or(|best| score < best.score) {
+                    in_one_row = row.seats(places).map(|seats| Choice { score, seats });
                 }
             }
             passed.push(row);
@@ -52,10 +52,12 @@ struct FreeRow {
     free: Vec<u32>,
 }
 
+/// Smallest is best: rank, empty or taken places between the group's ends, distance.
+type Score = (Rank, u32, u32);
+
 /// A way to seat a group in one row.
 struct Choice {
-    /// Smallest is best: rank, empty or taken places between the group's ends, distance.
-    score: (Rank, u32, u32),
+    score: Score,
     seats: SeatList,
 }
 
@@ -95,8 +97,9 @@ impl FreeRow {
         FreeRow { row, number, free }
     }
 
-    fn choices(&self, count: usize) -> impl Iterator<Item = Choice> + '_ {
-        self.free.windows(count).filter_map(move |places| {
+    /// Every way to seat a group, by its places.
+    fn choices(&self, count: usize) -> impl Iterator<Item = (Score, &[u32])> {
+        self.free.windows(count).map(move |places| {
             let (first, last) = (places[0], places[count - 1]);
             let spread = last - first + 1 - count as u32;
             let rank = match spread {
@@ -105,9 +108,14 @@ impl FreeRow {
                 _ => Rank::Apart,
             };
             let distance = (first + last).abs_diff(self.row.seats - 1) + row_distance(self.number);
-            let seats: Vec<SeatIndex> = places.iter().map(|&place| self.seat(place)).collect();
-            Some(Choice { score: (rank, spread, distance), seats: SeatList::from_slice(&seats)? })
+            ((rank, spread, distance), places)
         })
+    }
+
+    fn seats(&self, places: &[u32]) -> Option<SeatList> {
+        let mut seats = SeatList::default();
+        places.iter().try_for_each(|&place| seats.push(self.seat(place)))?;
+        Some(seats)
     }
 
     fn seat(&self, place: u32) -> SeatIndex {

@@ -23,6 +23,8 @@ use crate::sync::{
 pub(crate) struct HoldTable {
     counters: CachePadded<Counters>,
     slots: AppendVec<Slot>,
+    /// Where an unpaid order was found last.
+    unpaid: AtomicU32,
 }
 
 /// What every new hold changes, together on one cache line: with many events each line is fetched
@@ -174,6 +176,7 @@ impl HoldTable {
                 next_order: AtomicU32::new(0),
             }),
             slots: AppendVec::new(),
+            unpaid: AtomicU32::new(0),
         }
     }
 
@@ -287,6 +290,24 @@ impl HoldTable {
     /// Slots ever used; every live order is in one of them.
     pub(crate) fn used(&self) -> u32 {
         self.counters.used.load(Ordering::Acquire)
+    }
+
+    /// Whether an order is neither paid nor over, as of a moment ago. Where one was found last is
+    /// looked at first: while a hall is full this is asked again and again.
+    pub(crate) fn has_unpaid(&self) -> bool {
+        let is_unpaid = |slot: u32| {
+            let phase = self.peek(HoldSlot(slot)).map(SlotState::phase);
+            matches!(phase, Some(Phase::Busy | Phase::Held | Phase::Paying))
+        };
+        // ORDERING: Relaxed, a hint.
+        if is_unpaid(self.unpaid.load(Ordering::Relaxed)) {
+            return true;
+        }
+        let found = (0..self.used()).find(|&slot| is_unpaid(slot));
+        if let Some(slot) = found {
+            self.unpaid.store(slot, Ordering::Relaxed);
+        }
+        found.is_some()
     }
 
     fn pop_free(&self) -> Option<HoldSlot> {

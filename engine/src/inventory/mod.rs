@@ -17,10 +17,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::error::HoldRefusal;
-use crate::ids::{EventIndex, HoldSlot, SeatIndex, TicketTypeIndex, UnixMillis, UserIndex};
+use crate::ids::{EventIndex, SeatIndex, TicketTypeIndex, UnixMillis, UserIndex};
 use crate::inline_list::InlineList;
 use crate::inventory::bitmap::SeatBitmap;
-use crate::inventory::hold_table::{HoldTable, Phase, SlotClaim};
+use crate::inventory::hold_table::{HoldTable, SlotClaim};
 use crate::inventory::layout::SeatPlan;
 use crate::inventory::quota::UserQuota;
 use crate::inventory::stock::TicketStock;
@@ -113,12 +113,8 @@ impl EventInventory {
     pub(crate) fn is_sold_out(&self) -> bool {
         let nothing_free =
             || self.stock.iter().all(|stock| stock.peek() == 0) && self.seats.is_full();
-        let unpaid = |slot| {
-            let phase = self.holds.peek(HoldSlot(slot)).map(|state| state.phase());
-            matches!(phase, Some(Phase::Busy | Phase::Held | Phase::Paying))
-        };
         // Again at the end: an order that was given back between the looks is neither.
-        nothing_free() && !(0..self.holds.used()).any(unpaid) && nothing_free()
+        nothing_free() && !self.holds.has_unpaid() && nothing_free()
     }
 
     /// Whether nothing is left to wait for.

@@ -3,9 +3,9 @@
 //! No lock is held while a provider is asked. An attempt belongs to its task and not to the request
 //! that began it, so it is ended whether or not the caller waits. `desk` has the providers, each with
 //! its own breaker; a charge is asked about at the one that its record names. `opening` has a payment
-//! prepared, `collect` asks a provider about one charge, `give_back` for its refunds, `reconciler` about all of which nobody knows
-//! what became of them, after a restart as well. The payments of `POST /api/payments/process` are
-//! `simulated` and have a worker of their own.
+//! prepared, `collect` asks a provider about one charge, `give_back` for its refunds, `reconciler`
+//! about all of which nobody knows what became of them, after a restart as well. The payments of
+//! `POST /api/payments/process` are `simulated` and have a worker of their own.
 
 mod answer;
 mod books;

@@ -203,6 +203,12 @@ impl LoopDisk {
     fn unmount(&mut self) {
         let point = self.mount_point();
         until("the disk is unmounted", || run("umount", &[text(&point)]).is_ok());
+        // The kernel lets go of the loop device in its own time, and two of them on one image would
+        // write over each other.
+        let image = self.image();
+        until("the loop device is gone", || {
+            run("losetup", &["-j", text(&image)]).is_ok_and(|devices| devices.trim().is_empty())
+        });
         self.mounted = false;
     }
 

@@ -60,6 +60,11 @@ impl Buyer {
         self.answer(path).await
     }
 
+    pub(crate) async fn get(&mut self, path: &str, token: &str) -> anyhow::Result<Value> {
+        self.write("GET", path, token, "").await?;
+        self.answer(path).await
+    }
+
     /// Calls and waits for nothing.
     pub(crate) async fn send(
         &mut self,
@@ -67,9 +72,18 @@ impl Buyer {
         token: &str,
         body: &Value,
     ) -> anyhow::Result<()> {
-        let body = body.to_string();
+        self.write("POST", path, token, &body.to_string()).await
+    }
+
+    async fn write(
+        &mut self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: &str,
+    ) -> anyhow::Result<()> {
         let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: bench\r\nauthorization: {token}\r\n\
+            "{method} {path} HTTP/1.1\r\nhost: bench\r\nauthorization: {token}\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
