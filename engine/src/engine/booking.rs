@@ -62,8 +62,12 @@ impl<J: Journal> Engine<J> {
                 Some(section) => section..section + 1,
                 None => 0..inventory.plan.section_count(),
             };
+            let bits = &inventory.seats;
+            // Most of a crowd comes after the last seat: it is told so without a look at every row.
+            if bits.is_full() {
+                return Err(HoldRefusal::NotEnoughSeats.into());
+            }
             for _ in 0..BEST_AVAILABLE_TRIES {
-                let bits = &inventory.seats;
                 let seats = best_available::choose(&inventory.plan, bits, sections.clone(), count)
                     .ok_or(HoldRefusal::NotEnoughSeats)?;
                 match self.hold(inventory, SlotClaim::Seats(seats), asked) {

@@ -17,8 +17,8 @@ use crate::payments::answer::{
 /// A payment with all its cancels is a tenth of this.
 const ANSWER_BYTES_MAX: usize = 256 << 10;
 /// Calls to a provider at a time, each of which has a connection and some 40 KB to itself; whoever
-/// comes then waits for a few hundred bytes. At 300 ms each that is 1,700 payments a second.
-pub(crate) const CALLS_MAX: usize = 512;
+/// comes then waits at a tenth of that. At 300 ms each that is a thousand payments a second.
+pub(crate) const CALLS_MAX: usize = 320;
 /// Shorter than what load balancers allow, so that they rarely close one under a request.
 const IDLE_FOR: Duration = Duration::from_secs(45);
 

@@ -219,7 +219,7 @@ pub(crate) fn confirmations(setup: &Setup, table: &mut Table) -> anyhow::Result<
 
 pub(crate) fn under_way(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
     const PAYMENTS: usize = 10_000;
-    const AT_A_TIME: usize = 500;
+    const AT_A_TIME: usize = 100;
     let till = Till::open(setup, provider::SILENCE, 1)?;
     on_one_thread(async {
         let mut buyer = till.buyer().await?;
@@ -250,7 +250,7 @@ pub(crate) fn under_way(setup: &Setup, table: &mut Table) -> anyhow::Result<()> 
         table.row(
             "10,000 payments under way, none answered",
             format!("{:.0} MB", bytes / 1e6),
-            format!("{:.1} KB each; 512 of them have a connection", bytes / 1e7),
+            format!("{:.1} KB each; 320 of them have a connection", bytes / 1e7),
             "≤ 64 MB",
         );
         Ok(())
