@@ -7,7 +7,7 @@ use tiketi_engine::engine::AfterPayment;
 use tiketi_engine::error::{CommandError, JournalUnavailable, MoneyRefusal};
 use tiketi_engine::ids::{ChargeIndex, Lsn, UnixMillis};
 use tiketi_engine::journal::Pending;
-use tiketi_engine::money::{ChargeState, Purpose, RefundState};
+use tiketi_engine::money::{self, ChargeState, Purpose, RefundState};
 use tiketi_engine::record::{CaptureOutcome, ProviderAnswered, ProviderName};
 
 use crate::app::App;
@@ -22,7 +22,7 @@ use crate::payments::provider::{Charge, Inquiry};
 const LOG_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// What the provider has to be told about a charge.
-pub(super) struct Known {
+pub(crate) struct Known {
     pub(super) charge: Charge,
     pub(super) provider: ProviderName,
     pub(super) state: ChargeState,
@@ -32,6 +32,42 @@ pub(super) struct Known {
     pub(super) returned: u64,
     /// Some of it is still on its way.
     pub(super) is_returning: bool,
+}
+
+impl Known {
+    fn of(index: ChargeIndex, charge: &money::Charge, is_returning: bool) -> Option<Known> {
+        Some(Known {
+            charge: Charge {
+                order_id: names::order_id(index, charge)?,
+                payment_key: PaymentKey::new(&charge.payment_key)?,
+                amount: charge.amount.card,
+                idempotency_key: String::new(),
+            },
+            provider: charge.provider,
+            state: charge.state,
+            started_at: charge.started_at?,
+            returned: charge.returned.card,
+            is_returning,
+            due_at: charge.deposit.as_ref().map(|deposit| deposit.due_at),
+        })
+    }
+
+    /// An open charge as its intent makes it, without waiting for the view to have read that;
+    /// `None` where no provider has to be told.
+    pub(crate) fn begun(
+        index: ChargeIndex,
+        open: money::Charge,
+        payment_key: &str,
+        now: UnixMillis,
+    ) -> Option<Known> {
+        let begun = money::Charge {
+            payment_key: payment_key.to_owned(),
+            state: ChargeState::Capturing,
+            started_at: Some(now),
+            ..open
+        };
+        Known::of(index, &begun, false)
+    }
 }
 
 /// What the provider says of a charge; `None` where it says nothing for certain.
@@ -60,21 +96,8 @@ pub(super) async fn known(app: &Arc<App>, index: ChargeIndex) -> Option<Known> {
     app.catch_up(None).await.ok()?;
     app.view.read(|state| {
         let ledger = state.ledger();
-        let charge = ledger.charge(index)?;
-        Some(Known {
-            charge: Charge {
-                order_id: names::order_id(index, charge)?,
-                payment_key: PaymentKey::new(&charge.payment_key)?,
-                amount: charge.amount.card,
-                idempotency_key: String::new(),
-            },
-            provider: charge.provider,
-            state: charge.state,
-            started_at: charge.started_at?,
-            returned: charge.returned.card,
-            is_returning: ledger.refunds_of(index).any(|refund| refund.state == RefundState::Due),
-            due_at: charge.deposit.as_ref().map(|deposit| deposit.due_at),
-        })
+        let is_returning = ledger.refunds_of(index).any(|one| one.state == RefundState::Due);
+        Known::of(index, ledger.charge(index)?, is_returning)
     })
 }
 

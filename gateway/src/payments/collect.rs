@@ -36,13 +36,14 @@ pub(crate) enum Collected {
 pub(crate) async fn capture(
     app: Arc<App>,
     begun: Pending<CaptureIntent>,
+    known: Option<Known>,
 ) -> Result<Collected, ApiError> {
     let intent = app.durable(begun).await?;
     let index = intent.charge;
     if intent.card == 0 {
         return by_points(&app, index).await;
     }
-    let Some(known) = known(&app, index).await else { return Ok(Collected::Unknown) };
+    let Some(known) = known else { return Ok(Collected::Unknown) };
     ask_to_capture(&app, index, &known, 0).await
 }
 

@@ -8,7 +8,7 @@
 //! `POST /api/payments/process` are `simulated` and have a worker of their own.
 
 mod answer;
-mod books;
+pub(crate) mod books;
 mod breaker;
 pub(crate) mod collect;
 mod credentials;

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use tiketi_engine::engine::AfterPayment;
 use tiketi_engine::error::{CommandError, MoneyRefusal, OrderRefusal};
 use tiketi_engine::ids::{ChargeIndex, Lsn};
-use tiketi_engine::money::{ChargeState, Purpose};
+use tiketi_engine::money::{Charge, ChargeState, Purpose};
 use tiketi_engine::record::{ProviderCall, ProviderName};
 
 use super::charge::account_of;
@@ -17,6 +17,7 @@ use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
 use crate::order_view::OrderView;
 use crate::orders::unless_busy;
+use crate::payments::books::Known;
 use crate::payments::collect::{self, Collected};
 use crate::payments::give_back;
 use crate::payments::names;
@@ -48,16 +49,16 @@ async fn confirm(
         if charge.provider != provider && charge.provider != ProviderName::None {
             return None;
         }
-        Some((index, charge.state, charge.amount, charge.payment_key.clone(), charge.purpose))
+        Some((index, charge.clone()))
     });
-    let (index, state, amount, known_key, purpose) =
-        found.ok_or_else(|| refusals::unknown("결제를 찾을 수 없어요."))?;
+    let (index, charge) = found.ok_or_else(|| refusals::unknown("결제를 찾을 수 없어요."))?;
+    let Charge { state, amount, purpose, .. } = charge;
     // The redirect proves nothing: whoever holds the browser may have changed it.
     if amount.card != body.amount {
         return Err(refusals::invalid("결제 금액이 주문과 달라요."));
     }
     if state != ChargeState::Open {
-        return again(app, index, state, known_key == body.payment_key).await;
+        return again(app, index, state, charge.payment_key == body.payment_key).await;
     }
     if let Purpose::Order(order) = purpose {
         app.seen(request, order.event);
@@ -96,10 +97,11 @@ async fn confirm(
     };
     // Nothing is awaited since the capture was begun: from here a task has it, whether or not the
     // caller stays.
+    let known = Known::begun(index, charge, &key, app.clock.now());
     let task_app = Arc::clone(app);
     let task = tokio::spawn(async move {
         let _room = room;
-        let collected = collect::capture(task_app, begun).await;
+        let collected = collect::capture(task_app, begun, known).await;
         if matches!(collected, Ok(Collected::Unknown) | Err(_)) {
             at_work.leave_unknown();
         }
