@@ -22,7 +22,8 @@ pub(super) fn page(forecast: &Forecast) -> String {
                 .map(|second| (second.at as f64, value(second) as f64))
                 .collect(),
         });
-        Plot { title, unit, x: Scale::Seconds, y: Scale::Linear, lines: lines.collect() }.svg()
+        let (lines, marks) = (lines.collect(), Vec::new());
+        Plot { title, unit, x: Scale::Seconds, y: Scale::Linear, lines, marks }.svg()
     };
     body.push_str(&plot("People in line", "people", &[("line", |second| second.line)]));
     body.push_str(&plot("People inside", "people", &[("inside", |second| second.inside)]));
