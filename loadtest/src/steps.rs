@@ -46,8 +46,12 @@ impl Run {
         person: Person,
         intended: Instant,
     ) -> (Place, Option<VisitNumber>) {
+        if !person.is_new {
+            self.turns.borrow_mut().came_again(person.account);
+        }
         let (place, told) = self.ask_line(Step::Join, person, intended).await;
-        let visit = told.filter(|_| person.is_new).map(|told| self.turns.borrow_mut().came(told));
+        let told = told.filter(|_| person.is_new);
+        let visit = told.map(|told| self.turns.borrow_mut().came(person.account, told));
         (place, visit)
     }
 

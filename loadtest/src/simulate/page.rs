@@ -5,6 +5,9 @@ use crate::report::{document, text};
 use crate::simulate::forecast::Forecast;
 use crate::simulate::sale::Second;
 
+/// A number of each second.
+type Value = fn(&Second) -> u64;
+
 pub(super) fn page(forecast: &Forecast) -> String {
     let title =
         format!("{} people, {} seats: what to expect", forecast.totals.came, forecast.seats);
@@ -13,7 +16,7 @@ pub(super) fn page(forecast: &Forecast) -> String {
         body.push_str(&format!("<div><dt>{name}</dt><dd>{}</dd></div>\n", text(&value)));
     }
     body.push_str("</dl>\n<div class=\"plots\">\n");
-    let plot = |title, unit, lines: &[(&'static str, fn(&Second) -> u64)]| {
+    let plot = |title, unit, lines: &[(&'static str, Value)]| {
         let lines = lines.iter().map(|(name, value)| Line {
             name,
             points: forecast
