@@ -3,10 +3,12 @@
 //! the auditor, who knows what was acknowledged, and `tiketi audit`, who knows the log.
 
 mod disk;
+mod ended;
+mod flags;
 mod plan;
 mod process;
 mod relay;
-mod shown;
+mod report;
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -17,16 +19,17 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use clap::Args;
 use rustix::process::Signal;
-use serde::Serialize;
 use tempfile::TempDir;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::chaos::disk::Disk;
+pub(crate) use crate::chaos::ended::or_ended;
+pub(crate) use crate::chaos::flags::{Flags, Wished};
 use crate::chaos::plan::{Fault, Kind, Plan};
-use crate::chaos::process::{COME_BACK, Launch, Owned, find};
+use crate::chaos::process::{COME_BACK, Launch, Owned};
 use crate::chaos::relay::Relay;
+use crate::chaos::report::Happened;
+pub(crate) use crate::chaos::report::Report;
 use crate::http::Client;
 use crate::run::Run;
 use crate::server::Server;
@@ -34,92 +37,10 @@ use crate::settings::Settings;
 
 /// How often it is seen whether the server has ended by itself.
 const LOOK: Duration = Duration::from_millis(20);
+/// A server that could not go on with a full disk may take so long to end.
+const GOES_ON: Duration = Duration::from_secs(15);
 /// A log that takes longer to judge is not judged.
 const LOG_AUDIT: Duration = Duration::from_secs(600);
-
-/// What is done to the server.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Chaos")]
-pub(crate) struct Flags {
-    /// Start the server here, and disturb it: some of kill,pause,disk,cut,slow [default: all]
-    #[arg(long, value_name = "KINDS", num_args = 0..=1, default_missing_value = "")]
-    chaos: Option<String>,
-    /// The server's program [default: tiketi-gateway beside this one, or in PATH]
-    #[arg(long, value_name = "PATH")]
-    server: Option<PathBuf>,
-    /// The program that judges its log [default: tiketi beside this one, or in PATH]
-    #[arg(long, value_name = "PATH")]
-    cli: Option<PathBuf>,
-    /// Seconds from one fault to the next [default: 3]
-    #[arg(long, value_name = "SECONDS")]
-    chaos_every: Option<f64>,
-}
-
-/// Chaos, complete and within bounds.
-pub(crate) struct Wished {
-    kinds: Vec<Kind>,
-    every: f64,
-    server: PathBuf,
-    cli: PathBuf,
-}
-
-impl Flags {
-    /// What is wished, if chaos is.
-    ///
-    /// # Errors
-    /// In this order: a flag that means nothing without or with chaos, an unknown kind, a time out
-    /// of bounds, a program that is not there.
-    pub(crate) fn settle(&self, server: &Server) -> anyhow::Result<Option<Wished>> {
-        let Some(kinds) = &self.chaos else {
-            for (name, is_given) in [
-                ("server", self.server.is_some()),
-                ("cli", self.cli.is_some()),
-                ("chaos-every", self.chaos_every.is_some()),
-            ] {
-                ensure!(!is_given, "--{name} means nothing without --chaos");
-            }
-            return Ok(None);
-        };
-        for (name, is_given) in [
-            ("target", server.target.is_some()),
-            ("event", server.event.is_some()),
-            ("tokens", server.tokens.is_some()),
-        ] {
-            ensure!(!is_given, "--{name} means nothing with --chaos, which starts a server anew");
-        }
-        let kinds = Kind::parse(kinds)?;
-        let every = self.chaos_every.unwrap_or(3.0);
-        ensure!((0.5..=3_600.0).contains(&every), "chaos-every is {every} and not 0.5 to 3600");
-        let server = find("tiketi-gateway", "server", self.server.as_deref())?;
-        let cli = find("tiketi", "cli", self.cli.as_deref())?;
-        Ok(Some(Wished { kinds, every, server, cli }))
-    }
-}
-
-/// What was done, and what came of it.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct Report {
-    pub(crate) faults: Vec<Happened>,
-    /// Starts after the first one.
-    pub(crate) restarts: u32,
-    /// From each end of the server until it served again, in sum.
-    pub(crate) away_seconds: f64,
-    /// What `tiketi audit` said, line by line, and its exit code.
-    pub(crate) log_audit: Vec<String>,
-    pub(crate) log_audit_exit: Option<i32>,
-}
-
-/// A fault that was there. Seconds count from the beginning of the run.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Happened {
-    pub(crate) kind: Kind,
-    /// When the seed wanted it; a server that is still starting makes it late.
-    pub(crate) planned: f64,
-    pub(crate) at: f64,
-    pub(crate) seconds: f64,
-    /// So long there was no server.
-    pub(crate) away_seconds: f64,
-}
 
 /// A server of ours with everything that disturbs it. Dropped, all of it is gone: processes before
 /// the disk, the disk before the directory.
@@ -132,7 +53,8 @@ pub(crate) struct Chaos {
     relay: Relay,
     server: Option<Owned>,
     away_since: Option<Instant>,
-    is_full: bool,
+    /// Until then a server may end by itself: its disk is full, or was.
+    excused_until: Option<Instant>,
     is_lost: bool,
     disk: Option<Disk>,
     directory: TempDir,
@@ -174,7 +96,7 @@ impl Chaos {
             relay: Relay::start().await?,
             server: None,
             away_since: None,
-            is_full: false,
+            excused_until: None,
             is_lost: false,
             disk,
             directory,
@@ -252,7 +174,7 @@ impl Chaos {
             kind: fault.kind,
             planned: fault.at.as_secs_f64(),
             at: (at - begun).as_secs_f64(),
-            seconds: 0.0,
+            seconds: fault.lasts.as_secs_f64(),
             away_seconds: 0.0,
         });
         match fault.kind {
@@ -290,7 +212,7 @@ impl Chaos {
     /// A server may end on a full disk; it is started again once there is room.
     async fn fill(&mut self, lasts: Duration) -> anyhow::Result<()> {
         let end = Instant::now() + lasts;
-        self.is_full = true;
+        self.excused_until = Some(end + GOES_ON);
         if let Some(disk) = &self.disk {
             disk.fill().await.context("the disk cannot be filled")?;
         }
@@ -305,9 +227,7 @@ impl Chaos {
         if let Some(disk) = &self.disk {
             disk.free().context("the disk cannot be emptied")?;
         }
-        let has_ended = self.has_ended();
-        self.is_full = false;
-        if has_ended { self.serve().await } else { Ok(()) }
+        if self.has_ended() { self.serve().await } else { Ok(()) }
     }
 
     /// Waits, and starts a server again that has ended by itself.
@@ -328,7 +248,7 @@ impl Chaos {
     fn has_ended(&mut self) -> bool {
         if let Some(status) = self.server.as_mut().and_then(Owned::ended) {
             self.lose();
-            if !self.is_full {
+            if self.excused_until.is_none_or(|until| until < Instant::now()) {
                 self.findings.push(format!("the server ended by itself ({status})"));
             }
         }
@@ -407,28 +327,5 @@ impl Chaos {
             self.findings.push(format!("`tiketi audit` has findings ({status}): {last}"));
         }
         Ok(())
-    }
-}
-
-/// Lets something happen unless this process is asked to end: nothing of it stays behind then.
-///
-/// # Errors
-/// Its own, or that it was interrupted.
-pub(crate) async fn or_ended<T>(
-    course: impl Future<Output = anyhow::Result<T>>,
-) -> anyhow::Result<T> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let twice = async {
-        // The first one ends the run in order.
-        interrupt.recv().await;
-        interrupt.recv().await;
-    };
-    tokio::select! {
-        ended = course => ended,
-        _ = terminate.recv() => bail!("interrupted"),
-        _ = hangup.recv() => bail!("interrupted"),
-        () = twice => bail!("interrupted"),
     }
 }

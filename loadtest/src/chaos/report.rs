@@ -1,7 +1,34 @@
-//! Chaos as it is shown in the end.
+//! What was done to the server, and how it is shown in the end.
 
-use crate::chaos::Report;
+use serde::Serialize;
+
+use crate::chaos::plan::Kind;
 use crate::report::text;
+
+/// What was done, and what came of it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Report {
+    pub(crate) faults: Vec<Happened>,
+    /// Starts after the first one.
+    pub(crate) restarts: u32,
+    /// From each end of the server until it served again, in sum.
+    pub(crate) away_seconds: f64,
+    /// What `tiketi audit` said, line by line, and its exit code.
+    pub(crate) log_audit: Vec<String>,
+    pub(crate) log_audit_exit: Option<i32>,
+}
+
+/// A fault that was there. Seconds count from the beginning of the run.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Happened {
+    pub(crate) kind: Kind,
+    /// When the seed wanted it; a server that is still starting makes it late.
+    pub(crate) planned: f64,
+    pub(crate) at: f64,
+    pub(crate) seconds: f64,
+    /// So long there was no server.
+    pub(crate) away_seconds: f64,
+}
 
 impl Report {
     /// Lines of the final table.
