@@ -220,11 +220,7 @@ impl Run {
         match reply {
             Reply::Done(answer) => match answer.json::<Paid>() {
                 Ok(paid) if paid.success => {
-                    let mut hall = self.hall.borrow_mut();
-                    self.ledger.borrow_mut().paid(&hall, sale, paid.payment.total_amount);
-                    for &seat in &self.ledger.borrow().sales()[sale].seats {
-                        hall.set(seat, SeatStatus::Reserved);
-                    }
+                    self.paid(sale, paid.payment.total_amount);
                     true
                 }
                 _ => {
@@ -233,6 +229,12 @@ impl Run {
                     false
                 }
             },
+            Reply::Refused(code) if !is_first && code == "ALREADY_PAID" => {
+                // By a try that went unanswered: this is its answer.
+                let amount = self.ledger.borrow().sales()[sale].amount;
+                self.paid(sale, amount);
+                true
+            }
             Reply::Refused(_) => {
                 // What is refused now may have been done by a try that went unanswered.
                 self.ledger.borrow_mut().unpaid(sale, is_first);
@@ -242,6 +244,15 @@ impl Run {
                 self.ledger.borrow_mut().unpaid(sale, false);
                 false
             }
+        }
+    }
+
+    fn paid(&self, sale: SaleNumber, amount: u64) {
+        let mut hall = self.hall.borrow_mut();
+        let mut ledger = self.ledger.borrow_mut();
+        ledger.paid(&hall, sale, amount);
+        for &seat in &ledger.sales()[sale].seats {
+            hall.set(seat, SeatStatus::Reserved);
         }
     }
 
