@@ -54,7 +54,7 @@ deny() {
     fi
 }
 
-# The fault tests start the command line beside the gateway.
+# The fault tests start the command line beside the gateway, the load tester's chaos both.
 test() {
     cargo build --workspace --bins --locked --profile test
     cargo test --workspace --locked

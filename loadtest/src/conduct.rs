@@ -12,12 +12,14 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::task::LocalSet;
 
 use crate::audit::verdict::{Final, judge};
+use crate::chaos::{self, Chaos, Wished};
 use crate::clock::Clock;
 use crate::contract::SeatStatus;
 use crate::http::{Client, Dialer};
 use crate::people::People;
 use crate::run::Run;
 use crate::scenario::Scenario;
+use crate::server::Server;
 use crate::settings::{Settings, seconds};
 use crate::summary::{Cost, Summary};
 use crate::view::View;
@@ -26,6 +28,9 @@ use crate::{Play, limits, report, target};
 
 /// For the last answers, once nobody begins anything any more.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// Somebody whose connections are cut has not gone home after so many seconds.
+const TRIES_IN_CHAOS: u32 = 10;
 
 /// What the Rust gateway allows, unless it is told otherwise.
 const SOCKETS_OF_ONE: usize = 20;
@@ -40,10 +45,16 @@ pub(crate) fn conduct(scenario: Scenario, play: &Play) -> anyhow::Result<bool> {
         None => Wishes::default(),
     };
     let settings = play.wishes.over(&file)?.settle(scenario)?;
+    let chaos = play.chaos.settle(&play.server)?;
     // What cannot be written is said before the run.
     let (json, page) = (create(play.json.as_deref())?, create(play.report.as_deref())?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let summary = LocalSet::new().block_on(&runtime, make(scenario, play, settings))?;
+    let summary = LocalSet::new().block_on(&runtime, async {
+        match chaos {
+            None => make(scenario, play, settings, None).await,
+            Some(wished) => chaos::or_ended(disturbed(scenario, play, settings, wished)).await,
+        }
+    })?;
     if let Some(mut file) = json {
         serde_json::to_writer_pretty(&mut file, &summary).context("cannot write the numbers")?;
     }
@@ -61,29 +72,62 @@ fn create(path: Option<&Path>) -> anyhow::Result<Option<File>> {
     path.map(create).transpose()
 }
 
-async fn make(scenario: Scenario, play: &Play, settings: Settings) -> anyhow::Result<Summary> {
-    let target = play.server.resolve()?;
+/// As [`make`], with a server of the tester's own.
+async fn disturbed(
+    scenario: Scenario,
+    play: &Play,
+    settings: Settings,
+    wished: Wished,
+) -> anyhow::Result<Summary> {
+    let chaos = Chaos::start(wished, &play.server, &settings).await?;
+    make(scenario, play, settings, Some(chaos)).await
+}
+
+async fn make(
+    scenario: Scenario,
+    play: &Play,
+    settings: Settings,
+    mut chaos: Option<Chaos>,
+) -> anyhow::Result<Summary> {
+    let server = match &chaos {
+        Some(chaos) => Server { target: Some(chaos.url()), ..play.server.clone() },
+        None => play.server.clone(),
+    };
+    let target = server.resolve()?;
     let dialer = Rc::new(Dialer::new(target.address, settings.sources));
-    limits::make_room(scenario.connections(&settings), u64::from(dialer.sources()))?;
+    // The relay has both ends of its own.
+    let files = if chaos.is_some() { 3 } else { 1 };
+    limits::make_room(files * scenario.connections(&settings), u64::from(dialer.sources()))?;
     let timeout = seconds(settings.timeout);
     let connections = settings.connections;
     let http = Rc::new(Client::new(Rc::clone(&dialer), &target.host, connections, timeout));
-    let mut stage = target::prepare(&http, &play.server, &settings, scenario).await?;
+    let mut stage = target::prepare(&http, &server, &settings, scenario).await?;
     let people = people(&http, play, &settings, scenario, &mut stage.notes).await?;
-    let notes = std::mem::take(&mut stage.notes);
-    let view = View::start(scenario, &play.server.target, &stage.hall, play.plain)?;
-    let run = Run::new(settings, Clock::start()?, (http, dialer, target.host), people, stage);
+    let mut notes = std::mem::take(&mut stage.notes);
+    let view = View::start(scenario, server.url(), &stage.hall, play.plain)?;
+    let mut run = Run::new(settings, Clock::start()?, (http, dialer, target.host), people, stage);
+    if chaos.is_some() {
+        run.tries = TRIES_IN_CHAOS;
+    }
     let run = Rc::new(run);
-    let cost = happen(scenario, &run, &view).await?;
+    let course = happen(scenario, &run, &view);
+    let cost = match &mut chaos {
+        Some(chaos) => chaos.disturb(&run, course).await?,
+        None => course.await?,
+    };
     drop(view);
     if let Some(failure) = run.failure() {
         return Err(failure);
     }
-    if run.record.borrow().answered() == 0 {
+    if run.record.borrow().answered() == 0 && chaos.is_none() {
         bail!("the server answered nothing in {:.1} s", cost.wall_seconds);
     }
-    audit(&run).await.context("the end cannot be audited")?;
-    Ok(Summary::of(scenario, &play.server.target, &run, cost, notes))
+    let audit = async { audit(&run).await.context("the end cannot be audited") };
+    let chaos = match chaos {
+        Some(chaos) => Some(chaos.end(&run, audit, &mut notes).await),
+        None => audit.await.map(|()| None)?,
+    };
+    Ok(Summary::of(scenario, server.url(), &run, cost, notes, chaos))
 }
 
 async fn people(

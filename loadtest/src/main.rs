@@ -4,9 +4,10 @@
 //! Reading order: this file is the command line, `wishes` and `settings` what a run does, `conduct`
 //! its course from the first call to the verdict. `scenario` has who comes and what they want, in
 //! the `steps` of `run`; `http` and `socket` carry them, `record` and `audit` keep what came back,
-//! `view`, `table` and `report` show it. Everything happens on one thread.
+//! `view`, `table` and `report` show it; `chaos` disturbs the server meanwhile. Everything happens on one thread.
 
 mod audit;
+mod chaos;
 mod clock;
 mod conduct;
 mod contract;
@@ -92,6 +93,8 @@ pub(crate) struct Play {
     pub(crate) server: Server,
     #[command(flatten)]
     pub(crate) wishes: Wishes,
+    #[command(flatten)]
+    pub(crate) chaos: chaos::Flags,
     /// A TOML file with settings of the scenario under the names of the flags; flags go over it
     #[arg(long, help_heading = "The scenario")]
     pub(crate) scenario_file: Option<PathBuf>,

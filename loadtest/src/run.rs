@@ -21,6 +21,9 @@ use crate::settings::{Settings, seconds};
 use crate::socket::Sockets;
 use crate::target::{self, Stage};
 
+/// Who had no answer asks again after so long.
+pub(crate) const COME_BACK: Duration = Duration::from_secs(1);
+
 /// A run; of one thread.
 pub(crate) struct Run {
     pub(crate) settings: Settings,
@@ -44,6 +47,8 @@ pub(crate) struct Run {
     pub(crate) sockets_open: Cell<u64>,
     /// When each seat's last hold was sent.
     pub(crate) sent_holds: RefCell<Vec<Option<Instant>>>,
+    /// How often the same is asked where there is no answer.
+    pub(crate) tries: u32,
     tasks: RefCell<JoinSet<()>>,
     failure: RefCell<Option<anyhow::Error>>,
 }
@@ -111,8 +116,33 @@ impl Run {
             line: Cell::new(0),
             sockets_open: Cell::new(0),
             sent_holds: RefCell::new(vec![None; seats]),
+            tries: 1,
             tasks: RefCell::default(),
             failure: RefCell::default(),
+        }
+    }
+
+    /// As [`Run::call`], and where there is no answer, again after a pause, as a browser's page
+    /// does. Also returns whether what was asked for was asked for once.
+    pub(crate) async fn insist(
+        &self,
+        step: Step,
+        mut intended: Instant,
+        route: &Route,
+        token: &str,
+        body: &str,
+    ) -> (Reply, bool) {
+        let mut tries = 1;
+        loop {
+            let reply = self.call(step, intended, route, token, body).await;
+            if tries == self.tries || !matches!(reply, Reply::Unknown) {
+                return (reply, tries == 1);
+            }
+            tries += 1;
+            intended = Instant::now() + COME_BACK;
+            if self.clock.until(intended).await.is_err() {
+                return (reply, false);
+            }
         }
     }
 

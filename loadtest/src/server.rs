@@ -10,9 +10,9 @@ use clap::Args;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "The server")]
 pub(crate) struct Server {
-    /// Where it listens
-    #[arg(long, default_value = "http://127.0.0.1:3001")]
-    pub(crate) target: String,
+    /// Where it listens [default: http://127.0.0.1:3001]
+    #[arg(long)]
+    pub(crate) target: Option<String>,
     /// An administrator's login
     #[arg(long, env = "ADMIN_EMAIL", default_value = "admin@tiketi.gg", hide_env_values = true)]
     pub(crate) admin_email: String,
@@ -40,28 +40,36 @@ pub(crate) struct Target {
     pub(crate) address: SocketAddr,
 }
 
+/// Where the server of a developer listens.
+const DEFAULT_TARGET: &str = "http://127.0.0.1:3001";
+
 impl Server {
+    /// Its address as it was given.
+    pub(crate) fn url(&self) -> &str {
+        self.target.as_deref().unwrap_or(DEFAULT_TARGET)
+    }
+
     /// # Errors
     /// The address is none, or a name that nobody knows.
     pub(crate) fn resolve(&self) -> anyhow::Result<Target> {
-        let url = self.target.trim_end_matches('/').trim_end_matches("/api");
+        let target = self.url();
+        let url = target.trim_end_matches('/').trim_end_matches("/api");
         let Some(host) = url.strip_prefix("http://") else {
-            bail!("--target {}: expected http://HOST:PORT; TLS is not spoken", self.target);
+            bail!("--target {target}: expected http://HOST:PORT; TLS is not spoken");
         };
         let is_host =
             |host: &str| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic());
         ensure!(
             is_host(host) && !host.contains(['/', '@', '?', '#']),
-            "--target {}: expected http://HOST:PORT",
-            self.target
+            "--target {target}: expected http://HOST:PORT"
         );
         let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
         let named = if has_port { host.to_owned() } else { format!("{host}:80") };
         let address = named
             .to_socket_addrs()
-            .with_context(|| format!("--target {}: nobody knows the name", self.target))?
+            .with_context(|| format!("--target {target}: nobody knows the name"))?
             .min_by_key(SocketAddr::is_ipv6)
-            .with_context(|| format!("--target {}: the name has no address", self.target))?;
+            .with_context(|| format!("--target {target}: the name has no address"))?;
         Ok(Target { host: host.to_owned(), address })
     }
 }
@@ -86,7 +94,7 @@ mod tests {
             ("http://127.0.0.1/x", None),
         ] {
             let server = Server {
-                target: target.to_owned(),
+                target: Some(target.to_owned()),
                 admin_email: String::new(),
                 admin_password: String::new(),
                 event: None,

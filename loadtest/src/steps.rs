@@ -7,7 +7,7 @@ use crate::audit::{HoldAck, SaleNumber};
 use crate::contract::{Paid, Reserved, SeatStatus, Standing, unix_ms};
 use crate::hall::SeatNumber;
 use crate::record::Step;
-use crate::run::{Reply, Run};
+use crate::run::{COME_BACK, Reply, Run};
 
 /// Somebody with an account.
 #[derive(Clone, Copy)]
@@ -46,8 +46,12 @@ impl Run {
         person: Person,
         intended: Instant,
     ) -> (Place, Option<VisitNumber>) {
+        if !person.is_new {
+            self.turns.borrow_mut().came_again(person.account);
+        }
         let (place, told) = self.ask_line(Step::Join, person, intended).await;
-        let visit = told.filter(|_| person.is_new).map(|told| self.turns.borrow_mut().came(told));
+        let told = told.filter(|_| person.is_new);
+        let visit = told.map(|told| self.turns.borrow_mut().came(person.account, told));
         (place, visit)
     }
 
@@ -109,7 +113,7 @@ impl Run {
     /// Looks at the seats; whether the map came.
     pub(crate) async fn look_at_map(&self, person: Person, intended: Instant) -> bool {
         let token = self.people.token(person.account);
-        let reply = self.call(Step::Map, intended, &self.routes.map, token, "").await;
+        let (reply, _) = self.insist(Step::Map, intended, &self.routes.map, token, "").await;
         let Reply::Done(answer) = reply else { return false };
         let looked = self.hall.borrow_mut().look(answer.body());
         if let Err(error) = looked {
@@ -149,7 +153,13 @@ impl Run {
             },
             Reply::Unknown => {
                 self.ledger.borrow_mut().hold_unknown(seats);
-                HoldEnd::Hopeless
+                if self.tries == 1 {
+                    return HoldEnd::Hopeless;
+                }
+                // The page is loaded anew, and shows the seats as they are by then. Where the run
+                // is over, the next step hears it.
+                self.clock.until(Instant::now() + COME_BACK).await.unwrap_or(());
+                HoldEnd::Gone
             }
         }
     }
@@ -205,14 +215,12 @@ impl Run {
         self.ledger.borrow_mut().paying(sale);
         let body = format!("{{\"reservationId\":\"{id}\",\"paymentMethod\":\"kakao_pay\"}}");
         let token = self.people.token(person.account);
-        match self.call(Step::Pay, intended, &self.routes.pay, token, &body).await {
+        let (reply, is_first) =
+            self.insist(Step::Pay, intended, &self.routes.pay, token, &body).await;
+        match reply {
             Reply::Done(answer) => match answer.json::<Paid>() {
                 Ok(paid) if paid.success => {
-                    let mut hall = self.hall.borrow_mut();
-                    self.ledger.borrow_mut().paid(&hall, sale, paid.payment.total_amount);
-                    for &seat in &self.ledger.borrow().sales()[sale].seats {
-                        hall.set(seat, SeatStatus::Reserved);
-                    }
+                    self.paid(sale, paid.payment.total_amount);
                     true
                 }
                 _ => {
@@ -221,14 +229,30 @@ impl Run {
                     false
                 }
             },
+            Reply::Refused(code) if !is_first && code == "ALREADY_PAID" => {
+                // By a try that went unanswered: this is its answer.
+                let amount = self.ledger.borrow().sales()[sale].amount;
+                self.paid(sale, amount);
+                true
+            }
             Reply::Refused(_) => {
-                self.ledger.borrow_mut().unpaid(sale, true);
+                // What is refused now may have been done by a try that went unanswered.
+                self.ledger.borrow_mut().unpaid(sale, is_first);
                 false
             }
             Reply::Unknown => {
                 self.ledger.borrow_mut().unpaid(sale, false);
                 false
             }
+        }
+    }
+
+    fn paid(&self, sale: SaleNumber, amount: u64) {
+        let mut hall = self.hall.borrow_mut();
+        let mut ledger = self.ledger.borrow_mut();
+        ledger.paid(&hall, sale, amount);
+        for &seat in &ledger.sales()[sale].seats {
+            hall.set(seat, SeatStatus::Reserved);
         }
     }
 
@@ -240,7 +264,7 @@ impl Run {
         intended: Instant,
     ) {
         let token = self.people.token(person.account);
-        let reply = self.call(Step::Tickets, intended, &self.routes.mine, token, "").await;
+        let (reply, _) = self.insist(Step::Tickets, intended, &self.routes.mine, token, "").await;
         let Reply::Done(answer) = reply else { return };
         let id = self.ledger.borrow().sales()[sale].id;
         let text = id.to_string();
@@ -256,7 +280,8 @@ impl Run {
         self.ledger.borrow_mut().cancelling(sale);
         let route = self.http.route("POST", &format!("/api/reservations/{id}/cancel"));
         let token = self.people.token(person.account);
-        if let Reply::Done(_) = self.call(Step::Cancel, intended, &route, token, "{}").await {
+        if let (Reply::Done(_), _) = self.insist(Step::Cancel, intended, &route, token, "{}").await
+        {
             let mut ledger = self.ledger.borrow_mut();
             ledger.cancelled(sale);
             let mut hall = self.hall.borrow_mut();

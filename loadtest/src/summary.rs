@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::audit::{Findings, SaleState};
+use crate::chaos;
 use crate::contract::SeatStatus;
 use crate::record::{Second, Step, StepRecord};
 use crate::run::Run;
@@ -37,6 +38,9 @@ pub(crate) struct Summary {
     pub(crate) codes: BTreeMap<String, u64>,
     pub(crate) seats: Seats,
     pub(crate) audit: Audit,
+    /// What was done to the server, where anything was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) chaos: Option<chaos::Report>,
     pub(crate) limits: Vec<LimitRow>,
     pub(crate) tester: Tester,
     pub(crate) notes: Vec<String>,
@@ -111,6 +115,7 @@ impl Summary {
         run: &Run,
         cost: Cost,
         notes: Vec<String>,
+        chaos: Option<chaos::Report>,
     ) -> Summary {
         let record = run.record.borrow();
         let steps: Vec<StepRow> =
@@ -132,6 +137,7 @@ impl Summary {
             codes: record.codes().clone(),
             seats: seats(run.hall.borrow().view()),
             audit: audit(run),
+            chaos,
             limits,
             tester: Tester {
                 cost,

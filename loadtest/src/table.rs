@@ -64,6 +64,9 @@ impl Summary {
         for note in &self.notes {
             text.push_str(&format!("note: {}\n", printable(note)));
         }
+        for line in self.chaos.iter().flat_map(|chaos| chaos.lines()) {
+            text.push_str(&format!("{}\n", printable(&line)));
+        }
         for limit in &self.limits {
             let LimitRow { name, limit, was, has_held } = limit;
             let held = if *has_held { "held" } else { "DID NOT HOLD" };

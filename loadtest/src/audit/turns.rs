@@ -4,6 +4,7 @@
 //! asked. Who was ahead so, and was told to wait once more on asking after the other was already
 //! let in, has been passed over.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::audit::Findings;
@@ -24,12 +25,15 @@ struct Visit {
     waited: Option<Instant>,
     let_in: Option<Instant>,
     position: u32,
+    account: u32,
 }
 
 /// Who came, waited and was let in.
 #[derive(Default)]
 pub(crate) struct Turns {
     visits: Vec<Visit>,
+    /// Accounts of more than one person.
+    shared: HashSet<u32>,
     findings: Findings,
 }
 
@@ -44,15 +48,21 @@ pub(crate) struct Told {
 
 impl Turns {
     /// Somebody's first answer.
-    pub(crate) fn came(&mut self, told: Told) -> VisitNumber {
+    pub(crate) fn came(&mut self, account: u32, told: Told) -> VisitNumber {
         self.visits.push(Visit {
             asked: told.asked,
             told: told.told,
             waited: told.queued.then_some(told.asked),
             let_in: (!told.queued).then_some(told.told),
             position: told.position,
+            account,
         });
         self.visits.len() - 1
+    }
+
+    /// Somebody else comes with an account, and may give its place up: its turns prove nothing.
+    pub(crate) fn came_again(&mut self, account: u32) {
+        self.shared.insert(account);
     }
 
     /// Each further answer.
@@ -65,7 +75,9 @@ impl Turns {
         let silent = visit.waited.map_or(Duration::ZERO, |waited| told.told - waited);
         if told.position > visit.position && visit.position > 0 {
             let (was, is) = (visit.position, told.position);
-            if silent < SILENCE_MAX {
+            if self.shared.contains(&visit.account) {
+                // Anything may have happened to it.
+            } else if silent < SILENCE_MAX {
                 self.findings
                     .add(|| format!("somebody in line fell back from place {was} to {is}"));
             } else {
@@ -94,7 +106,8 @@ impl Turns {
 
     /// Everything that was out of turn.
     pub(crate) fn findings(mut self) -> Findings {
-        let visits = std::mem::take(&mut self.visits);
+        let mut visits = std::mem::take(&mut self.visits);
+        visits.retain(|visit| !self.shared.contains(&visit.account));
         let mut ahead: Vec<Visit> =
             visits.iter().filter(|visit| visit.waited.is_some()).copied().collect();
         ahead.sort_by_key(|visit| visit.told);
@@ -132,7 +145,7 @@ mod tests {
             let told = asked + Duration::from_millis(2);
             let told = Told { asked, told, queued: position > 0, position };
             match numbers[person] {
-                None => numbers[person] = Some(turns.came(told)),
+                None => numbers[person] = Some(turns.came(person as u32, told)),
                 Some(number) => turns.asked_again(number, told),
             }
         }
@@ -166,13 +179,31 @@ mod tests {
     }
 
     #[test]
+    fn a_shared_account_proves_nothing() {
+        let begun = Instant::now();
+        let mut turns = Turns::default();
+        let at = |ms| begun + Duration::from_millis(ms);
+        let told = |ms, position| {
+            let (asked, told) = (at(ms), at(ms + 2));
+            Told { asked, told, queued: position > 0, position }
+        };
+        let first = turns.came(7, told(0, 1));
+        let second = turns.came(8, told(10, 2));
+        turns.came_again(7);
+        // The other one with the account bought, and left.
+        turns.asked_again(second, told(1_000, 0));
+        turns.asked_again(first, told(1_010, 9));
+        assert_eq!(turns.findings().count, 0);
+    }
+
+    #[test]
     fn who_left_is_not_passed_over() {
         let begun = Instant::now();
         let mut turns = Turns::default();
         let at = |ms| begun + Duration::from_millis(ms);
         let told = |ms, queued| Told { asked: at(ms), told: at(ms + 2), queued, position: 1 };
-        let first = turns.came(told(0, true));
-        let second = turns.came(told(10, true));
+        let first = turns.came(0, told(0, true));
+        let second = turns.came(1, told(10, true));
         turns.asked_again(second, told(20, false));
         turns.asked_again(first, told(30, true));
         turns.left(first);

@@ -5,6 +5,7 @@ pub(crate) mod plots;
 
 use std::fmt::Write;
 
+use crate::chaos;
 use crate::record::Second;
 use crate::report::plots::{Bars, Line, Plot, Scale};
 use crate::summary::Summary;
@@ -20,6 +21,7 @@ pub(crate) fn page(summary: &Summary) -> String {
     plots(summary).into_iter().for_each(|plot| page.push_str(&plot));
     page.push_str("</div>\n");
     page.push_str(&steps(summary));
+    page.push_str(&summary.chaos.as_ref().map_or_else(String::new, chaos::Report::html));
     page.push_str(&rest(summary));
     document(&title, &page)
 }
@@ -100,12 +102,15 @@ fn tiles(summary: &Summary) -> String {
 type Value = fn(&Second) -> f64;
 
 fn plots(summary: &Summary) -> Vec<String> {
+    let faults = summary.chaos.iter().flat_map(|chaos| &chaos.faults);
+    let marks: Vec<f64> = faults.map(|fault| fault.at).collect();
     let over_time = |title, unit, scale, lines: &[(&'static str, Value)]| {
         let lines = lines.iter().map(|(name, value)| Line {
             name,
             points: summary.series.iter().map(|second| (second.at, value(second))).collect(),
         });
-        Plot { title, unit, x: Scale::Seconds, y: scale, lines: lines.collect() }.svg()
+        let (lines, marks) = (lines.collect(), marks.clone());
+        Plot { title, unit, x: Scale::Seconds, y: scale, lines, marks }.svg()
     };
     let curve = |row: &crate::summary::StepRow| Line { name: row.name, points: row.curve.clone() };
     let percentiles = Plot {
@@ -114,6 +119,7 @@ fn plots(summary: &Summary) -> Vec<String> {
         x: Scale::Shares,
         y: Scale::Log,
         lines: summary.steps.iter().map(curve).collect(),
+        marks: Vec::new(),
     };
     vec![
         over_time(

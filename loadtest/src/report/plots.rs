@@ -42,6 +42,8 @@ pub(crate) struct Plot {
     pub(crate) x: Scale,
     pub(crate) y: Scale,
     pub(crate) lines: Vec<Line>,
+    /// Places on the axis `x` at which something happened.
+    pub(crate) marks: Vec<f64>,
 }
 
 /// An axis with its bounds, in the scale's own numbers.
@@ -136,6 +138,15 @@ impl Plot {
         let y = Axis::new(self.y, values(|point| point.1).collect::<Vec<_>>().into_iter());
         let mut svg = figure(self.title, self.unit, HEIGHT);
         grid(&mut svg, &x, &y);
+        for mark in &self.marks {
+            let (at, top, bottom) = (at_x(x.place(*mark)), at_y(1.0), at_y(0.0));
+            put(
+                &mut svg,
+                format_args!(
+                    "<line class=\"mark\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{top}\" y2=\"{bottom}\"/>\n"
+                ),
+            );
+        }
         for (line, number) in self.lines.iter().zip(0..) {
             let color = number % COLORS;
             let mut points = String::new();

@@ -169,7 +169,7 @@ fn sections(seats: u32) -> Vec<Section> {
             section(number, rows, SEATS_PER_ROW)
         })
         .collect();
-    if seats % SEATS_PER_ROW > 0 {
+    if !seats.is_multiple_of(SEATS_PER_ROW) {
         sections.push(section(sections.len() as u32, 1, seats % SEATS_PER_ROW));
     }
     sections

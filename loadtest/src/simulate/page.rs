@@ -5,6 +5,9 @@ use crate::report::{document, text};
 use crate::simulate::forecast::Forecast;
 use crate::simulate::sale::Second;
 
+/// A number of each second.
+type Value = fn(&Second) -> u64;
+
 pub(super) fn page(forecast: &Forecast) -> String {
     let title =
         format!("{} people, {} seats: what to expect", forecast.totals.came, forecast.seats);
@@ -13,7 +16,7 @@ pub(super) fn page(forecast: &Forecast) -> String {
         body.push_str(&format!("<div><dt>{name}</dt><dd>{}</dd></div>\n", text(&value)));
     }
     body.push_str("</dl>\n<div class=\"plots\">\n");
-    let plot = |title, unit, lines: &[(&'static str, fn(&Second) -> u64)]| {
+    let plot = |title, unit, lines: &[(&'static str, Value)]| {
         let lines = lines.iter().map(|(name, value)| Line {
             name,
             points: forecast
@@ -22,7 +25,8 @@ pub(super) fn page(forecast: &Forecast) -> String {
                 .map(|second| (second.at as f64, value(second) as f64))
                 .collect(),
         });
-        Plot { title, unit, x: Scale::Seconds, y: Scale::Linear, lines: lines.collect() }.svg()
+        let (lines, marks) = (lines.collect(), Vec::new());
+        Plot { title, unit, x: Scale::Seconds, y: Scale::Linear, lines, marks }.svg()
     };
     body.push_str(&plot("People in line", "people", &[("line", |second| second.line)]));
     body.push_str(&plot("People inside", "people", &[("inside", |second| second.inside)]));

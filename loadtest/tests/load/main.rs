@@ -3,6 +3,7 @@
 mod bad_input;
 mod broken;
 mod browser;
+mod chaos;
 mod gateway;
 mod openly;
 mod shop;

@@ -24,10 +24,15 @@ pub(crate) struct Ran {
 
 /// Runs the tester with numbers and report written.
 pub(crate) fn run(scenario: &str, target: &str, flags: &[&str]) -> Ran {
+    run_at(scenario, &["--target", target], flags)
+}
+
+/// The same, with the server of these flags.
+pub(crate) fn run_at(scenario: &str, server: &[&str], flags: &[&str]) -> Ran {
     let directory = tempfile::tempdir().expect("directory");
     let file = |name: &str| directory.path().join(name);
     let mut command = Command::new(env!("CARGO_BIN_EXE_tiketi-loadtest"));
-    command.args([scenario, "--target", target]).args(flags);
+    command.arg(scenario).args(server).args(flags);
     command.arg("--json").arg(file("run.json")).arg("--report").arg(file("run.html"));
     let (code, stdout, stderr) = finish(command);
     let read = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
