@@ -19,6 +19,7 @@ impl Table {
     }
 
     /// Prints Markdown, so that it can go into the README as it is.
+    #[expect(clippy::print_stdout, reason = "a command's own output")]
     pub fn print(&self) {
         println!("| what | measured | beside it, same run | reach |");
         println!("|---|---|---|---|");

@@ -1,6 +1,6 @@
 //! Money on its way back: once, whatever Stripe answers.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::promises;
 use crate::till::Till;

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use crate::promises;
-use crate::support::assert_error;
 use crate::till::Till;
 
 const REFUSED: &[&str] = &[

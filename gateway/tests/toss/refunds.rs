@@ -1,6 +1,6 @@
 //! Money on its way back: once, whatever the provider answers.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::promises;
 use crate::support::assert_error;
