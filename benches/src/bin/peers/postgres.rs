@@ -16,7 +16,7 @@ const CONNECTIONS: [u32; 3] = [16, 32, 64];
 const PROBE: u64 = 2;
 /// Seats that one connection has to itself in one run.
 const SEATS_EACH: u32 = 20_000;
-const SEATS: u32 = 8_000_000;
+const SEATS: u32 = 10_000_000;
 /// PostgreSQL does not run as root.
 const USER: &str = "postgres";
 
@@ -110,8 +110,12 @@ impl Server {
     fn hold(&self, statement: Statement, connections: u32, seconds: u64) -> anyhow::Result<f64> {
         let script = self.dir.path().join("hold.sql");
         fs::write(&script, statement.script())?;
-        let first = self.next.replace(self.next.get() + connections * SEATS_EACH);
-        anyhow::ensure!(self.next.get() <= SEATS, "out of seats");
+        let used = match statement {
+            Statement::ConditionalUpdate => connections * SEATS_EACH,
+            Statement::SkipLocked => 0,
+        };
+        let first = self.next.replace(self.next.get() + used);
+        anyhow::ensure!(self.next.get() <= SEATS, "out of seats: fewer rounds, please");
         let mut command = as_user("pgbench")?;
         command.arg("-h").arg(self.dir.path()).args(["-n", "-M", "prepared", "-j", "1"]);
         command.args(["-c", &connections.to_string(), "-T", &seconds.to_string()]);
