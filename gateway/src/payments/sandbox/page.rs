@@ -25,7 +25,7 @@ button:focus-visible,summary:focus-visible{outline:3px solid var(--main);outline
 .main{background:var(--main);border-color:var(--main);color:#fff;font-weight:600;\
 text-align:center}.bad{color:var(--bad)}.plain{border:0;text-align:center;color:var(--soft)}\
 summary{cursor:pointer;font-weight:600;min-height:32px}h2{font-size:14px;color:var(--soft);\
-margin:16px 0 0}code{font-size:12px;color:var(--soft)}";
+margin:16px 0 0}code{font-size:12px;color:var(--soft)}.main code{color:inherit;opacity:.85}";
 
 /// Refusals that the window offers, in its own name.
 const DECLINES: [(&str, &str); 3] = [
