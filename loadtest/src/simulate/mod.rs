@@ -12,14 +12,15 @@ mod people;
 mod sale;
 
 use std::path::PathBuf;
+use std::thread::{self, available_parallelism};
 use std::time::Instant;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use clap::Args;
 use serde::Serialize;
 
 use crate::simulate::forecast::Forecast;
-use crate::simulate::sale::Sale;
+use crate::simulate::sale::{Part, Sale};
 
 const EVENTS_MAX: u32 = 1_000;
 const SEATS_MAX: u32 = 500_000;
@@ -138,6 +139,27 @@ impl Assumptions {
     }
 }
 
+/// Plays a part of the events on each processor.
+fn play(assumptions: &Assumptions) -> anyhow::Result<Sale> {
+    let processors = available_parallelism().map_or(1, |count| count.get() as u32);
+    let every = processors.min(assumptions.events);
+    let play_part = |first| {
+        let mut sale = Sale::new(assumptions, Part { first, every })?;
+        sale.play(HOURS_MAX * 3_600)?;
+        anyhow::Ok(sale)
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> =
+            (1..every).map(|first| scope.spawn(move || play_part(first))).collect();
+        let mut sale = play_part(0)?;
+        for other in others {
+            let other = other.join().map_err(|_| anyhow!("a part of the sale panicked"))?;
+            sale.absorb(other?)?;
+        }
+        Ok(sale)
+    })
+}
+
 /// Plays the sale and tells what is to be expected of it.
 ///
 /// # Errors
@@ -146,8 +168,7 @@ impl Assumptions {
 pub(crate) fn simulate(assumptions: &Assumptions, output: &Output) -> anyhow::Result<()> {
     assumptions.check()?;
     let begun = Instant::now();
-    let mut sale = Sale::new(assumptions)?;
-    sale.play(HOURS_MAX * 3_600)?;
+    let sale = play(assumptions)?;
     let forecast = Forecast::new(assumptions, sale, begun.elapsed())?;
     print!("{}", forecast.text());
     if let Some(file) = &output.json {

@@ -53,6 +53,34 @@ pub(super) struct Totals {
     pub(super) expired: u64,
 }
 
+impl Second {
+    fn plus(&self, other: &Second) -> Second {
+        Second {
+            at: self.at,
+            line: self.line + other.line,
+            inside: self.inside + other.inside,
+            held: self.held + other.held,
+            sold: self.sold + other.sold,
+            came: self.came + other.came,
+            let_in: self.let_in + other.let_in,
+            holds: self.holds + other.holds,
+            paid: self.paid + other.paid,
+        }
+    }
+}
+
+impl Totals {
+    fn add(&mut self, other: &Totals) {
+        self.came += other.came;
+        self.let_in += other.let_in;
+        self.bought += other.bought;
+        self.nothing_left += other.nothing_left;
+        self.too_slow += other.too_slow;
+        self.holds += other.holds;
+        self.expired += other.expired;
+    }
+}
+
 /// The hall of one event.
 pub(super) struct Hall {
     taken: Vec<bool>,
@@ -77,8 +105,23 @@ impl Hall {
     }
 }
 
+/// Every so many events from a first one: nobody wants two, so parts of a sale are played side by
+/// side and come to the same however many there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    pub(super) first: u32,
+    pub(super) every: u32,
+}
+
+impl Part {
+    fn has(self, event: u32) -> bool {
+        event % self.every == self.first
+    }
+}
+
 /// See the module.
 pub(super) struct Sale {
+    part: Part,
     stage: Stage,
     crowd: Crowd,
     people: People,
@@ -100,10 +143,11 @@ pub(super) struct Sale {
 impl Sale {
     /// # Errors
     /// The engine refuses halls of this size.
-    pub(super) fn new(assumptions: &Assumptions) -> anyhow::Result<Sale> {
+    pub(super) fn new(assumptions: &Assumptions, part: Part) -> anyhow::Result<Sale> {
         let hall =
             || Hall { taken: vec![false; assumptions.seats as usize], sold: 0, sold_out_at: None };
         Ok(Sale {
+            part,
             stage: Stage::new(assumptions)?,
             crowd: Crowd::new(assumptions),
             people: People::new(assumptions),
@@ -141,6 +185,33 @@ impl Sale {
         Ok(())
     }
 
+    /// Adds another part that was played.
+    ///
+    /// # Errors
+    /// Waits of another range, which no part has.
+    pub(super) fn absorb(&mut self, other: Sale) -> anyhow::Result<()> {
+        for (event, hall) in (0..).zip(other.halls) {
+            if other.part.has(event) {
+                self.halls[event as usize] = hall;
+            }
+        }
+        self.waits.add(other.waits)?;
+        self.totals.add(&other.totals);
+        // Where one part is over what it sold stays sold.
+        let end = self.series.len().max(other.series.len());
+        let [mine, theirs] = [&self.series, &other.series].map(|series| {
+            let sold = series.last().map_or(0, |last| last.sold);
+            let over = (series.len()..end).map(move |at| Second {
+                at: at as u64,
+                sold,
+                ..Second::default()
+            });
+            series.iter().copied().chain(over).collect::<Vec<_>>()
+        });
+        self.series = mine.iter().zip(&theirs).map(|(one, other)| one.plus(other)).collect();
+        Ok(())
+    }
+
     fn step(&mut self, at: u64) -> anyhow::Result<()> {
         let news = self.stage.advance(at)?;
         for order in news.ended {
@@ -173,11 +244,14 @@ impl Sale {
         let come = self.crowd.come_by(at as f64 / 1e3);
         for number in self.came_at.len() as u32..come {
             let event = self.people.person(number).event;
+            self.came_at.push(at as u32);
+            if !self.part.has(event) {
+                continue;
+            }
             // What is sold stays sold here: whoever comes later is told so and goes.
             if self.halls[event as usize].sold_out_at.is_none() {
                 self.stage.come(EventIndex(event), UserIndex(number))?;
             }
-            self.came_at.push(at as u32);
             self.totals.came += 1;
             self.now.came += 1;
         }
@@ -237,5 +311,39 @@ impl Sale {
             self.halls[order.event.position()].taken[seat as usize] = false;
             self.now.held -= 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        assumptions: Assumptions,
+    }
+
+    fn played(assumptions: &Assumptions, first: u32, every: u32) -> Sale {
+        let mut sale = Sale::new(assumptions, Part { first, every }).expect("a sale");
+        sale.play(100_000).expect("played");
+        sale
+    }
+
+    #[test]
+    fn parts_come_to_the_same_however_many_there_are() {
+        let flags = ["sale", "--events", "3", "--people", "3000", "--seats", "400"];
+        let assumptions = Flags::parse_from(flags).assumptions;
+        let whole = played(&assumptions, 0, 1);
+        let mut parts = played(&assumptions, 0, 2);
+        parts.absorb(played(&assumptions, 1, 2)).expect("the same range");
+        let sold = |sale: &Sale| sale.halls.iter().map(|hall| hall.sold).collect::<Vec<_>>();
+        assert_eq!(sold(&whole), [400, 400, 400]);
+        assert_eq!(sold(&parts), sold(&whole));
+        assert_eq!(parts.waits, whole.waits);
+        let text = |sale: &Sale| format!("{:?} {:?}", sale.totals, sale.series);
+        assert_eq!(text(&parts), text(&whole));
     }
 }
