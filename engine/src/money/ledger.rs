@@ -332,14 +332,15 @@ impl Ledger {
                 charge.state = ChargeState::Reversed;
                 let points = charge.amount.points - charge.returned.points;
                 charge.returned.points = charge.amount.points;
-                let account = self.accounts.entry(charge.user).or_default();
                 match charge.purpose {
                     // Never below zero: what is spent already is somebody's to collect.
                     Purpose::Points => {
+                        let account = self.accounts.entry(charge.user).or_default();
                         let back = signed(charge.amount.card.min(account.balance))?;
                         account.change(PointsKind::Cancel, -back, index, at)?;
                     }
                     Purpose::Order(_) if points > 0 => {
+                        let account = self.accounts.entry(charge.user).or_default();
                         account.change(PointsKind::Refund, signed(points)?, index, at)?;
                     }
                     Purpose::Order(_) => {}

@@ -319,6 +319,8 @@ fn a_deposit_keeps_its_seats_until_it_comes_or_is_given_up() {
         (house.state_of(one), house.fold.ledger().refunds().len()),
         (ChargeState::Reversed, 0)
     );
+    // An account that never had points stays none: the auditor compares them with snapshots.
+    assert_eq!(house.fold.ledger().account(UserIndex(0)), None);
     house.assert_agreement();
     assert_conserved(&house.fold);
 }
