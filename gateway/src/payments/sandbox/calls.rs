@@ -292,8 +292,12 @@ async fn finish(shared: &Shared, post: &Post, context: &Context, fault: Option<F
     let (reply, heard) = shared.on_books(|books, now| {
         let result = decide(shared, books, post, context, fault.as_ref(), &questions, now);
         let reply = result.unwrap_or_else(|refusal| refusal.reply());
-        if let Some(scope) = &context.scope {
-            keep(shared, books, scope, &reply, context, questions.failed_post);
+        let is_kept =
+            !reply.status.is_server_error() || questions.failed_post != FailedPost::Executed;
+        if let Some(scope) = &context.scope
+            && let Some(line) = books.answers.answered(scope, &reply, &context.trace, is_kept)
+        {
+            shared.journal.append(&Line::Answer(&line));
         }
         reply
     });
@@ -304,26 +308,6 @@ async fn finish(shared: &Shared, post: &Post, context: &Context, fault: Option<F
         }
     }
     reply.header(TRACE_ID, &context.trace)
-}
-
-/// Keeps an answer for replays.
-fn keep(
-    shared: &Shared,
-    books: &mut Books,
-    scope: &str,
-    reply: &Reply,
-    context: &Context,
-    failed_post: FailedPost,
-) {
-    if reply.status.is_server_error() && failed_post == FailedPost::Executed {
-        books.answers.undo(scope);
-        return;
-    }
-    let (status, body) = (reply.status.as_u16(), reply.body.clone());
-    let stored = Stored { status, body, trace: context.trace.clone() };
-    if let Some(line) = books.answers.end(scope, stored) {
-        shared.journal.append(&Line::Answer(&line));
-    }
 }
 
 /// The call itself: what is forced goes first, before anything is looked up.

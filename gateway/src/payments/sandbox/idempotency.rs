@@ -9,6 +9,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::reply::Reply;
+
 /// An answer, as a replay gives it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stored {
@@ -77,8 +79,24 @@ impl Answers {
         }
     }
 
-    /// The first request is answered; the line to keep.
-    pub(super) fn end(&mut self, scope: &str, stored: Stored) -> Option<AnswerLine> {
+    /// The first request is answered, with what replays give again; the line to keep. Where it is not
+    /// kept the next request is the first.
+    pub(super) fn answered(
+        &mut self,
+        scope: &str,
+        reply: &Reply,
+        trace: &str,
+        is_kept: bool,
+    ) -> Option<AnswerLine> {
+        if !is_kept {
+            self.entries.remove(scope);
+            return None;
+        }
+        let (status, body) = (reply.status.as_u16(), reply.body.clone());
+        self.end(scope, Stored { status, body, trace: trace.to_owned() })
+    }
+
+    fn end(&mut self, scope: &str, stored: Stored) -> Option<AnswerLine> {
         let entry = self.entries.get_mut(scope)?;
         let line = AnswerLine {
             scope: scope.to_owned(),
@@ -90,11 +108,6 @@ impl Answers {
         };
         entry.stored = Some(stored);
         Some(line)
-    }
-
-    /// The first request has left no trace: the next one is the first.
-    pub(super) fn undo(&mut self, scope: &str) {
-        self.entries.remove(scope);
     }
 
     /// An answer of an earlier start.

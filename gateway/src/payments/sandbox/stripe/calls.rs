@@ -195,32 +195,14 @@ fn finish(shared: &Shared, post: Post, context: &Context, fault: Option<&Fault>)
             Ok(object) => Reply::json(StatusCode::OK, &object),
             Err(error) => error.reply(),
         };
-        if let Some(scope) = &context.scope {
-            keep(shared, books, scope, &reply, context, is_kept);
+        if let Some(scope) = &context.scope
+            && let Some(line) = books.answers.answered(scope, &reply, &context.request_id, is_kept)
+        {
+            shared.journal.append(&Line::Answer(&line));
         }
         reply
     });
     reply.header(REQUEST_ID, &context.request_id)
-}
-
-/// Keeps an answer for replays.
-fn keep(
-    shared: &Shared,
-    books: &mut Books,
-    scope: &str,
-    reply: &Reply,
-    context: &Context,
-    is_kept: bool,
-) {
-    if !is_kept {
-        books.answers.undo(scope);
-        return;
-    }
-    let (status, body) = (reply.status.as_u16(), reply.body.clone());
-    let stored = Stored { status, body, trace: context.request_id.clone() };
-    if let Some(line) = books.answers.end(scope, stored) {
-        shared.journal.append(&Line::Answer(&line));
-    }
 }
 
 /// The call itself: what is forced goes first, before anything is looked up.
