@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use tiketi_engine::command::{Asked, WantedSeats};
 use tiketi_engine::engine::Engine;
 use tiketi_engine::error::{CommandError, JournalUnavailable};
-use tiketi_engine::ids::{EventIndex, Lsn, ReservationId, SeatIndex, UserIndex};
+use tiketi_engine::ids::{EventIndex, Lsn, SeatIndex, UnixMillis, UserIndex};
 use tiketi_persistence::{GroupCommit, Options, StoreKind, open};
 
 use crate::{HOLD_TTL_MS, NOW, SEATS_PER_ROW, Setup, made, stock};
@@ -29,6 +29,8 @@ pub struct Durable {
     pub engine: Engine<Arc<GroupCommit>>,
     /// Who books.
     pub users: Vec<UserIndex>,
+    /// When the next round of [`run`] begins.
+    now: UnixMillis,
     _dir: tempfile::TempDir,
 }
 
@@ -43,7 +45,7 @@ impl Durable {
         let users = stock(&engine, events, ROWS, USERS)?;
         let appended = engine.journal().appended_lsn();
         engine.journal().durable().wait_blocking(appended)?;
-        Ok(Durable { engine, users, _dir: dir })
+        Ok(Durable { engine, users, now: NOW, _dir: dir })
     }
 }
 
@@ -57,27 +59,6 @@ fn open_engine(dir: &Path, store: StoreKind) -> anyhow::Result<Engine<Arc<GroupC
     Engine::from_state(&opened.state, opened.journal).map_err(anyhow::Error::msg)
 }
 
-impl Durable {
-    /// Frees every seat, for another run.
-    ///
-    /// # Errors
-    /// The disk.
-    pub fn give_back_everything(&self) -> anyhow::Result<()> {
-        let later = NOW.plus(HOLD_TTL_MS);
-        loop {
-            match self.engine.expire(later, 1_000) {
-                Ok(expired) if expired.is_empty() => break,
-                Ok(_) => {}
-                Err(JournalUnavailable::QueueFull) => std::thread::yield_now(),
-                Err(unavailable) => return Err(unavailable.into()),
-            }
-        }
-        let appended = self.engine.journal().appended_lsn();
-        self.engine.journal().durable().wait_blocking(appended)?;
-        Ok(())
-    }
-}
-
 /// What a run came to.
 pub struct Run {
     /// Each of them durable at the end.
@@ -88,49 +69,56 @@ pub struct Run {
     pub batches_per_second: f64,
 }
 
-/// Two threads hold every seat of the hall, until they have held seats for so many seconds. Between
-/// two rounds, which do not count, everything is given back: so the hall need not hold a hundred
-/// million seats, and what is measured is not the system clearing memory for them.
+/// Two threads hold every seat of the hall, until they have held seats for so many seconds. After
+/// each round all holds expire, which does not count: so the hall need not hold a hundred million
+/// seats, and what is measured is not the system clearing memory for them.
 ///
 /// # Errors
 /// The disk, or an engine that refuses.
-pub fn run(durable: &Durable, seconds: u64) -> anyhow::Result<Run> {
-    let journal = durable.engine.journal();
+pub fn run(durable: &mut Durable, seconds: u64) -> anyhow::Result<Run> {
     let mut acks = Histogram::new(3)?;
     let (mut holds, mut batches, mut elapsed) = (0, 0, 0.0);
     // The first round makes the hold slots.
     for round in 0.. {
-        let batches_before = journal.batches();
+        let batches_before = durable.engine.journal().batches();
         let started = Instant::now();
-        let threads = both(|thread| hold_all(durable, thread));
-        let (seconds_held, batches_held) =
-            (started.elapsed().as_secs_f64(), journal.batches() - batches_before);
-        let mut reservations = Vec::new();
-        for thread in threads {
-            let (held, thread_acks) = thread?;
+        for thread in both(|thread| hold_all(durable, thread)) {
+            let (thread_holds, thread_acks) = thread?;
             if round > 0 {
-                holds += held.len();
+                holds += thread_holds;
                 acks.add(thread_acks)?;
             }
-            reservations.push(held);
         }
         if round > 0 {
-            elapsed += seconds_held;
-            batches += batches_held;
+            elapsed += started.elapsed().as_secs_f64();
+            batches += durable.engine.journal().batches() - batches_before;
         }
+        let_expire(durable)?;
         if elapsed >= seconds as f64 {
             break;
         }
-        for given in both(|thread| give_back_all(durable, &reservations[thread as usize])) {
-            given?;
-        }
-        while !durable.engine.expire(NOW, 1_000)?.is_empty() {}
     }
     Ok(Run {
         holds_per_second: holds as f64 / elapsed,
         acks,
         batches_per_second: batches as f64 / elapsed,
     })
+}
+
+/// Lets so much time pass that every hold ends.
+fn let_expire(durable: &mut Durable) -> anyhow::Result<()> {
+    durable.now = durable.now.plus(HOLD_TTL_MS);
+    loop {
+        match durable.engine.expire(durable.now, 1_000) {
+            Ok(expired) if expired.is_empty() => break,
+            Ok(_) => {}
+            Err(JournalUnavailable::QueueFull) => std::thread::yield_now(),
+            Err(unavailable) => return Err(unavailable.into()),
+        }
+    }
+    let appended = durable.engine.journal().appended_lsn();
+    durable.engine.journal().durable().wait_blocking(appended)?;
+    Ok(())
 }
 
 fn both<T: Send>(work: impl Fn(u32) -> T + Sync) -> [T; 2] {
@@ -141,15 +129,12 @@ fn both<T: Send>(work: impl Fn(u32) -> T + Sync) -> [T; 2] {
     })
 }
 
-/// Holds a thread's half of the seats; every hold is durable at the end.
-fn hold_all(
-    durable: &Durable,
-    thread: u32,
-) -> anyhow::Result<(Vec<ReservationId>, Histogram<u64>)> {
+/// Holds a thread's half of the seats, and counts them; every hold is durable at the end.
+fn hold_all(durable: &Durable, thread: u32) -> anyhow::Result<(usize, Histogram<u64>)> {
     let journal = durable.engine.journal();
     let mut acks = Histogram::new(3)?;
     let mut timed: VecDeque<(Lsn, Instant)> = VecDeque::new();
-    let mut held = Vec::with_capacity((EVENTS * ROWS * SEATS_PER_ROW / 2) as usize);
+    let mut holds = 0;
     let mut last = Lsn::ZERO;
     // The threads share every event, as buyers do: even rows and odd rows.
     let seats = (0..EVENTS).flat_map(|event| {
@@ -159,13 +144,13 @@ fn hold_all(
         })
     });
     for (event, seat) in seats {
-        let user = durable.users[held.len() % durable.users.len()];
-        let asked = Asked { by: user, at: NOW, key: None };
+        let user = durable.users[holds % durable.users.len()];
+        let asked = Asked { by: user, at: durable.now, key: None };
         let wanted = WantedSeats::new(&[seat])?;
-        let timed_from = (held.len() % SAMPLE == 0).then(Instant::now);
-        let (hold, lsn) = made(retried(|| durable.engine.hold_seats(event, &wanted, asked)))?;
+        let timed_from = (holds % SAMPLE == 0).then(Instant::now);
+        let (_, lsn) = made(retried(|| durable.engine.hold_seats(event, &wanted, asked)))?;
         last = lsn;
-        held.push(hold.reservation);
+        holds += 1;
         if let Some(from) = timed_from {
             timed.push_back((last, from));
             let durable_lsn = journal.durable_lsn();
@@ -178,16 +163,7 @@ fn hold_all(
     }
     let covered = journal.durable().wait_blocking(last)?;
     acknowledge(&mut timed, covered, &mut acks)?;
-    Ok((held, acks))
-}
-
-fn give_back_all(durable: &Durable, reservations: &[ReservationId]) -> anyhow::Result<()> {
-    let mut last = Lsn::ZERO;
-    for &reservation in reservations {
-        last = retried(|| durable.engine.cancel_order(reservation, None, NOW))?.lsn();
-    }
-    durable.engine.journal().durable().wait_blocking(last)?;
-    Ok(())
+    Ok((holds, acks))
 }
 
 /// Waits while the journal's queue is full.

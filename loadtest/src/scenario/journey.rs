@@ -10,11 +10,10 @@ use crate::clock::Over;
 use crate::dice::Dice;
 use crate::plan::Arrival;
 use crate::run::Run;
+use crate::scenario::POLL;
 use crate::settings::{Settings, seconds};
 use crate::steps::{HoldEnd, Person, Place};
 
-/// The frontend asks so often how the line stands.
-const POLL: Duration = Duration::from_secs(1);
 /// How often somebody tries for other seats.
 const TRIES: u32 = 5;
 /// Who wants the front rows tries longer, and thinks less.

@@ -10,6 +10,7 @@ mod soak;
 mod spike;
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::run::Run;
 use crate::settings::Settings;
@@ -17,6 +18,9 @@ use crate::wishes::Wishes;
 
 /// Nobody waits in line.
 const NO_LINE: u32 = 1_000_000;
+
+/// The frontend asks so often how the line stands.
+const POLL: Duration = Duration::from_secs(1);
 
 /// A kind of run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

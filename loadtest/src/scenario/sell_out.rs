@@ -1,16 +1,18 @@
-//! Everything, as fast as the server sells it. The one scenario in which who buys waits for the
-//! answer and then buys again: its rate is the server's, and its latencies are those at full load.
+//! Everything, as fast as the server sells it: line, hold, payment, and again. The one scenario in
+//! which who buys waits for the answer and then buys again: its rate is the server's, and its
+//! latencies are those at full load.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
+use crate::clock::Over;
 use crate::dice::Dice;
 use crate::hall::SeatNumber;
 use crate::run::Run;
-use crate::scenario::NO_LINE;
+use crate::scenario::{NO_LINE, POLL};
 use crate::settings::seconds;
-use crate::steps::HoldEnd;
+use crate::steps::{HoldEnd, Place};
 use crate::wishes::Wishes;
 
 pub(crate) fn usual(usual: Wishes) -> Wishes {
@@ -50,8 +52,17 @@ fn groups(run: &Run) -> Vec<Vec<SeatNumber>> {
 }
 
 async fn buy(run: Rc<Run>, buyer: u32, groups: Rc<RefCell<Vec<Vec<SeatNumber>>>>) {
-    let person = run.person(buyer);
+    let mut person = run.person(buyer);
     while !run.clock.is_over() {
+        let came = Instant::now();
+        let (place, _) = run.join(person, came).await;
+        person.is_new = false;
+        if place != Place::Inside {
+            match run.clock.until(came + POLL).await {
+                Ok(()) => continue,
+                Err(Over) => return,
+            }
+        }
         let Some(group) = groups.borrow_mut().pop() else { return };
         run.record.borrow_mut().arrived();
         if let HoldEnd::Held(sale) = run.hold(person, Instant::now(), &group).await {

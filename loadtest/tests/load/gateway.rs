@@ -79,6 +79,8 @@ fn everything_is_sold() {
     let gateway = Gateway::start(20);
     let ran = gateway.run("sell-out", &[&HALL[..], &["--buyers", "20"]].concat()).ended(0);
     assert_eq!((ran.number("/seats/sold"), ran.number("/seats/left")), (320.0, 0.0));
+    // Each hold after a look at the line.
+    assert!(ran.step("join line")["done"].as_u64() >= ran.step("hold")["done"].as_u64());
 }
 
 #[test]

@@ -13,8 +13,8 @@ use tiketi_engine::ids::{EventIndex, SeatIndex};
 use tiketi_persistence::StoreKind;
 
 pub(crate) fn two_threads(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
-    let durable = Durable::new(setup, StoreKind::Sled, EVENTS)?;
-    let done = run(&durable, setup.seconds)?;
+    let mut durable = Durable::new(setup, StoreKind::Sled, EVENTS)?;
+    let done = run(&mut durable, setup.seconds)?;
     let bare = bare_batches_per_second(&setup.dir)?;
     table.row(
         format!("durable holds in one process, two threads, sled, synced, {} s", setup.seconds),
@@ -82,8 +82,8 @@ pub(crate) fn stores(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
     let mut rates = [Vec::new(), Vec::new()];
     for _ in 0..3 {
         for (rates, store) in rates.iter_mut().zip([StoreKind::Sled, StoreKind::Segments]) {
-            let durable = Durable::new(setup, store, EVENTS)?;
-            rates.push(run(&durable, seconds)?.holds_per_second);
+            let mut durable = Durable::new(setup, store, EVENTS)?;
+            rates.push(run(&mut durable, seconds)?.holds_per_second);
         }
     }
     let [sled, segments] = rates.map(|mut rates| median(&mut rates));

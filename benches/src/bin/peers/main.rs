@@ -62,10 +62,14 @@ fn main() -> anyhow::Result<()> {
     let mut contenders: Vec<Contender<'_>> = Vec::new();
     contenders.push(Contender::new("tiketi, in process, durable", ours::InProcess::new(&setup)?));
     contenders.push(Contender::new("tiketi, over HTTP, durable", ours::OverHttp::new(&setup)?));
-    for (server, name) in [(&redis_always, "AOF always"), (&redis_off, "AOF off")] {
+    for (server, log, hold, what) in [
+        (&redis_always, "AOF always", redis::Hold::Order, "the whole hold"),
+        (&redis_always, "AOF always", redis::Hold::Seat, "the seat's key alone"),
+        (&redis_off, "AOF off", redis::Hold::Order, "the whole hold"),
+    ] {
         for (pipelining, how) in [(redis::PIPELINED, "pipelined"), (redis::ALONE, "unpipelined")] {
-            let name = format!("Redis Lua, {name}, {how}");
-            contenders.push(Contender::new(name, server.client(pipelining)));
+            let name = format!("Redis Lua, {log}, {how}, {what}");
+            contenders.push(Contender::new(name, server.client(hold, pipelining)?));
         }
     }
     let update = postgres.client(postgres::Statement::ConditionalUpdate);

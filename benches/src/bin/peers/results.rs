@@ -29,9 +29,11 @@ impl<'a> Contender<'a> {
 }
 
 /// What has to be reached: who, over whom, how many times.
-const REACH: [(&str, &str, f64); 3] = [
-    ("tiketi, in process, durable", "Redis Lua, AOF always, pipelined", 20.0),
-    ("tiketi, over HTTP, durable", "Redis Lua, AOF always, unpipelined", 2.5),
+const REACH: [(&str, &str, f64); 5] = [
+    ("tiketi, in process, durable", "Redis Lua, AOF always, pipelined, the whole hold", 20.0),
+    ("tiketi, in process, durable", "Redis Lua, AOF always, pipelined, the seat's key alone", 20.0),
+    ("tiketi, over HTTP, durable", "Redis Lua, AOF always, unpipelined, the whole hold", 2.5),
+    ("tiketi, over HTTP, durable", "Redis Lua, AOF always, unpipelined, the seat's key alone", 2.5),
     ("tiketi, over HTTP, durable", "PostgreSQL, conditional UPDATE", 1.4),
 ];
 
@@ -121,13 +123,15 @@ impl Results {
 const NOTES: &str = "
 - In process: two threads, acknowledged after the record is on the disk; over HTTP: authenticated \
 `POST /api/seats/reserve`, 256 connections, answered after the record is on the disk.
-- Redis: a script that takes all the seats of a hold or none, `redis-benchmark` over a unix socket; \
-the fastest of several numbers of connections and commands under way. `AOF off` loses what it \
+- Redis: a script, `redis-benchmark` over a unix socket; the fastest of several numbers of connections \
+and commands under way. `The whole hold` does what a hold does here: it checks that the event is on \
+sale and allows so many seats, takes all of them or none, and writes an order with its buyer, \
+amount and end. `The seat's key alone` is the least that keeps two buyers apart. `AOF off` loses what it \
 acknowledged when it stops.
 - PostgreSQL: `pgbench` over a unix socket, prepared statements, the fastest of several numbers of \
 connections, `synchronous_commit` on.
-- Redis and PostgreSQL do one statement; tiketi also checks the token, the sale, the queue, the \
-limits of the buyer and the idempotency key, and makes an order that expires.
+- PostgreSQL does one statement; over HTTP tiketi also reads JSON, checks the token, the queue, the \
+limits of the buyer and the idempotency key.
 ";
 
 fn machine() -> anyhow::Result<String> {
