@@ -42,6 +42,7 @@ use crate::payments::{DeskError, Payments, reconciler, worker};
 use crate::rate_limit::RateLimits;
 use crate::routes::{ROUTES, Router};
 use crate::sample_data;
+use crate::search::SearchIndex;
 use crate::seat_maps::SeatMaps;
 use crate::server;
 use crate::tally;
@@ -72,6 +73,7 @@ pub struct App {
     pub(crate) request_ids: RequestIds,
     pub(crate) plans: EventPlans,
     pub(crate) seat_maps: SeatMaps,
+    pub(crate) search: SearchIndex,
     pub(crate) hub: Hub,
     pub(crate) payments: Payments,
     /// The last record of earlier process lives.
@@ -150,7 +152,11 @@ impl App {
                 silence_ms: millis(config.queue_silence),
             },
         );
-        let view = View::start(state, &commits, FatalHook::default());
+        let search = SearchIndex::of(&state);
+        let changes = search.changes();
+        let view = View::watched(state, &commits, FatalHook::default(), move |record| {
+            changes.note(record);
+        });
         let hub = Hub::new(commits);
         let secret = jwt_secret_in(&config.data, config.jwt_secret.as_ref())?;
         let app = Arc::new(App {
@@ -171,6 +177,7 @@ impl App {
             request_ids: RequestIds::new(),
             plans: EventPlans::default(),
             seat_maps: SeatMaps::default(),
+            search,
             hub,
             payments: Payments::new(config.sandbox_delay),
             started_lsn,

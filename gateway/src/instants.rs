@@ -1,11 +1,13 @@
 //! Instants as people type them.
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::{Offset, TimeZone};
 use tiketi_engine::ids::UnixMillis;
 
 /// Seoul time: nine hours ahead, without daylight saving.
 pub(crate) const SEOUL: Offset = Offset::constant(9);
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Reads an ISO-8601 date and time. One without a zone is Seoul time (contract/http.md 1).
 pub(crate) fn parse(text: &str) -> Option<UnixMillis> {
@@ -17,6 +19,16 @@ pub(crate) fn parse(text: &str) -> Option<UnixMillis> {
         Err(_) => SEOUL.to_timestamp(text.parse::<DateTime>().ok()?).ok()?,
     };
     u64::try_from(instant.as_millisecond()).ok().map(UnixMillis)
+}
+
+/// As [`parse`], but a date alone is the last millisecond of that Seoul day.
+pub(crate) fn last_of(text: &str) -> Option<UnixMillis> {
+    let at = parse(text)?;
+    let text = text.trim();
+    match text.parse::<Date>().is_ok() && !text.contains(['T', 't', ' ']) {
+        true => Some(UnixMillis(at.0 + DAY_MS - 1)),
+        false => Some(at),
+    }
 }
 
 /// Whether something that looks like an offset follows the time.
@@ -69,6 +81,21 @@ mod tests {
             ("", None),
         ] {
             let found = parse(text).map(|at| Timestamp(at).to_string());
+            assert_eq!(found.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_ends_with_its_day() {
+        for (text, expected) in [
+            ("2027-01-10", Some("2027-01-10T14:59:59.999Z")),
+            (" 2027-01-10 ", Some("2027-01-10T14:59:59.999Z")),
+            ("2027-01-10T19:00", Some("2027-01-10T10:00:00.000Z")),
+            ("2027-01-10 00:00", Some("2027-01-09T15:00:00.000Z")),
+            ("2027-01-10T19:00:00Z", Some("2027-01-10T19:00:00.000Z")),
+            ("2027-01", None),
+        ] {
+            let found = last_of(text).map(|at| Timestamp(at).to_string());
             assert_eq!(found.as_deref(), expected, "{text}");
         }
     }

@@ -15,8 +15,8 @@ use crate::auth::Access::{self, Admin, Public, User};
 use crate::error::ApiError;
 use crate::handlers::payments::{charge, confirm, pages, points, refund, request, webhook};
 use crate::handlers::{
-    admin, auth, events, health, lanes, lottery, metrics, payments, queue, reservations, seats,
-    sockets, tickets,
+    admin, auth, docs, events, health, lanes, lottery, metrics, payments, queue, reservations,
+    seats, sockets, tickets,
 };
 use crate::http::body::JSON_BYTES_MAX;
 use crate::http::{Params, Request, Response};
@@ -34,6 +34,7 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Post, "/api/auth/register",                      Public, Login,     handler!(auth::register)),
     route(Post, "/api/auth/login",                         Public, Login,     handler!(auth::login)),
     route(Get,  "/api/events",                             Public, Other,     handler!(events::list)),
+    route(Get,  "/api/events/suggest",                     Public, Other,     handler!(events::suggest)),
     route(Get,  "/api/events/:id",                         Public, Other,     handler!(events::detail)),
     route(Get,  "/api/tickets/event/:eventId",             Public, Other,     handler!(tickets::of_event)),
     route(Get,  "/api/tickets/availability/:ticketTypeId", Public, Other,     handler!(tickets::availability)),
@@ -101,6 +102,8 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Get,  "/livez",                                  Public, Unlimited, handler!(health::live)),
     route(Get,  "/readyz",                                 Public, Unlimited, handler!(health::ready)),
     route(Get,  "/metrics",                                Public, Unlimited, handler!(metrics::text)),
+    route(Get,  "/api-docs",                               Public, Other,     handler!(docs::page)),
+    route(Get,  "/api-docs/openapi.json",                  Public, Other,     handler!(docs::openapi)),
 ];
 
 /// One line of the table.

@@ -103,6 +103,11 @@ impl Request {
 
     // === path ===
 
+    /// The path as it came.
+    pub(crate) fn path(&self) -> &str {
+        self.parts.uri.path()
+    }
+
     /// The id at a position of the path, from 0.
     ///
     /// # Errors
