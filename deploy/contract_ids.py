@@ -1,4 +1,4 @@
-"""Ids of things that are there, for about half of the requests that schemathesis makes up: with
+"""Ids of things that are there, for most of the requests that schemathesis makes up: with
 made-up ids alone hardly any of them would get beyond a 404.
 
 Loaded by schemathesis (SCHEMATHESIS_HOOKS); BASE and TOKEN say where the gateway is.
@@ -69,10 +69,10 @@ HERE = stock()
 
 
 def chosen(value, names):
-    """None for half of the values, else one of the things; the same for the same value."""
+    """None for a quarter of the values, else one of the things; the same for the same value."""
     number = zlib.crc32(repr(value).encode())
     pool = [thing for name in names for thing in HERE[name]]
-    return None if number % 2 else pool[number // 2 % len(pool)]
+    return None if number % 4 == 0 else pool[number // 4 % len(pool)]
 
 
 def named(path, name):
@@ -104,7 +104,7 @@ def map_body(context, body):
         return body
     number = zlib.crc32(repr(body).encode())
     at = number // 2 % EVENTS
-    if number % 2:
+    if number % 4 == 0:
         return body
     if "seatIds" in body:
         first = number // 16 % (len(HERE["seats"][at]) - 2)
@@ -118,6 +118,11 @@ def map_body(context, body):
     for field, name in (("userId", "buyer"), ("seatLayoutId", "layout")):
         if field in body:
             body[field] = HERE[name][0]
+    if "count" in body:
+        body["count"] = 1 + number % 3
+        body.pop("section", None)
+    if "sections" in body:
+        body["sections"] = [{"name": "A", "rows": 2, "seatsPerRow": 5, "price": 1000}]
     if "reservationId" in body:
         body["reservationId"] = HERE["reservations"][number // 2 % len(HERE["reservations"])]
     if "paymentMethod" in body:

@@ -104,7 +104,8 @@ impl Words {
         corrected.collect()
     }
 
-    /// The words nearest to a misspelt one; none for a word that some word begins with.
+    /// The words that are likeliest for a misspelt one, all as likely; none for a word that some
+    /// word begins with.
     fn nearest(&self, typed: &str) -> Vec<&str> {
         let typed = keys(typed);
         let forgiven = match typed.len() {
@@ -134,7 +135,9 @@ impl Words {
                 best.truncate(CORRECTIONS_MAX);
             }
         }
-        best.into_iter().map(|(_, text)| text).collect()
+        let likeliest = best.first().map(|(rank, _)| (rank.distance, rank.length));
+        let as_likely = |(rank, _): &(Rank, &str)| Some((rank.distance, rank.length)) == likeliest;
+        best.into_iter().filter(as_likely).map(|(_, text)| text).collect()
     }
 }
 
@@ -246,7 +249,7 @@ mod tests {
             words.add(name);
         }
         for (query, expected) in [
-            ("bst", &["bts", "best"][..]),
+            ("bst", &["bts"][..]),
             ("bts wrold", &["bts world"]),
             ("balckpink", &["blackpink"]),
             ("방턴", &["방탄소년단"]),
@@ -261,7 +264,7 @@ mod tests {
             assert_eq!(words.corrections(query), expected, "{query}");
         }
         words.remove("BTS");
-        assert_eq!(words.corrections("bst"), ["bts", "best"]);
+        assert_eq!(words.corrections("bst"), ["bts"]);
         words.remove("BTS WORLD TOUR");
         assert_eq!(words.corrections("bst"), ["best"]);
         words.add("busted");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::shop::{Shop, list, refused, shape, text};
-use crate::support::read;
+use crate::support::{Gateway, read};
 
 fn titles(answer: &Value) -> Vec<String> {
     list(&answer["events"]).iter().map(|row| text(&row["title"])).collect()
@@ -133,7 +133,8 @@ async fn wrong_parameters_are_named() {
 
 #[tokio::test]
 async fn suggestions_have_their_shape_and_follow_the_catalogue() {
-    let shop = Shop::with(|config| config.sample_data = true).await;
+    let gateway = Gateway::with(|config| config.sample_data = true).await;
+    let shop = Shop { admin: gateway.admin().await, gateway, theatre: Value::Null };
     let suggest = async |typed: &str, more: &str| -> Vec<Value> {
         let url = shop.gateway.url(&format!("/api/events/suggest?{more}"));
         let request = shop
