@@ -119,6 +119,20 @@ pub(crate) fn catalog(error: CommandError<CatalogRefusal>) -> ApiError {
         CatalogRefusal::UnknownEvent(_) | CatalogRefusal::AlreadyCancelled(_) => {
             ApiError::new(Code::NotFound)
         }
+        CatalogRefusal::NoSeats(_) => {
+            ApiError::new(Code::Conflict).message("좌석이 없는 공연이에요.")
+        }
+        CatalogRefusal::NoLayout(_) => invalid("좌석 배치가 없는 공연이에요."),
+        CatalogRefusal::SeatsExist { seats, .. } => ApiError::new(Code::Conflict)
+            .message("이미 좌석이 만들어져 있어요.")
+            .with("existingSeats", *seats),
+        CatalogRefusal::SeatsInUse(_) => {
+            ApiError::new(Code::Conflict).message("예매된 좌석이 있어 삭제할 수 없어요.")
+        }
+        CatalogRefusal::UnknownTicketType(..) => ApiError::new(Code::NotFound),
+        CatalogRefusal::BelowSold { .. } => {
+            ApiError::new(Code::Conflict).message("이미 판매된 수량보다 적게 줄일 수 없어요.")
+        }
         CatalogRefusal::Full => ApiError::new(Code::Conflict).message("더 만들 수 없어요."),
     };
     answer.cause(refusal)

@@ -257,8 +257,8 @@ pub struct OrderDetail {
     pub id: Id,
     /// Its public number.
     pub reservation_number: String,
-    /// The event.
-    pub event_id: Id,
+    /// The event; `null` for one that was deleted.
+    pub event_id: Option<Id>,
     /// Its title.
     pub event_title: String,
     /// Whose it is.
