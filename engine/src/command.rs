@@ -171,6 +171,8 @@ pub struct NewEvent {
     pub ticket_types: Vec<NewTicketType>,
     /// Its booking rules.
     pub rules: EventRules,
+    /// What kind of event it is.
+    pub category: Option<Category>,
     /// Who makes it; `None` for sample data.
     pub created_by: Option<UserIndex>,
 }
@@ -255,6 +257,12 @@ impl Category {
             true => Err(InvalidField::new("category", "must not have control characters")),
             false => Ok(Category(name.to_owned())),
         }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
     }
 
     /// The name.

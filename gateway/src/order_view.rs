@@ -120,7 +120,7 @@ impl<'s> OrderView<'s> {
     }
 
     /// The method it was paid by; none before money was captured.
-    fn paid_by(&self) -> Option<String> {
+    pub(crate) fn paid_by(&self) -> Option<String> {
         let payment = self.order.payment.filter(|payment| payment.paid_at.is_some())?;
         Some(method_id(payment.method).to_owned())
     }

@@ -77,7 +77,8 @@ impl<J: Journal> Engine<J> {
         new: Checked<NewEvent>,
         now: UnixMillis,
     ) -> Result<Pending<EventIndex>, CommandError<CatalogRefusal>> {
-        let NewEvent { details, layout, ticket_types, rules, created_by } = new.into_inner();
+        let NewEvent { details, layout, ticket_types, rules, category, created_by } =
+            new.into_inner();
         let mut layouts = self.layouts.lock();
         let plan = match layout {
             None => Arc::new(SeatPlan::new(&[])),
@@ -92,6 +93,7 @@ impl<J: Journal> Engine<J> {
             return Err(CatalogRefusal::Full.into());
         }
         let permit = self.journal.reserve(Purpose::NewWork)?;
+        let for_category = self.journal.reserve(Purpose::NewWork)?;
         // From here it must succeed.
         layouts.event_count += 1;
         let tickets = ticket_types.iter().map(on_sale);
@@ -99,7 +101,12 @@ impl<J: Journal> Engine<J> {
         let inventory = EventInventory::new(event, plan, rules, &details, tickets, room);
         let record =
             EventCreated { event, details, layout, ticket_types, rules, created_by, at: now };
-        let lsn = self.journal.append(permit, &Record::EventCreated(Box::new(record)));
+        let mut lsn = self.journal.append(permit, &Record::EventCreated(Box::new(record)));
+        if let Some(category) = category.map(Category::into_inner) {
+            let (category, by) = (Some(category), created_by);
+            let record = Record::EventCategorised { event, category, by, at: now };
+            lsn = self.journal.append(for_category, &record);
+        }
         self.events.at(event.0).get_or_init(|| Box::new(inventory));
         Ok(Pending::new(event, lsn))
     }

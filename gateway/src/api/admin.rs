@@ -81,6 +81,9 @@ pub struct NewEventRequest {
     /// Tickets without seats.
     #[serde(default)]
     pub ticket_types: Option<Vec<NewTicketTypeRequest>>,
+    /// Beyond the contract: what kind of event it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
     /// Beyond the contract: seats in one reservation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_seats: Option<TypedNumber>,
@@ -159,6 +162,9 @@ pub struct EditEventRequest {
     /// When sales close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sale_end_date: Option<String>,
+    /// Beyond the contract: what kind of event it is.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub category: Option<Option<String>>,
 }
 
 /// The answer to both.

@@ -34,14 +34,13 @@ pub(crate) async fn list(app: &Arc<App>, request: &Request) -> Result<Response, 
             status.is_none_or(|status| catalog_view::status(event, request.now) == status)
                 && search.as_ref().is_none_or(|search| search.matches(&event.details))
         };
-        let mut found: Vec<(usize, &Event)> =
-            state.events().iter().enumerate().filter(|(_, event)| is_wanted(event)).collect();
+        let mut found: Vec<(EventIndex, &Event)> =
+            state.listed_events().filter(|(_, event)| is_wanted(event)).collect();
         // Stable: equal starts stay in the order of their ids.
         found.sort_by_key(|(_, event)| event.details.sale_starts_at);
         let rows = found.iter().skip(page.skip()).take(page.limit as usize);
-        let row = |&(index, event): &(usize, &Event)| {
-            catalog_view::row(EventIndex(index as u32), event, request.now)
-        };
+        let row =
+            |&(index, event): &(EventIndex, &Event)| catalog_view::row(index, event, request.now);
         EventList {
             events: rows.map(row).collect(),
             pagination: Pagination::new(page.page, page.limit, found.len() as u64),
