@@ -91,8 +91,14 @@ fn state() -> State {
             details.title = "방탄소년단 WORLD TOUR".into();
             details.artist_name = Some("방탄소년단".into());
         }
-        let new =
-            NewEvent { details, layout: None, ticket_types: Vec::new(), rules, created_by: None };
+        let new = NewEvent {
+            details,
+            layout: None,
+            ticket_types: Vec::new(),
+            rules,
+            category: None,
+            created_by: None,
+        };
         undurable(engine.create_event(new.check().expect("an event"), NOW).expect("taken"));
         for record in engine.journal().take() {
             state.apply(state.lsn().next(), &record).expect("follows");

@@ -7,9 +7,12 @@
 mod agreement;
 mod booking;
 mod catalog;
+mod confirm;
 mod money;
 mod queue;
 mod restore;
+mod seats;
+mod ticket_types;
 
 use std::collections::VecDeque;
 use std::sync::OnceLock;
@@ -31,6 +34,7 @@ use crate::money::Ledger;
 use crate::record::{Claim, Record, Role, UserRegistered};
 use crate::waiting_room::QueueDefaults;
 
+pub use crate::engine::confirm::{Confirmation, EndedOrder};
 pub use crate::engine::money::{CaptureIntent, NewCharge};
 
 /// Decides commands for one installation and logs what they did.
@@ -166,6 +170,17 @@ impl<J: Journal> Engine<J> {
         Ok(Pending::new((), lsn))
     }
 
+    /// Whether there is such an event to show.
+    pub fn has_event(&self, event: EventIndex) -> bool {
+        self.listed(event).is_some()
+    }
+
+    /// An event that was not deleted.
+    fn listed(&self, event: EventIndex) -> Option<&EventInventory> {
+        self.inventory(event).filter(|inventory| !inventory.is_deleted())
+    }
+
+    /// An event, or what is left of one for its orders.
     fn inventory(&self, event: EventIndex) -> Option<&EventInventory> {
         self.events.get(event.0)?.get().map(|inventory| &**inventory)
     }

@@ -213,9 +213,52 @@ pub enum CatalogRefusal {
     /// The event was called off already.
     #[error("event {0} is cancelled")]
     AlreadyCancelled(EventIndex),
+    /// There are no seats to take away.
+    #[error("event {0} has no seats")]
+    NoSeats(EventIndex),
+    /// It has no seats that could be generated.
+    #[error("event {0} has no layout")]
+    NoLayout(EventIndex),
+    /// Its seats are there.
+    #[error("event {event} has {seats} seats")]
+    SeatsExist {
+        /// The event.
+        event: EventIndex,
+        /// How many seats it has.
+        seats: u32,
+    },
+    /// Orders have seats that are to be taken away.
+    #[error("seats of event {0} are held or sold")]
+    SeatsInUse(EventIndex),
+    /// There is no such ticket type.
+    #[error("event {0} has no ticket type {1}")]
+    UnknownTicketType(EventIndex, TicketTypeIndex),
+    /// More tickets are sold than there would be.
+    #[error("more of ticket type {ticket_type} are sold")]
+    BelowSold {
+        /// Which type.
+        ticket_type: TicketTypeIndex,
+    },
     /// No more fit.
     #[error("no more fit")]
     Full,
+}
+
+/// Why an administrator's confirmation was not made.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConfirmRefusal {
+    /// The order cannot be confirmed as it is.
+    #[error(transparent)]
+    Order(#[from] OrderRefusal),
+    /// Its event was called off.
+    #[error("event {0} is cancelled")]
+    EventCancelled(EventIndex),
+    /// Real money was taken for it, or may have been.
+    #[error("a provider was paid for order {0}")]
+    MoneyTaken(OrderNumber),
+    /// What it had is not to be had any more.
+    #[error(transparent)]
+    NotToBeHad(#[from] HoldRefusal),
 }
 
 /// Why seats were not blocked or unblocked.
@@ -259,4 +302,5 @@ impl Refusal for MoneyRefusal {}
 impl Refusal for AccountRefusal {}
 impl Refusal for CatalogRefusal {}
 impl Refusal for BlockRefusal {}
+impl Refusal for ConfirmRefusal {}
 impl Refusal for crate::waiting_room::QueueRefusal {}

@@ -72,11 +72,19 @@ pub const NAME_CHARS_MAX: usize = 100;
 pub const SECTION_NAME_CHARS_MAX: usize = 50;
 /// Characters of a phone number.
 pub const PHONE_CHARS_MAX: usize = 20;
+/// Characters of an event's category.
+pub const CATEGORY_CHARS_MAX: usize = 50;
 /// Characters of a description, a picture's address or the reason of a block.
 pub const DESCRIPTION_CHARS_MAX: usize = 2_000;
 
 /// Bytes of one encoded record. Larger ones are refused before they are logged.
 pub const RECORD_BYTES_MAX: usize = 48 * 1024;
+
+/// Bytes of all names and descriptions of the ticket types that one command brings.
+pub const TICKET_TYPES_TEXT_BYTES_MAX: usize = 20 * 1024;
+
+/// Bytes of all names of a layout, its own and its sections', and of its description.
+pub const LAYOUT_TEXT_BYTES_MAX: usize = 40 * 1024;
 
 /// Bytes of one group-commit batch, header included.
 ///
@@ -154,6 +162,14 @@ const _: () = {
     assert!(QUEUE_RATE_MILLI_MAX < u64::MAX / 1_000 - 1_000);
     // The next place is a number too.
     assert!(PLACES_PER_EVENT_MAX < u32::MAX);
-    // Section names and prices of a whole layout fit a record.
-    assert!(SECTIONS_PER_LAYOUT_MAX * (SECTION_NAME_CHARS_MAX * 4 + 25) <= RECORD_BYTES_MAX);
+    // Texts and numbers of a whole layout fit a record.
+    assert!(LAYOUT_TEXT_BYTES_MAX + SECTIONS_PER_LAYOUT_MAX * 25 + 64 <= RECORD_BYTES_MAX);
+    // So do those of an event with all its ticket types.
+    assert!(
+        TICKET_TYPES_TEXT_BYTES_MAX
+            + TICKET_TYPES_PER_EVENT_MAX * 24
+            + 4 * (4 * TEXT_CHARS_MAX + 2 * DESCRIPTION_CHARS_MAX)
+            + 128
+            <= RECORD_BYTES_MAX
+    );
 };

@@ -6,6 +6,8 @@
 
 mod event;
 mod fold;
+mod fold_catalog;
+mod order_index;
 mod queue;
 mod stored;
 
@@ -21,10 +23,11 @@ use crate::limits::IDEMPOTENCY_KEPT_MS;
 use crate::money::Ledger;
 use crate::record::{KeywordMapping, OrderRef, Role, Section};
 pub use crate::state::event::{
-    Block, Event, Order, OrderState, Payment, SeatStatus, SectionCounts, TicketType,
+    Block, Event, FormerName, Order, OrderState, Payment, SeatStatus, SectionCounts, TicketType,
 };
+pub use crate::state::order_index::{OrderClass, OrderIndex};
 pub use crate::state::queue::{Admission, Draw, Lottery, Queue};
-pub use crate::state::stored::{State1, State2, State3};
+pub use crate::state::stored::{State1, State2, State3, State4};
 
 /// A record that cannot follow the ones before it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -58,6 +61,8 @@ pub struct State {
     /// Orders of each user, oldest first.
     #[serde(skip)]
     orders_by_user: Vec<Vec<OrderRef>>,
+    #[serde(skip)]
+    order_index: OrderIndex,
     #[serde(skip)]
     by_key: HashMap<(UserIndex, u128), Key>,
 }
@@ -168,15 +173,28 @@ impl State {
         &self.keywords
     }
 
-    /// All events, by index.
+    /// All events, by index, with what is left of deleted ones.
     #[must_use]
     pub fn events(&self) -> &[Event] {
         &self.events
     }
 
-    /// An event.
+    /// All events there are to show.
+    pub fn listed_events(&self) -> impl DoubleEndedIterator<Item = (EventIndex, &Event)> {
+        let indexed = self.events.iter().enumerate();
+        let indexed = indexed.map(|(index, event)| (EventIndex(index as u32), event));
+        indexed.filter(|(_, event)| !event.deleted)
+    }
+
+    /// An event, unless it was deleted.
     #[must_use]
     pub fn event(&self, event: EventIndex) -> Option<&Event> {
+        self.event_of_orders(event).filter(|event| !event.deleted)
+    }
+
+    /// An event, or what is left of a deleted one for its orders.
+    #[must_use]
+    pub fn event_of_orders(&self, event: EventIndex) -> Option<&Event> {
         self.events.get(event.position())
     }
 
@@ -186,10 +204,17 @@ impl State {
         self.layouts.get(layout.position())
     }
 
-    /// An event's waiting room.
+    /// An event's waiting room, unless the event was deleted.
     #[must_use]
     pub fn queue(&self, event: EventIndex) -> Option<&Queue> {
+        self.event(event)?;
         self.queues.get(event.position())
+    }
+
+    /// The waiting rooms of all events, by index, with those of deleted ones.
+    #[must_use]
+    pub fn queues(&self) -> &[Queue] {
+        &self.queues
     }
 
     /// Charges, refunds and points.
@@ -198,10 +223,10 @@ impl State {
         &self.ledger
     }
 
-    /// An order with its event.
+    /// An order with its event, which may be deleted.
     #[must_use]
     pub fn order(&self, id: ReservationId) -> Option<(&Event, &Order)> {
-        let event = self.event(id.event)?;
+        let event = self.event_of_orders(id.event)?;
         let order = event.order(id.order).filter(|order| order.slot == id.slot)?;
         Some((event, order))
     }
@@ -210,6 +235,12 @@ impl State {
     #[must_use]
     pub fn orders_of(&self, user: UserIndex) -> &[OrderRef] {
         self.orders_by_user.get(user.position()).map_or(&[], Vec::as_slice)
+    }
+
+    /// All orders by age.
+    #[must_use]
+    pub fn orders(&self) -> &OrderIndex {
+        &self.order_index
     }
 
     /// The idempotency keys of the last day before the last record.

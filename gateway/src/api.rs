@@ -2,6 +2,7 @@
 //! administrator's command.
 
 pub mod admin;
+pub mod changes;
 pub mod events;
 pub mod health;
 pub mod payments;

@@ -14,7 +14,7 @@ use thiserror::Error;
 use tiketi_engine::command::NewUser;
 use tiketi_engine::engine::Engine;
 use tiketi_engine::error::{AccountRefusal, CommandError, JournalUnavailable};
-use tiketi_engine::ids::{Lsn, UserId};
+use tiketi_engine::ids::{Lsn, UnixMillis, UserId};
 use tiketi_engine::journal::Pending;
 use tiketi_engine::record::{EventRules, Role};
 use tiketi_engine::state::State;
@@ -306,6 +306,28 @@ impl App {
         self.catch_up(Some(lsn)).await.map_err(|late| ApiError::new(Code::Timeout).cause(late))
     }
 
+    /// Ends holds whose deadline has passed; `true` where none is left.
+    fn expire_due(&self, now: UnixMillis) -> Result<bool, JournalUnavailable> {
+        let ended = self.engine.expire(now, EXPIRED_AT_ONCE_MAX)?;
+        for hold in &ended {
+            self.metrics.event(hold.event).reservations_expired.inc();
+        }
+        Ok(ended.len() < EXPIRED_AT_ONCE_MAX)
+    }
+
+    /// Ends all holds whose deadline has passed and waits until the view shows it: who counts orders
+    /// then counts them as they are.
+    ///
+    /// # Errors
+    /// 503 where the journal takes no records now, or the view does not get there in time.
+    pub(crate) async fn expire_all_due(&self) -> Result<(), ApiError> {
+        let now = self.clock.now();
+        while !self.expire_due(now)? {
+            tokio::task::yield_now().await;
+        }
+        self.catch_up(Some(self.engine.journal().appended_lsn())).await
+    }
+
     /// Whether the journal has failed.
     pub(crate) fn is_poisoned(&self) -> bool {
         self.engine.journal().durable().is_poisoned()
@@ -422,16 +444,9 @@ async fn expire_holds(app: Arc<App>) {
         tick.tick().await;
         let now = app.clock.now();
         loop {
-            match app.engine.expire(now, EXPIRED_AT_ONCE_MAX) {
-                Ok(ended) => {
-                    for hold in &ended {
-                        app.metrics.event(hold.event).reservations_expired.inc();
-                    }
-                    if ended.len() < EXPIRED_AT_ONCE_MAX {
-                        break;
-                    }
-                    tokio::task::yield_now().await;
-                }
+            match app.expire_due(now) {
+                Ok(true) => break,
+                Ok(false) => tokio::task::yield_now().await,
                 // The next tick ends them.
                 Err(JournalUnavailable::QueueFull | JournalUnavailable::DiskLow) => break,
                 Err(JournalUnavailable::Poisoned) => return,

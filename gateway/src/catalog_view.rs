@@ -54,7 +54,7 @@ impl Schedule {
 fn is_sold_out(event: &Event) -> bool {
     if event.layout.is_some() {
         let is_gone = |counts: &SectionCounts| counts.available == 0 && counts.held == 0;
-        return event.counts().iter().all(is_gone);
+        return event.seat_count() > 0 && event.counts().iter().all(is_gone);
     }
     !event.ticket_types.is_empty()
         && event.ticket_types.iter().all(|ticket_type| ticket_type.available() == 0)
@@ -86,6 +86,7 @@ pub(crate) fn row(index: EventIndex, event: &Event, now: UnixMillis) -> EventRow
         ticket_type_count: event.ticket_types.len().to_string(),
         min_price: prices().min(),
         max_price: prices().max(),
+        category: event.category.clone(),
     }
 }
 
@@ -115,6 +116,7 @@ pub(crate) fn detail(
         created_by: creator.map(|user| user.id.into()),
         created_at: event.created_at.into(),
         updated_at: event.updated_at.into(),
+        category: event.category.clone(),
     }
 }
 

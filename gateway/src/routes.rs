@@ -21,7 +21,7 @@ use crate::handlers::{
 use crate::http::body::JSON_BYTES_MAX;
 use crate::http::{Params, Request, Response};
 use crate::rate_limit::RateClass::{self, Booking, Login, Other, Queue, Unlimited};
-use crate::routes::Verb::{Get, Post, Put};
+use crate::routes::Verb::{Delete, Get, Patch, Post, Put};
 
 macro_rules! handler {
     ($handler:path) => {
@@ -83,6 +83,16 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Post, "/api/admin/events",                       Admin,  Other,     handler!(admin::events::create)),
     route(Put,  "/api/admin/events/:id",                   Admin,  Other,     handler!(admin::events::edit)),
     route(Post, "/api/admin/events/:id/cancel",            Admin,  Other,     handler!(admin::events::cancel)),
+    route(Delete, "/api/admin/events/:id",                 Admin,  Other,     handler!(admin::events::delete)),
+    route(Post, "/api/admin/events/:id/duplicate",         Admin,  Other,     handler!(admin::events::duplicate)),
+    route(Post, "/api/admin/events/:id/generate-seats",    Admin,  Other,     handler!(admin::seats::generate)),
+    route(Delete, "/api/admin/events/:id/seats",           Admin,  Other,     handler!(admin::seats::remove)),
+    route(Post, "/api/admin/events/:eventId/tickets",      Admin,  Other,     handler!(admin::ticket_types::create)),
+    route(Put,  "/api/admin/tickets/:id",                  Admin,  Other,     handler!(admin::ticket_types::edit)),
+    route(Get,  "/api/admin/categories",                   Admin,  Other,     handler!(admin::categories::list)),
+    route(Put,  "/api/admin/categories/:name",             Admin,  Other,     handler!(admin::categories::rename)),
+    route(Get,  "/api/admin/reservations",                 Admin,  Other,     handler!(admin::reservations::list)),
+    route(Patch, "/api/admin/reservations/:id/status",     Admin,  Other,     handler!(admin::reservations::set_status)),
     route(Post, "/api/admin/events/:id/seats/block",       Admin,  Other,     handler!(admin::seats::block)),
     route(Post, "/api/admin/events/:id/seats/unblock",     Admin,  Other,     handler!(admin::seats::unblock)),
     route(Get,  "/api/admin/users/:idOrEmail",             Admin,  Other,     handler!(admin::users::show)),
@@ -138,7 +148,6 @@ const fn route(
 
 /// The methods that routes have; `HEAD` goes where `GET` goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "the table of this milestone has no PUT, PATCH or DELETE yet")]
 pub(crate) enum Verb {
     Get,
     Post,

@@ -7,6 +7,7 @@
 //! cancelling of its event: what [`RACE_MS`] explains is no finding.
 
 mod catalog;
+mod changes;
 mod claims;
 mod closing;
 mod finding;
@@ -139,6 +140,19 @@ impl Auditor {
             Record::RefundEnded { refund, outcome, at } => {
                 self.refund_ended(*refund, *outcome, *at);
             }
+            Record::EventDeleted { event, at, .. } => self.event_deleted(*event, *at),
+            Record::SeatsRemoved { event, at, .. } => self.seats_removed(*event, *at),
+            Record::SeatsGenerated { event, at, .. } => self.seats_generated(*event, *at),
+            Record::TicketTypesAdded(added) => self.ticket_types_added(added),
+            Record::TicketTypeEdited(edited) => self.ticket_type_edited(edited),
+            Record::OrderConfirmed(confirmed) => self.order_confirmed(confirmed),
+            Record::EventCategorised { event, at, .. } => {
+                self.instant(*at);
+                if event.position() >= self.events.len() {
+                    self.find(Rule::UnknownThing, format!("event {event} has a category, unknown"));
+                }
+            }
+            Record::CategoryRenamed(renamed) => self.instant(renamed.at),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Record by record: what each fact changes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ids::{
@@ -16,6 +17,7 @@ use crate::record::{
 use crate::state::event::{
     BLOCKED, Block, Event, Order, OrderState, Payment, SeatStatus, TicketType,
 };
+use crate::state::order_index::OrderClass;
 use crate::state::{FoldError, Key, Layout, Queue, State, User};
 
 impl State {
@@ -145,6 +147,23 @@ impl State {
                 self.seen(*at);
                 self.ledger.apply(record, lsn)
             }
+            Record::EventDeleted { event, at, .. } => self.event_deleted(lsn, *event, *at),
+            Record::SeatsRemoved { event, at, .. } => self.seats_removed(lsn, *event, *at),
+            Record::SeatsGenerated { event, at, .. } => self.seats_generated(lsn, *event, *at),
+            Record::TicketTypesAdded(added) => self.ticket_types_added(lsn, added),
+            Record::TicketTypeEdited(edited) => self.ticket_type_edited(lsn, edited),
+            Record::OrderConfirmed(confirmed) => self.order_confirmed(lsn, confirmed),
+            Record::EventCategorised { event, category, at, .. } => {
+                self.seen(*at);
+                let event = self.event_mut(*event)?;
+                event.category.clone_from(category);
+                event.updated_at = *at;
+                Ok(())
+            }
+            Record::CategoryRenamed(renamed) => {
+                self.category_renamed(renamed);
+                Ok(())
+            }
         }
     }
 
@@ -175,6 +194,8 @@ impl State {
             }
             Claim::Tickets(lines) => event.sell_tickets(lines)?,
         }
+        let seq = self.order_index.push(held.order, OrderClass::Open);
+        let event = self.event_mut(held.order.event)?;
         event.orders[position] = Some(Order {
             slot: held.slot,
             user: held.user,
@@ -184,6 +205,7 @@ impl State {
             expires_at: held.expires_at,
             state: OrderState::Held,
             payment: None,
+            seq,
         });
         let reservation =
             ReservationId { event: held.order.event, slot: held.slot, order: held.order.number };
@@ -281,7 +303,9 @@ impl State {
         expect_payment(found, attempt)?;
         found.state = OrderState::Paid;
         found.payment = found.payment.map(|payment| Payment { paid_at: Some(at), ..payment });
-        if let Claim::Seats(seats) = found.claim.clone() {
+        let (claim, seq) = (found.claim.clone(), found.seq);
+        self.order_index.set(seq, OrderClass::Paid);
+        if let Claim::Seats(seats) = claim {
             let event = self.event_mut(event)?;
             event.inventory_lsn = lsn;
             for &seat in seats.iter() {
@@ -296,9 +320,11 @@ impl State {
         if found.state == OrderState::Paying {
             return Err(format!("order {} ended while being paid", order.number));
         }
-        let (claim, status) = (found.claim.clone(), found.seat_status());
+        let (claim, status, seq) = (found.claim.clone(), found.seat_status(), found.seq);
         found.state = state;
+        self.order_index.set(seq, OrderClass::Ended);
         let event = self.event_mut(event)?;
+        event.moved.remove(&order.number);
         event.inventory_lsn = lsn;
         match claim {
             Claim::Seats(seats) => {
@@ -405,14 +431,7 @@ impl State {
             return Err(format!("event {} after {}", created.event, self.events.len()));
         }
         let sections = self.sections_of(created.layout)?;
-        let ticket_types = created.ticket_types.iter().map(|new| TicketType {
-            name: new.name.clone(),
-            price: new.price,
-            total_quantity: new.total_quantity,
-            sold_elsewhere: new.sold_elsewhere,
-            in_orders: 0,
-            description: new.description.clone(),
-        });
+        let ticket_types = created.ticket_types.iter().map(|new| TicketType::new(new, created.at));
         let mut event = Event {
             details: created.details.clone(),
             layout: created.layout,
@@ -429,6 +448,10 @@ impl State {
             owners: Vec::new(),
             counts: Vec::new(),
             inventory_lsn: lsn,
+            deleted: false,
+            seats_removed: false,
+            category: None,
+            moved: BTreeMap::new(),
         };
         event.derive(sections)?;
         self.events.push(event);
@@ -449,7 +472,7 @@ impl State {
         Ok(())
     }
 
-    fn seen(&mut self, at: UnixMillis) {
+    pub(super) fn seen(&mut self, at: UnixMillis) {
         self.last_at = self.last_at.max(at);
     }
 
@@ -466,7 +489,7 @@ impl State {
         }
     }
 
-    fn event_mut(&mut self, event: EventIndex) -> Result<&mut Event, String> {
+    pub(super) fn event_mut(&mut self, event: EventIndex) -> Result<&mut Event, String> {
         self.events.get_mut(event.position()).ok_or_else(|| format!("no event {event}"))
     }
 
@@ -496,7 +519,12 @@ fn expect_payment(order: &Order, attempt: Attempt) -> Result<(), String> {
 }
 
 impl Event {
-    fn own(&mut self, seat: SeatIndex, owner: u32, status: SeatStatus) -> Result<(), String> {
+    pub(super) fn own(
+        &mut self,
+        seat: SeatIndex,
+        owner: u32,
+        status: SeatStatus,
+    ) -> Result<(), String> {
         match self.owners.get_mut(seat.position()) {
             Some(free @ 0) => *free = owner,
             Some(_) => return Err(format!("seat {seat} has an owner already")),
@@ -515,7 +543,7 @@ impl Event {
         Ok(())
     }
 
-    fn sell_tickets(&mut self, lines: &[TicketLine]) -> Result<(), String> {
+    pub(super) fn sell_tickets(&mut self, lines: &[TicketLine]) -> Result<(), String> {
         for line in lines {
             let ticket_type = self
                 .ticket_types

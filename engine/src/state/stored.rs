@@ -1,10 +1,13 @@
 //! The part of the state that a snapshot stores; the rest is derived from it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::ids::{Epoch, EventIndex, LayoutIndex, Lsn, UnixMillis, UserIndex};
+use crate::ids::{
+    Epoch, EventIndex, HoldSlot, LayoutIndex, Lsn, OrderNumber, UnixMillis, UserIndex,
+};
 use crate::inventory::layout::SeatPlan;
 use crate::money::{Ledger, StoredLedger3};
 use crate::record::{EventDetails, EventRules, KeywordMapping, OrderRef, Section};
@@ -15,7 +18,16 @@ use crate::state::{Key, Layout, Queue, State, User};
 /// The stored fields of [`State`], in its order.
 #[derive(Deserialize)]
 pub(super) struct StoredState {
-    without_queues: StoredState1,
+    without_queues: StoredBase<StoredEvent>,
+    queues: Vec<Queue>,
+    ledger: Ledger,
+}
+
+/// The stored fields of a [`State`] as they were before events could be deleted, their seats taken
+/// away and their ticket types edited.
+#[derive(Deserialize)]
+struct StoredState4 {
+    without_queues: StoredBase<StoredEvent4>,
     queues: Vec<Queue>,
     ledger: Ledger,
 }
@@ -23,7 +35,7 @@ pub(super) struct StoredState {
 /// The stored fields of a [`State`] as they were before buyers gave accounts for refunds.
 #[derive(Deserialize)]
 struct StoredState3 {
-    without_queues: StoredState1,
+    without_queues: StoredBase<StoredEvent4>,
     queues: Vec<Queue>,
     ledger: StoredLedger3,
 }
@@ -32,20 +44,23 @@ struct StoredState3 {
 /// there was a ledger.
 #[derive(Deserialize)]
 struct StoredState2 {
-    without_queues: StoredState1,
+    without_queues: StoredBase<StoredEvent4>,
     queues: Vec<StoredFormerQueue>,
 }
 
-/// The stored fields of a [`State`] as they were before there were queues, in its order.
+/// The stored fields of a [`State`] as they were before there were queues.
+type StoredState1 = StoredBase<StoredEvent4>;
+
+/// What every version stores first, in the order of [`State`].
 #[derive(Deserialize)]
-struct StoredState1 {
+struct StoredBase<E> {
     lsn: Lsn,
     epoch: Epoch,
     last_at: UnixMillis,
     users: Vec<User>,
     layouts: Vec<Layout>,
     keywords: Vec<KeywordMapping>,
-    events: Vec<StoredEvent>,
+    events: Vec<E>,
     keys: Vec<Key>,
 }
 
@@ -65,6 +80,18 @@ pub struct State2(State);
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "StoredState3")]
 pub struct State3(State);
+
+/// A state as snapshots of version 4 have it, without changes to ticket types: decodes from that
+/// encoding.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "StoredState4")]
+pub struct State4(State);
+
+impl From<State4> for State {
+    fn from(former: State4) -> State {
+        former.0
+    }
+}
 
 impl From<State1> for State {
     fn from(former: State1) -> State {
@@ -89,7 +116,8 @@ impl TryFrom<StoredState1> for State1 {
 
     fn try_from(stored: StoredState1) -> Result<State1, String> {
         let queues = stored.events.iter().map(|_| Queue::default()).collect();
-        State::try_from(StoredState { without_queues: stored, queues, ledger: Ledger::default() })
+        StoredState4 { without_queues: stored, queues, ledger: Ledger::default() }
+            .restore()
             .map(State1)
     }
 }
@@ -100,8 +128,7 @@ impl TryFrom<StoredState2> for State2 {
     fn try_from(stored: StoredState2) -> Result<State2, String> {
         let StoredState2 { without_queues, queues } = stored;
         let queues = queues.into_iter().map(Queue::try_from).collect::<Result<_, _>>()?;
-        State::try_from(StoredState { without_queues, queues, ledger: Ledger::default() })
-            .map(State2)
+        StoredState4 { without_queues, queues, ledger: Ledger::default() }.restore().map(State2)
     }
 }
 
@@ -110,17 +137,60 @@ impl TryFrom<StoredState3> for State3 {
 
     fn try_from(stored: StoredState3) -> Result<State3, String> {
         let StoredState3 { without_queues, queues, ledger } = stored;
-        State::try_from(StoredState { without_queues, queues, ledger: ledger.try_into()? })
-            .map(State3)
+        StoredState4 { without_queues, queues, ledger: ledger.try_into()? }.restore().map(State3)
+    }
+}
+
+impl TryFrom<StoredState4> for State4 {
+    type Error = String;
+
+    fn try_from(stored: StoredState4) -> Result<State4, String> {
+        stored.restore().map(State4)
+    }
+}
+
+impl StoredState4 {
+    fn restore(self) -> Result<State, String> {
+        let StoredState4 { without_queues, queues, ledger } = self;
+        StoredState { without_queues: without_queues.map(StoredEvent::from), queues, ledger }
+            .try_into()
+    }
+}
+
+impl<E> StoredBase<E> {
+    fn map<F>(self, event: impl FnMut(E) -> F) -> StoredBase<F> {
+        StoredBase {
+            lsn: self.lsn,
+            epoch: self.epoch,
+            last_at: self.last_at,
+            users: self.users,
+            layouts: self.layouts,
+            keywords: self.keywords,
+            events: self.events.into_iter().map(event).collect(),
+            keys: self.keys,
+        }
     }
 }
 
 /// The stored fields of [`Event`], in its order.
 #[derive(Deserialize)]
 struct StoredEvent {
+    before_deletion: StoredEventBase<TicketType>,
+    deleted: bool,
+    seats_removed: bool,
+    category: Option<String>,
+    moved: BTreeMap<OrderNumber, HoldSlot>,
+}
+
+/// The stored fields of an [`Event`] up to version 4.
+type StoredEvent4 = StoredEventBase<TicketType4>;
+
+/// What every version stores of an event first, in the order of [`Event`].
+#[derive(Deserialize)]
+struct StoredEventBase<T> {
     details: EventDetails,
     layout: Option<LayoutIndex>,
-    ticket_types: Vec<TicketType>,
+    ticket_types: Vec<T>,
     rules: EventRules,
     created_by: Option<UserIndex>,
     created_at: UnixMillis,
@@ -129,6 +199,54 @@ struct StoredEvent {
     orders: Vec<Option<Order>>,
     blocks: Vec<Block>,
     inventory_lsn: Lsn,
+}
+
+/// The stored fields of a [`TicketType`] up to version 4: made with its event, never edited.
+#[derive(Deserialize)]
+struct TicketType4 {
+    name: String,
+    price: u32,
+    total_quantity: u32,
+    sold_elsewhere: u32,
+    in_orders: u32,
+    description: Option<String>,
+}
+
+impl From<StoredEvent4> for StoredEvent {
+    fn from(stored: StoredEvent4) -> StoredEvent {
+        let created_at = stored.created_at;
+        let ticket_type = |former: TicketType4| TicketType {
+            name: former.name,
+            price: former.price,
+            total_quantity: former.total_quantity,
+            sold_elsewhere: former.sold_elsewhere,
+            in_orders: former.in_orders,
+            description: former.description,
+            created_at,
+            updated_at: created_at,
+            former_names: Vec::new(),
+        };
+        let before_deletion = StoredEventBase {
+            details: stored.details,
+            layout: stored.layout,
+            ticket_types: stored.ticket_types.into_iter().map(ticket_type).collect(),
+            rules: stored.rules,
+            created_by: stored.created_by,
+            created_at,
+            updated_at: stored.updated_at,
+            cancelled: stored.cancelled,
+            orders: stored.orders,
+            blocks: stored.blocks,
+            inventory_lsn: stored.inventory_lsn,
+        };
+        StoredEvent {
+            before_deletion,
+            deleted: false,
+            seats_removed: false,
+            category: None,
+            moved: BTreeMap::new(),
+        }
+    }
 }
 
 impl TryFrom<StoredState> for State {
@@ -170,6 +288,8 @@ impl TryFrom<StoredState> for State {
 
 impl State {
     fn restore_event(&self, stored: StoredEvent) -> Result<Event, String> {
+        let StoredEvent { before_deletion: stored, deleted, seats_removed, category, moved } =
+            stored;
         let sections = self.sections_of(stored.layout)?;
         let mut event = Event {
             details: stored.details,
@@ -187,6 +307,10 @@ impl State {
             owners: Vec::new(),
             counts: Vec::new(),
             inventory_lsn: stored.inventory_lsn,
+            deleted,
+            seats_removed,
+            category,
+            moved,
         };
         event.derive(sections)?;
         Ok(event)
@@ -206,7 +330,7 @@ impl State {
         }
     }
 
-    /// Fills `orders_by_user`, oldest first.
+    /// Fills `orders_by_user` and the index of all orders, oldest first.
     fn index_orders(&mut self) -> Result<(), String> {
         let mut orders: Vec<(Lsn, UserIndex, OrderRef)> = Vec::new();
         for (index, event) in self.events.iter().enumerate() {
@@ -221,6 +345,10 @@ impl State {
                 .get_mut(user.position())
                 .ok_or_else(|| format!("user {user} does not exist"))?
                 .push(order);
+            let found = self.events[order.event.position()].orders.get_mut(order.number.position());
+            if let Some(Some(found)) = found {
+                found.seq = self.order_index.push(order, found.class());
+            }
         }
         Ok(())
     }

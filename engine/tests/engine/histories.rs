@@ -6,9 +6,13 @@
 //! - a refused command logs nothing.
 
 use proptest::prelude::*;
-use tiketi_engine::engine::{PaymentIntent, PaymentOutcome};
-use tiketi_engine::ids::{Attempt, EventIndex, ReservationId, SeatIndex, UnixMillis};
-use tiketi_engine::record::{Claim, PaymentMethod};
+use tiketi_engine::command::{EditTicketType, NewTicketTypes};
+use tiketi_engine::engine::{Confirmation, EndedOrder, PaymentIntent, PaymentOutcome};
+use tiketi_engine::error::{CommandError, ConfirmRefusal};
+use tiketi_engine::ids::{
+    Attempt, EventIndex, ReservationId, SeatIndex, TicketTypeIndex, UnixMillis,
+};
+use tiketi_engine::record::{Claim, NewTicketType, PaymentMethod, TicketTypeDetails};
 use tiketi_engine::state::OrderState;
 
 use crate::house::{Hall, House, OPENS, SMALL, details, durable};
@@ -27,6 +31,12 @@ enum Step {
     Unblock { event: u32, seats: Vec<u32> },
     Edit { event: u32 },
     CancelEvent { event: u32 },
+    DeleteEvent { event: u32 },
+    RemoveSeats { event: u32 },
+    GenerateSeats { event: u32 },
+    AddTickets { event: u32 },
+    EditTickets { event: u32, total: u32, price: u32 },
+    Confirm { order: usize },
     CloseCancelled,
     Restart,
 }
@@ -46,13 +56,20 @@ fn step() -> impl Strategy<Value = Step> {
         6 => order.clone().prop_map(|order| Step::Pay { order }),
         6 => (order.clone(), any::<bool>())
             .prop_map(|(order, captured)| Step::Finish { order, captured }),
+        3 => order.clone().prop_map(|order| Step::Confirm { order }),
         4 => (order, any::<bool>()).prop_map(|(order, by_owner)| Step::Cancel { order, by_owner }),
         4 => (0..400_000_u64).prop_map(|ms| Step::Wait { ms }),
         4 => (0..5_usize).prop_map(|max| Step::Expire { max }),
         2 => (event.clone(), seats.clone()).prop_map(|(event, seats)| Step::Block { event, seats }),
         2 => (event.clone(), seats).prop_map(|(event, seats)| Step::Unblock { event, seats }),
         1 => event.clone().prop_map(|event| Step::Edit { event }),
-        1 => event.prop_map(|event| Step::CancelEvent { event }),
+        1 => event.clone().prop_map(|event| Step::RemoveSeats { event }),
+        2 => event.clone().prop_map(|event| Step::GenerateSeats { event }),
+        1 => event.clone().prop_map(|event| Step::AddTickets { event }),
+        2 => (event.clone(), 0..20_u32, 1..4_u32)
+            .prop_map(|(event, total, price)| Step::EditTickets { event, total, price }),
+        1 => event.clone().prop_map(|event| Step::CancelEvent { event }),
+        1 => event.prop_map(|event| Step::DeleteEvent { event }),
         2 => Just(Step::CloseCancelled),
         2 => Just(Step::Restart),
     ]
@@ -139,6 +156,26 @@ impl History {
             Step::CancelEvent { event } => {
                 engine.cancel_event(EventIndex(*event), now).map(durable).is_ok()
             }
+            Step::DeleteEvent { event } => {
+                engine.delete_event(EventIndex(*event), None, now).map(durable).is_ok()
+            }
+            Step::RemoveSeats { event } => {
+                engine.remove_seats(EventIndex(*event), None, now).map(durable).is_ok()
+            }
+            Step::GenerateSeats { event } => {
+                engine.generate_seats(EventIndex(*event), None, now).map(durable).is_ok()
+            }
+            Step::AddTickets { event } => {
+                let added = more_tickets(EventIndex(*event)).check().unwrap();
+                engine.add_ticket_types(added, None, now).map(durable).is_ok()
+            }
+            Step::EditTickets { event, total, price } => {
+                let edit = edited_tickets(EventIndex(*event), *total, *price).check().unwrap();
+                engine.edit_ticket_type(edit, None, now).map(durable).is_ok()
+            }
+            Step::Confirm { order } => {
+                self.order(*order).is_some_and(|order| confirm(&self.house, order, now).is_ok())
+            }
             Step::CloseCancelled => engine.close_cancelled(now) > 0,
             Step::Restart => {
                 self.house.restart();
@@ -150,6 +187,45 @@ impl History {
     fn owner(&self, order: ReservationId) -> usize {
         self.house.fold.order(order).unwrap().1.user.position()
     }
+}
+
+fn more_tickets(event: EventIndex) -> NewTicketTypes {
+    let new = NewTicketType {
+        name: "balcony".into(),
+        price: 7_000,
+        total_quantity: 3,
+        sold_elsewhere: 1,
+        description: None,
+    };
+    NewTicketTypes { event, ticket_types: vec![new.clone(), new] }
+}
+
+fn edited_tickets(event: EventIndex, total_quantity: u32, price: u32) -> EditTicketType {
+    let name = format!("standing {price}");
+    let details = TicketTypeDetails { name, price, total_quantity, description: None };
+    EditTicketType { event, ticket_type: TicketTypeIndex(0), details }
+}
+
+/// An administrator confirms whatever order this is.
+pub(crate) fn confirm(
+    house: &House,
+    reservation: ReservationId,
+    now: UnixMillis,
+) -> Result<(), CommandError<ConfirmRefusal>> {
+    let (_, order) = house.fold.order(reservation).unwrap();
+    let confirmation = Confirmation { reservation, method: PaymentMethod::BankTransfer, by: None };
+    let confirmed = match order.state {
+        OrderState::Ended { .. } => {
+            let ended = EndedOrder {
+                user: order.user,
+                claim: order.claim.clone(),
+                expires_at: order.expires_at,
+            };
+            house.engine.confirm_ended(confirmation, &ended, now)
+        }
+        _ => house.engine.confirm_held(confirmation, now),
+    };
+    confirmed.map(durable)
 }
 
 fn run(steps: &[Step]) {

@@ -98,6 +98,9 @@ pub struct NewEventRequest {
     /// Tickets without seats.
     #[serde(default)]
     pub ticket_types: Option<Vec<NewTicketTypeRequest>>,
+    /// Beyond the contract: what kind of event it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
     /// Beyond the contract: seats in one reservation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_seats: Option<TypedNumber>,
@@ -180,6 +183,10 @@ pub struct EditEventRequest {
     /// When sales close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sale_end_date: Option<String>,
+    /// Beyond the contract: what kind of event it is.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub category: Option<Option<String>>,
 }
 
 /// The answer to both.
@@ -278,8 +285,8 @@ pub struct OrderDetail {
     pub id: Id,
     /// Its public number.
     pub reservation_number: String,
-    /// The event.
-    pub event_id: Id,
+    /// The event; `null` for one that was deleted.
+    pub event_id: Option<Id>,
     /// Its title.
     pub event_title: String,
     /// Whose it is.

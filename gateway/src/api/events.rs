@@ -84,6 +84,8 @@ pub struct EventRow {
     pub min_price: Option<u32>,
     /// Dearest ticket type; none without ticket types.
     pub max_price: Option<u32>,
+    /// Beyond the contract: what kind of event it is.
+    pub category: Option<String>,
 }
 
 /// `GET /api/events/:id`.
@@ -131,6 +133,8 @@ pub struct EventDetail {
     pub created_at: Timestamp,
     /// When it was last edited or called off.
     pub updated_at: Timestamp,
+    /// Beyond the contract: what kind of event it is.
+    pub category: Option<String>,
 }
 
 /// A kind of ticket without seats.

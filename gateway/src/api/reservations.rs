@@ -17,6 +17,19 @@ pub enum ReservationStatus {
     Cancelled,
 }
 
+impl ReservationStatus {
+    /// The status of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "pending" => Some(ReservationStatus::Pending),
+            "confirmed" => Some(ReservationStatus::Confirmed),
+            "cancelled" => Some(ReservationStatus::Cancelled),
+            _ => None,
+        }
+    }
+}
+
 /// What became of a reservation's money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

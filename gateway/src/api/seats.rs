@@ -238,7 +238,7 @@ pub struct SeatReservation {
     /// When it was made.
     pub created_at: Timestamp,
     /// The event.
-    pub event_id: Id,
+    pub event_id: Option<Id>,
     /// Its title.
     pub event_title: String,
     /// Its venue.

@@ -2,8 +2,12 @@
 
 use crate::api::admin::{
     AdminEventAnswer, BlockAnswer, BlockRequest, EditEventRequest, EventCancelledAnswer,
-    LayoutAnswer, NewEventRequest, NewLayoutRequest, OrderAnswer, OrderCancelledAnswer, RoleAnswer,
-    RoleRequest, UserAnswer,
+    LayoutAnswer, NewEventRequest, NewLayoutRequest, NewTicketTypeRequest, OrderAnswer,
+    OrderCancelledAnswer, RoleAnswer, RoleRequest, UserAnswer,
+};
+use crate::api::changes::{
+    self, AdminReservationList, CategoryAnswer, CategoryList, CategoryRequest, DuplicateRequest,
+    EventDeletedAnswer, SeatsCreatedAnswer, SeatsDeletedAnswer, StatusRequest, TicketTypeAnswer,
 };
 use crate::api::events::{Availability, EventAnswer, EventList, Suggestions, TicketTypesAnswer};
 use crate::api::health::{AllHealth, Health, Probe, StoreHealth};
@@ -30,10 +34,10 @@ use crate::docs::operation::{Kind, Operation, Parameter, op, parameter};
 use crate::error::Code::{
     AlreadyCancelled, AlreadyPaid, BadCredentials, BadId, Conflict, EmailTaken, HoldExpired,
     InProgress, NotFound, NotFoundInBody, NotOnSale, NotPayable, OutOfStock, PaymentDeclined,
-    QueueRequired, SeatLimit, SeatUnavailable, Unavailable,
+    QueueRequired, SeatLimit, SeatUnavailable, Unavailable, Validation,
 };
 use crate::handlers::sockets::Refusal;
-use crate::routes::Verb::{Get, Post, Put};
+use crate::routes::Verb::{Delete, Get, Patch, Post, Put};
 
 const AUTH: &str = "Login";
 const EVENTS: &str = "Events";
@@ -79,6 +83,7 @@ const LIST: &[Parameter] = &[
     ),
     parameter("to", Kind::Instant, "The show begins then or earlier; a date is its end in Seoul."),
     parameter("venue", Kind::Text, "Part of the venue's name."),
+    parameter("category", Kind::Text, "Its kind of event."),
     parameter("minPrice", Kind::Number(0, WON_MAX), "Some ticket costs so much or more."),
     parameter("maxPrice", Kind::Number(0, WON_MAX), "And so much or less."),
     parameter(
@@ -96,6 +101,8 @@ const SUGGEST: &[Parameter] = &[
 ];
 const CHARGES: &[Parameter] =
     &[parameter("state", Kind::Text, "A charge's status, or `unknown`."), PAGE, LIMIT];
+const RESERVATIONS_OF_ALL: &[Parameter] =
+    &[parameter("status", Kind::Text, "`pending`, `confirmed` or `cancelled`."), PAGE, LIMIT];
 const OF_EVENT: &[Parameter] = &[parameter("event", Kind::Id, "This event's numbers, too.")];
 const MAP: &[Parameter] = &[parameter("event", Kind::Id, "Whose seats.").required()];
 const ENGINE_IO: &[Parameter] = &[
@@ -180,6 +187,22 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         .refuses(&[NotFoundInBody, Conflict, BadId]).writes(),
     op(Put, "/api/admin/events/:id", ADMIN, "Edits an event.").body::<EditEventRequest>().ok::<AdminEventAnswer>().refuses(&[NotFound]).writes(),
     op(Post, "/api/admin/events/:id/cancel", ADMIN, "Calls an event off.").ok::<EventCancelledAnswer>().refuses(&[NotFound]).writes(),
+    op(Delete, "/api/admin/events/:id", ADMIN, "Ends an event and shows it no more.").ok::<EventDeletedAnswer>().refuses(&[NotFound]).writes(),
+    op(Post, "/api/admin/events/:id/duplicate", ADMIN, "Makes another event like it.").body::<DuplicateRequest>().created::<AdminEventAnswer>()
+        .refuses(&[NotFound]).writes(),
+    op(Post, "/api/admin/events/:id/generate-seats", ADMIN, "Makes the seats of its layout.").ok::<SeatsCreatedAnswer>()
+        .refuses(&[NotFound, Validation, Conflict]).writes(),
+    op(Delete, "/api/admin/events/:id/seats", ADMIN, "Takes all its seats away.").ok::<SeatsDeletedAnswer>().refuses(&[NotFound, Conflict]).writes(),
+    op(Post, "/api/admin/events/:eventId/tickets", ADMIN, "Adds a ticket type.").body::<NewTicketTypeRequest>().created::<TicketTypeAnswer>()
+        .refuses(&[NotFound, Conflict]).writes(),
+    op(Put, "/api/admin/tickets/:id", ADMIN, "Replaces a ticket type.").body::<NewTicketTypeRequest>().ok::<TicketTypeAnswer>()
+        .refuses(&[NotFound, Conflict]).writes(),
+    op(Get, "/api/admin/categories", ADMIN, "Lists categories that events have.").ok::<CategoryList>(),
+    op(Put, "/api/admin/categories/:name", ADMIN, "Renames a category, or joins it to another.").body::<CategoryRequest>().ok::<CategoryAnswer>()
+        .refuses(&[NotFound]).writes(),
+    op(Get, "/api/admin/reservations", ADMIN, "Lists anybody's reservations, newest first.").query(RESERVATIONS_OF_ALL).ok::<AdminReservationList>(),
+    op(Patch, "/api/admin/reservations/:id/status", ADMIN, "Says what a reservation is to be.").body::<StatusRequest>()
+        .ok::<changes::StatusAnswer>().refuses(&[NotFound, Conflict]).writes(),
     op(Post, "/api/admin/events/:id/seats/block", ADMIN, "Takes seats off sale.").body::<BlockRequest>().ok::<BlockAnswer>()
         .refuses(&[NotFound, NotFoundInBody, SeatUnavailable]).writes(),
     op(Post, "/api/admin/events/:id/seats/unblock", ADMIN, "Puts seats back on sale.").body::<BlockRequest>().ok::<BlockAnswer>()

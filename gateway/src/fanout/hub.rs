@@ -278,6 +278,8 @@ impl Drop for Presence {
 pub(super) struct Touched {
     pub(super) seats: Vec<(SeatIndex, Lsn)>,
     pub(super) orders: Vec<(OrderNumber, Lsn)>,
+    /// The last record that took all seats away or brought them back.
+    pub(super) all_seats: Option<Lsn>,
     pub(super) tickets: bool,
 }
 
@@ -385,6 +387,13 @@ impl Follower {
             Record::Paid { order, .. } | Record::OrderEnded { order, .. } => {
                 self.touched.entry(order.event).or_default().orders.push((order.number, lsn));
             }
+            Record::OrderConfirmed(confirmed) => {
+                let order = confirmed.order;
+                self.touched.entry(order.event).or_default().orders.push((order.number, lsn));
+            }
+            Record::SeatsRemoved { event, .. } | Record::SeatsGenerated { event, .. } => {
+                self.touched.entry(*event).or_default().all_seats = Some(lsn);
+            }
             Record::SeatsBlocked { event, seats, .. }
             | Record::SeatsUnblocked { event, seats, .. } => {
                 let touched = self.touched.entry(*event).or_default();
@@ -392,6 +401,12 @@ impl Follower {
             }
             Record::EventEdited { event, .. } | Record::EventCancelled { event, .. } => {
                 self.touched.entry(*event).or_default().tickets = true;
+            }
+            Record::TicketTypesAdded(added) => {
+                self.touched.entry(added.event).or_default().tickets = true;
+            }
+            Record::TicketTypeEdited(edited) => {
+                self.touched.entry(edited.event).or_default().tickets = true;
             }
             // A seat stays held while it is paid for, and after a payment that failed.
             Record::PaymentStarted(_) | Record::PaymentFailed { .. } => {}
@@ -427,7 +442,10 @@ impl Follower {
             | Record::UserRoleChanged { .. }
             | Record::LayoutCreated(_)
             | Record::KeywordMapped(_)
-            | Record::EventCreated(_) => {}
+            | Record::EventCreated(_)
+            | Record::EventDeleted { .. }
+            | Record::EventCategorised { .. }
+            | Record::CategoryRenamed(_) => {}
         }
     }
 

@@ -83,10 +83,11 @@ fn found(
             return (catalogue.len(), catalogue.page(page.skip(), limit));
         }
         let mut events = catalogue.find(filter, now);
+        if !filter.category.is_empty() {
+            keep(app, &mut events, |event| event.category.as_deref() == Some(&filter.category));
+        }
         if let Some(status @ (EventStatus::OnSale | EventStatus::SoldOut)) = filter.status {
-            let statuses = each(app, &events, |event| catalog_view::status(event, now));
-            let mut statuses = statuses.into_iter();
-            events.retain(|_| statuses.next() == Some(Some(status)));
+            keep(app, &mut events, |event| catalog_view::status(event, now) == status);
         }
         let shown = page.skip().saturating_add(limit);
         sort.put_first(&mut events, shown, catalogue, now, |events| {
@@ -95,6 +96,12 @@ fn found(
         });
         (events.len(), events.into_iter().skip(page.skip()).take(limit).collect())
     })
+}
+
+/// Keeps the events that the view says it of.
+fn keep(app: &App, events: &mut Vec<EventIndex>, is_wanted: impl Fn(&Event) -> bool) {
+    let mut wanted = each(app, events, is_wanted).into_iter();
+    events.retain(|_| wanted.next() == Some(Some(true)));
 }
 
 /// What the view has of each event.
@@ -115,6 +122,7 @@ fn filter(request: &Request, status: Option<EventStatus>) -> Result<Filter, ApiE
         from: given(request, "from", |text| instants::parse(text))?,
         to: given(request, "to", instants::last_of)?,
         venue: text("venue")?.trim().to_lowercase(),
+        category: text("category")?.trim().to_owned(),
         min_price: given(request, "minPrice", |text| text.parse().ok())?,
         max_price: given(request, "maxPrice", |text| text.parse().ok())?,
     };

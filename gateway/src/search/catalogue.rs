@@ -101,8 +101,8 @@ impl Catalogue {
         self.order.iter().skip(skip).take(limit).map(|&(_, index)| index).collect()
     }
 
-    /// The events that pass a filter, in the order of the list. On sale and sold out are one here:
-    /// what is left of them is not described.
+    /// The events that pass a filter but for its category, in the order of the list. On sale and
+    /// sold out are one here: what is left of them is not described.
     #[must_use]
     pub fn find(&self, filter: &Filter, now: UnixMillis) -> Vec<EventIndex> {
         let terms = Terms::new(&filter.query, &self.keywords);
@@ -122,9 +122,11 @@ impl Catalogue {
 impl Entry {
     fn of(event: &Event, names: Vec<NameId>) -> Entry {
         let of_types = event.ticket_types.iter().map(|ticket_type| ticket_type.price);
+        let of_seats = event.sections().iter().map(|section| section.price);
         // As the list shows them; seats where it shows none.
         let mut prices: Vec<u32> = match event.ticket_types.is_empty() {
-            true => event.sections().iter().map(|section| section.price).collect(),
+            true if event.seat_count() == 0 => Vec::new(),
+            true => of_seats.collect(),
             false => of_types.collect(),
         };
         prices.sort_unstable();

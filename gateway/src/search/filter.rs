@@ -18,6 +18,8 @@ pub struct Filter {
     pub to: Option<UnixMillis>,
     /// Part of the venue's name, in lower case; empty for no matter.
     pub venue: String,
+    /// The name of its category, which the view knows; empty for no matter.
+    pub category: String,
     /// Some ticket costs so much or more, in won.
     pub min_price: Option<u32>,
     /// And so much or less.
@@ -47,7 +49,7 @@ impl Filter {
             && *self == Filter { query: self.query.clone(), ..Filter::default() }
     }
 
-    /// All but the query. An event on sale passes for one that is sold out, and the other way.
+    /// All but the query and the category. An event on sale passes for one that is sold out, and the other way.
     pub(super) fn passes(&self, entry: &Entry, now: UnixMillis) -> bool {
         let shown_at = entry.schedule.event_at;
         self.from.is_none_or(|from| from <= shown_at)

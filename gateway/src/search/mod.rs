@@ -105,9 +105,13 @@ enum Described {
 fn described(record: &Record) -> Option<Described> {
     match record {
         Record::EventCreated(created) => Some(Described::Event(created.event)),
-        Record::EventEdited { event, .. } | Record::EventCancelled { event, .. } => {
-            Some(Described::Event(*event))
-        }
+        Record::EventEdited { event, .. }
+        | Record::EventCancelled { event, .. }
+        | Record::EventDeleted { event, .. }
+        | Record::SeatsRemoved { event, .. }
+        | Record::SeatsGenerated { event, .. } => Some(Described::Event(*event)),
+        Record::TicketTypesAdded(added) => Some(Described::Event(added.event)),
+        Record::TicketTypeEdited(edited) => Some(Described::Event(edited.event)),
         Record::KeywordMapped(_) => Some(Described::Keyword),
         Record::EpochStarted { .. }
         | Record::Held(_)
@@ -137,6 +141,10 @@ fn described(record: &Record) -> Option<Described> {
         | Record::ProviderAnswered(_)
         | Record::SeatsReturned(_)
         | Record::RefundEnded { .. }
-        | Record::RefundAccountGiven(_) => None,
+        | Record::RefundAccountGiven(_)
+        | Record::OrderConfirmed(_)
+        // Categories are read from the view.
+        | Record::EventCategorised { .. }
+        | Record::CategoryRenamed(_) => None,
     }
 }

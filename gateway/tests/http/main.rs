@@ -4,6 +4,7 @@ mod admin;
 mod auth;
 mod best;
 mod catalog;
+mod changes;
 mod connections;
 mod docs;
 mod documented;

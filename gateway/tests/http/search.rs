@@ -17,7 +17,7 @@ async fn stocked() -> Shop {
             |price: &u32| json!({"name": format!("{price}"), "price": price, "totalQuantity": 10});
         Value::from(prices.iter().map(of).collect::<Vec<Value>>())
     };
-    for (number, title, venue, date, tickets) in [
+    for (number, title, venue, date, more) in [
         (
             1,
             "가",
@@ -26,15 +26,21 @@ async fn stocked() -> Shop {
             json!({"ticketTypes": types(&[30_000, 90_000])}),
         ),
         (2, "나", "KSPO Dome", "2098-05-01T19:00:00", json!({"ticketTypes": types(&[50_000])})),
-        (3, "다", "kspo dome 2", "2098-05-01T23:59:59", json!({"seatLayoutId": shop.theatre})),
+        (
+            3,
+            "다",
+            "kspo dome 2",
+            "2098-05-01T23:59:59",
+            json!({"seatLayoutId": shop.theatre, "category": "콘서트"}),
+        ),
         (4, "라", "잠실", "2098-05-03T00:00:00", json!({"ticketTypes": types(&[20_000])})),
-        (5, "마", "잠실", "2098-04-30T19:00:00", json!({})),
+        (5, "마", "잠실", "2098-04-30T19:00:00", json!({"category": "콘서트"})),
     ] {
         let mut event = json!({
             "title": title, "venue": venue, "eventDate": date,
             "saleStartDate": format!("2020-01-0{number}T00:00:00"), "saleEndDate": "2097-01-01T00:00:00",
         });
-        for (key, value) in tickets.as_object().expect("object") {
+        for (key, value) in more.as_object().expect("object") {
             event[key] = value.clone();
         }
         shop.event(event).await;
@@ -58,6 +64,10 @@ async fn filters_count_together() {
         ("venue=%20KSPO%20", "나다"),
         ("venue=%EC%9E%A0%EC%8B%A4", "라마"),
         ("venue=%25", ""),
+        ("category=%EC%BD%98%EC%84%9C%ED%8A%B8", "다마"),
+        ("category=%20%EC%BD%98%EC%84%9C%ED%8A%B8&sort=price&limit=9", "다마"),
+        ("category=x", ""),
+        ("category=&venue=dome", "나다"),
         ("minPrice=0", "가나다라"),
         ("minPrice=60000&maxPrice=80000", "다"),
         ("minPrice=40000&maxPrice=60000", "나"),
@@ -173,6 +183,10 @@ async fn suggestions_have_their_shape_and_follow_the_catalogue() {
     assert_eq!(status, 200, "{answer}");
     assert_eq!(suggest("ㄷㅂ", "").await[0]["text"], "달빛");
     assert_eq!(suggest("ㅂㅌㅅ", "").await[0]["text"], "BTS");
-    let listed = shop.ok("/api/events?q=%EB%8B%AC%EB%B9%9B", "").await;
-    assert_eq!(titles(&listed), ["달빛 콘서트"]);
+    let found = async || titles(&shop.ok("/api/events?q=%EB%8B%AC%EB%B9%9B", "").await);
+    assert_eq!(found().await, ["달빛 콘서트"]);
+    let (status, answer) = shop.gateway.call("DELETE", &path, &shop.admin, &json!({})).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(found().await, [""; 0]);
+    assert_eq!(suggest("달빛", "").await, [""; 0]);
 }

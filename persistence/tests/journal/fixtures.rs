@@ -13,11 +13,12 @@ use tiketi_engine::ids::{
 };
 use tiketi_engine::money::{BankAccount, Captured, Deposit, Means, Purpose, Split};
 use tiketi_engine::record::{
-    CaptureOutcome, CaptureStarted, ChargeOpened, Claim, EndReason, EventCreated, EventDetails,
-    EventRules, Held, IdempotencyKey, KeywordKind, KeywordMapping, LayoutCreated, LeaveReason,
-    NewTicketType, OrderRef, PaymentMethod, PaymentStarted, ProviderAnswered, ProviderCall,
-    ProviderName, QueueSettings, Record, RefundAccountGiven, RefundOutcome, Role, SeatList,
-    SeatsReturned, Section, TicketLine, UserRegistered,
+    CaptureOutcome, CaptureStarted, CategoryRenamed, ChargeOpened, Claim, EndReason, EventCreated,
+    EventDetails, EventRules, Held, IdempotencyKey, KeywordKind, KeywordMapping, LayoutCreated,
+    LeaveReason, NewTicketType, OrderConfirmed, OrderRef, PaymentMethod, PaymentStarted,
+    ProviderAnswered, ProviderCall, ProviderName, QueueSettings, Record, RefundAccountGiven,
+    RefundOutcome, Role, SeatList, SeatsReturned, Section, TicketLine, TicketTypeDetails,
+    TicketTypeEdited, TicketTypesAdded, UserRegistered,
 };
 use tiketi_engine::waiting_room::lanes::LaneShare;
 use tiketi_persistence::batch::{Batch, BatchDefect, BatchHash, HEADER_BYTES, seal};
@@ -149,6 +150,51 @@ fn queue_samples() -> Vec<(&'static str, Record)> {
         ),
         ("queue_lobby_opened", Record::QueueLobbyOpened { event, seed: [0xa5; 32], at }),
         ("queue_drawn", Record::QueueDrawn { event, beacon: "3 11 15".to_owned(), at }),
+    ]
+}
+
+/// The kinds that came with what administrators change of events, tickets and orders.
+fn catalog_samples() -> Vec<(&'static str, Record)> {
+    let at = UnixMillis(1_700_000_000_000);
+    let (event, by) = (EventIndex(3), Some(UserIndex(1_000_000)));
+    let order = OrderRef { event, number: OrderNumber(300) };
+    let new = NewTicketType {
+        name: "balcony".into(),
+        price: 70_000,
+        total_quantity: 300,
+        sold_elsewhere: 7,
+        description: Some("second floor".into()),
+    };
+    let details = TicketTypeDetails {
+        name: "발코니".into(),
+        price: 80_000,
+        total_quantity: 400,
+        description: None,
+    };
+    let (first, ticket_type) = (TicketTypeIndex(4), TicketTypeIndex(5));
+    let added = TicketTypesAdded { event, first, ticket_types: vec![new], by, at };
+    let edited = TicketTypeEdited { event, ticket_type, details, by: None, at };
+    let confirmed = OrderConfirmed {
+        order,
+        slot: HoldSlot(70_000),
+        method: PaymentMethod::BankTransfer,
+        by,
+        at,
+    };
+    let category = Some("콘서트".to_owned());
+    let renamed =
+        CategoryRenamed { from: "concert".to_owned(), to: "콘서트".to_owned(), by, at };
+    vec![
+        ("event_deleted", Record::EventDeleted { event, by, at }),
+        ("event_deleted_bare", Record::EventDeleted { event, by: None, at }),
+        ("seats_removed", Record::SeatsRemoved { event, by, at }),
+        ("seats_generated", Record::SeatsGenerated { event, by, at }),
+        ("ticket_types_added", Record::TicketTypesAdded(Box::new(added))),
+        ("ticket_type_edited", Record::TicketTypeEdited(Box::new(edited))),
+        ("order_confirmed", Record::OrderConfirmed(Box::new(confirmed))),
+        ("event_categorised", Record::EventCategorised { event, category, by, at }),
+        ("event_categorised_none", Record::EventCategorised { event, category: None, by, at }),
+        ("category_renamed", Record::CategoryRenamed(Box::new(renamed))),
     ]
 }
 
@@ -292,7 +338,8 @@ fn samples() -> Vec<(&'static str, Record)> {
 #[test]
 fn frames_of_every_record() {
     let mut kinds = std::collections::BTreeSet::new();
-    for (name, record) in samples().into_iter().chain(queue_samples()).chain(money_samples()) {
+    let samples = samples().into_iter().chain(queue_samples()).chain(money_samples());
+    for (name, record) in samples.chain(catalog_samples()) {
         let written = with_frame(&record, <[u8]>::to_vec);
         let fixture = held_fast(&format!("frame_{name}.bin"), &written);
         assert_eq!(take_frame(&fixture), Ok((record.clone(), &[][..])), "{name}");
@@ -306,7 +353,7 @@ fn frames_of_every_record() {
     }
     assert_eq!(
         kinds.into_iter().collect::<Vec<_>>(),
-        (0..33).collect::<Vec<_>>(),
+        (0..41).collect::<Vec<_>>(),
         "a kind is missing"
     );
 }
@@ -406,6 +453,56 @@ fn log_with_a_refund() -> Vec<Record> {
     log
 }
 
+/// The same, then an event with a category and changed ticket types, an order that was confirmed, and
+/// events that have no seats any more or are gone.
+fn log_with_changes() -> Vec<Record> {
+    let (event, at) = (EventIndex(0), UnixMillis(140));
+    let mut log = log_with_a_refund();
+    let details = TicketTypeDetails {
+        name: "pit".to_owned(),
+        price: 9_000,
+        total_quantity: 1_000,
+        description: None,
+    };
+    let new = NewTicketType {
+        name: "balcony".to_owned(),
+        price: 7_000,
+        total_quantity: 3,
+        sold_elsewhere: 1,
+        description: None,
+    };
+    let state = fold(&log);
+    let first = TicketTypeIndex(state.event(event).unwrap().ticket_types.len() as u16);
+    let ticket_types = vec![new.clone(), new];
+    let added = TicketTypesAdded { event, first, ticket_types, by: None, at };
+    log.push(Record::TicketTypesAdded(Box::new(added)));
+    let edited = TicketTypeEdited { event, ticket_type: first, details, by: None, at };
+    log.push(Record::TicketTypeEdited(Box::new(edited)));
+    let category = Some("콘서트".to_owned());
+    log.push(Record::EventCategorised { event, category, by: None, at });
+    let (number, order) = state.event(event).unwrap().orders().next().unwrap();
+    let reference = OrderRef { event, number };
+    if order.is_live() {
+        log.push(Record::OrderEnded { order: reference, reason: EndReason::CancelledByAdmin, at });
+    }
+    let method = PaymentMethod::BankTransfer;
+    let slot = HoldSlot(77);
+    let confirmed = OrderConfirmed { order: reference, slot, method, by: None, at };
+    log.push(Record::OrderConfirmed(Box::new(confirmed)));
+    let created = log.iter().find_map(|record| match record {
+        Record::EventCreated(created) => Some(created.as_ref().clone()),
+        _ => None,
+    });
+    for (event, gone) in [
+        (EventIndex(1), Record::EventDeleted { event: EventIndex(1), by: None, at }),
+        (EventIndex(2), Record::SeatsRemoved { event: EventIndex(2), by: None, at }),
+    ] {
+        let another = EventCreated { event, at, ..created.clone().unwrap() };
+        log.extend([Record::EventCreated(Box::new(another)), gone]);
+    }
+    log
+}
+
 fn log_with_lanes() -> Vec<Record> {
     let (event, at) = (EventIndex(0), UnixMillis(120));
     let user = UserIndex;
@@ -468,7 +565,13 @@ fn points_bought() -> [Record; 4] {
 
 #[test]
 fn a_snapshot() {
-    let state = fold(&log_with_a_refund());
+    let state = fold(&log_with_changes());
+    assert_eq!(state.listed_events().count(), 2);
+    let event = state.event(EventIndex(0)).unwrap();
+    assert!(event.ticket_types.iter().any(|found| !found.former_names.is_empty()));
+    let (number, order) = event.orders().next().unwrap();
+    assert_eq!(event.live_slot(number, order), HoldSlot(77));
+    assert!(state.events()[2].seats_removed && event.category.is_some());
     assert_eq!(state.ledger().refund_account(ChargeIndex(1)), Some(&account()));
     let queue = state.queue(EventIndex(0)).unwrap();
     assert_eq!((queue.waiting_count(), queue.active_count()), (4, 0));
@@ -482,8 +585,8 @@ fn a_snapshot() {
     assert_eq!(header.chain, BatchHash([0xcd; 16]));
     // The header alone is held fast here; the content is the engine's state, whose encoding is held
     // by the hash at the end.
-    held_fast("snapshot_header_4.bin", &written[..snapshot::HEADER_BYTES]);
-    let fixture = held_fast("snapshot_4.bin", &written);
+    held_fast("snapshot_header_5.bin", &written[..snapshot::HEADER_BYTES]);
+    let fixture = held_fast("snapshot_5.bin", &written);
     assert_eq!(snapshot::decode(&fixture).unwrap().1, state);
     for cut in [0, 10, 60, fixture.len() - 1] {
         assert!(snapshot::decode(&fixture[..cut]).is_err());
@@ -495,7 +598,23 @@ fn a_snapshot() {
     }
 }
 
-/// What version 2 wrote, before lines had lanes.
+/// What version 4 wrote, before events could be deleted.
+#[test]
+fn a_snapshot_of_version_4() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/journal/fixtures");
+    let fixture = fs::read(path.join("snapshot_4.bin")).unwrap();
+    let (_, mut decoded) = snapshot::decode(&fixture).unwrap();
+    let log = log_with_a_refund();
+    assert_eq!(decoded, fold(&log));
+    // The log goes on with changes.
+    let longer = log_with_changes();
+    for record in &longer[log.len()..] {
+        decoded.apply(decoded.lsn().next(), record).unwrap();
+    }
+    assert_eq!(decoded, fold(&longer));
+}
+
+/// What version 3 wrote, before there were accounts for refunds.
 #[test]
 fn a_snapshot_of_version_3() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/journal/fixtures");
@@ -511,6 +630,7 @@ fn a_snapshot_of_version_3() {
     assert_eq!(decoded, fold(&longer));
 }
 
+/// What version 2 wrote, before lines had lanes.
 #[test]
 fn a_snapshot_of_version_2() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/journal/fixtures");
@@ -546,7 +666,7 @@ fn a_snapshot_of_version_1() {
     }
     assert_eq!(decoded, fold(&log));
     // The same content under the number of another version is not taken for it.
-    for version in [0_u16, 2, 3, 4] {
+    for version in [0_u16, 2, 3, 4, 5] {
         let mut other = fixture[..fixture.len() - snapshot::HASH_BYTES].to_vec();
         other[4..6].copy_from_slice(&version.to_le_bytes());
         let hash = blake3::hash(&other);

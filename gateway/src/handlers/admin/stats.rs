@@ -49,7 +49,7 @@ pub(crate) async fn show(app: &Arc<App>, request: &Request) -> Result<Response, 
 
 fn count(state: &State, wanted: Option<EventIndex>, now: UnixMillis) -> Stats {
     let mut stats = Stats {
-        events: state.events().len() as u64,
+        events: state.listed_events().count() as u64,
         users: state.users().len() as u64,
         ..Stats::default()
     };
@@ -58,6 +58,9 @@ fn count(state: &State, wanted: Option<EventIndex>, now: UnixMillis) -> Stats {
         add_orders(&mut stats.orders, &orders);
         stats.revenue += revenue;
         stats.holds_live += expiring(event);
+        if event.is_deleted() {
+            continue;
+        }
         add_stock(&mut stats.seats, &mut stats.tickets, event);
     }
     stats.event = wanted.and_then(|index| Some(event_stats(index, state.event(index)?, now)));
