@@ -21,8 +21,8 @@ use crate::rate_limit::RateClass;
 use crate::routes::{ROUTES, Route, Verb};
 
 const ABOUT: &str = "The ticketing API. Times go out in UTC; times without a zone come in as Seoul \
-    time. Money is whole won. Every refusal has the same body (`ErrorBody`) with a stable `code`. \
-    Paths may end in a slash and are matched in either case; a leading `/api/api/` means `/api/`.";
+    time. Money is whole won. Every refusal has the same body, ErrorBody, with a stable code. \
+    Paths may end in a slash and are matched in either case; a leading /api/api/ means /api/.";
 
 /// The whole document.
 pub(crate) fn document() -> Value {
@@ -71,7 +71,7 @@ fn described(route: &Route, operation: &Operation) -> Value {
     });
     if route.access != Access::Public {
         described["security"] = json!([{"bearer": []}]);
-        let who = if route.access == Access::Admin { "Administrators." } else { "Users." };
+        let who = if route.access == Access::Admin { "For administrators." } else { "For users." };
         described["description"] = who.into();
     }
     match operation.body {

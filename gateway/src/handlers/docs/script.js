@@ -112,7 +112,6 @@ function fill(place, method, path, operation) {
     event.preventDefault();
     send(form, method, path, output);
   });
-  if (operation.description) place.append(make("p", { class: "soft" }, operation.description));
   for (const [, { schema }] of bodies) {
     if (schema) place.append(make("h3", {}, "Takes"), make("pre", { tabindex: "0" }, shape(schema)));
   }
@@ -128,7 +127,7 @@ function entry(method, path, operation) {
   const place = make("div", {});
   const open = make("details", { class: "operation", id: operation.operationId },
     make("summary", {}, make("b", { class: method }, method), make("code", {}, path),
-      make("span", { class: "soft" }, operation.summary + (operation.security ? " 🔒" : ""))), place);
+      make("span", { class: "soft" }, operation.summary + (operation.description ? " " + operation.description : ""))), place);
   open.dataset.words = [method, path, operation.summary, ...operation.tags].join(" ").toLowerCase();
   // Filled when it is looked at: most never are.
   open.addEventListener("toggle", () => { if (open.open && !place.hasChildNodes()) fill(place, method, path, operation); });
