@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod app;
+mod audit;
 mod auth;
 mod catalog_view;
 pub mod clock;
@@ -28,6 +29,7 @@ pub mod payments;
 pub mod rate_limit;
 mod refusals;
 mod routes;
+mod sales_report;
 mod sample_data;
 pub mod search;
 mod seat_maps;

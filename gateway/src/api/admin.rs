@@ -6,6 +6,7 @@ use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::api::accounts::Suspension;
 use crate::api::events::EventDetail;
 use crate::api::reservations::{DetailItem, PaymentStatus, ReservationStatus};
 use crate::api::seats::{Layout, SectionConfig};
@@ -253,6 +254,8 @@ pub struct UserDetail {
     pub created_at: Timestamp,
     /// How many reservations it has made.
     pub reservations: u64,
+    /// Since when and why it is shut out; `None` where it is not.
+    pub suspension: Option<Suspension>,
 }
 
 /// `PUT /api/admin/users/:id/role`.
