@@ -15,8 +15,8 @@ use crate::auth::Access::{self, Admin, Public, User};
 use crate::error::ApiError;
 use crate::handlers::payments::{charge, confirm, pages, points, refund, request, webhook};
 use crate::handlers::{
-    admin, auth, docs, events, health, lanes, lottery, metrics, news, payments, queue, reservations,
-    seats, sockets, tickets,
+    admin, auth, docs, events, health, lanes, lottery, metrics, news, payments, queue,
+    reservations, seats, sockets, tickets,
 };
 use crate::http::body::JSON_BYTES_MAX;
 use crate::http::{Params, Request, Response};

@@ -1,11 +1,12 @@
 //! Who changed what (`gateway/PROTOCOL.md`).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::api::{Id, Pagination, Timestamp};
 
 /// `GET /api/admin/audit`, the newest first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AuditList {
     /// A page of it.
     pub entries: Vec<AuditEntry>,
@@ -14,7 +15,7 @@ pub struct AuditList {
 }
 
 /// Something that an administrator did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {
     /// The position in the log of the record that says so.
     pub lsn: u64,

@@ -1,12 +1,13 @@
 //! The administrators' first page (contract/http.md 2.9).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::api::reservations::ReservationStatus;
 use crate::api::{Id, Timestamp};
 
 /// `GET /api/admin/dashboard/stats`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Dashboard {
     /// The numbers.
@@ -16,7 +17,7 @@ pub struct Dashboard {
 }
 
 /// The numbers of the whole installation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DashboardStats {
     /// In any state.
@@ -30,7 +31,7 @@ pub struct DashboardStats {
 }
 
 /// A line of the newest reservations.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RecentReservation {
     /// The reservation.
     pub id: Id,

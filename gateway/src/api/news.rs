@@ -1,11 +1,12 @@
 //! News on the wire (contract/http.md 2.8).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::api::{Id, Pagination, Timestamp};
 
 /// A news post.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewsPost {
     /// The post.
     pub id: Id,
@@ -34,7 +35,7 @@ pub struct NewsPost {
 }
 
 /// `GET /api/news`: pinned ones first, then the newest.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewsList {
     /// A page of them.
     pub news: Vec<NewsPost>,
@@ -43,14 +44,14 @@ pub struct NewsList {
 }
 
 /// `GET`, `POST` and `PUT` of one post.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewsAnswer {
     /// The post.
     pub news: NewsPost,
 }
 
 /// `POST /api/news`. Who writes is known from the token.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewsRequest {
     /// Title.
     pub title: String,
@@ -67,7 +68,7 @@ pub struct NewsRequest {
 }
 
 /// `PUT /api/news/:id`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewsEditRequest {
     /// Title.
     pub title: String,

@@ -1,11 +1,12 @@
 //! Reports (`gateway/PROTOCOL.md`).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::api::Id;
 
 /// `GET /api/admin/reports/sales` as JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SalesReport {
     /// The first Seoul day; `None` for from the beginning.
     pub from: Option<String>,
@@ -20,7 +21,7 @@ pub struct SalesReport {
 }
 
 /// What a row of a sales report stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SalesBy {
     /// A Seoul day.
@@ -30,7 +31,7 @@ pub enum SalesBy {
 }
 
 /// A day or an event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SalesRow {
     /// By day: `2026-11-21`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,7 +48,7 @@ pub struct SalesRow {
 }
 
 /// What was sold and given back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SalesSums {
     /// Orders that were paid then.
     pub orders: u64,

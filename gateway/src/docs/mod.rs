@@ -134,15 +134,15 @@ fn is_id(name: &str) -> bool {
 fn responses(route: &Route, operation: &Operation) -> Map<String, Value> {
     let mut responses = Map::new();
     for (status, answer) in operation.answers.iter().flatten() {
-        let mut response = json!({"description": reason(*status)});
+        let response = responses
+            .entry(status.to_string())
+            .or_insert_with(|| json!({"description": reason(*status)}));
         match answer {
             Answer::Json(of) => {
-                response["content"] = json!({"application/json": {"schema": of.reference()}});
+                response["content"]["application/json"] = json!({"schema": of.reference()});
             }
             Answer::Other(media) => {
-                let mut content = Map::new();
-                content.insert((*media).to_owned(), json!({"schema": {"type": "string"}}));
-                response["content"] = content.into();
+                response["content"][*media] = json!({"schema": {"type": "string"}});
             }
             Answer::Bare => {}
         }
@@ -152,7 +152,6 @@ fn responses(route: &Route, operation: &Operation) -> Map<String, Value> {
                 "schema": {"type": "string"},
             }});
         }
-        responses.insert(status.to_string(), response);
     }
     let error = json!({"application/json": {"schema": TypeOf::new::<ErrorBody>().reference()}});
     for (status, codes) in refusals(route, operation) {
@@ -181,8 +180,8 @@ fn reason(status: u16) -> &'static str {
 fn refusals(route: &Route, operation: &Operation) -> BTreeMap<u16, BTreeSet<&'static str>> {
     use Code::{
         AdminOnly, AuthRequired, BadId, BodyTooLarge, HeadersTooLarge, IdempotencyConflict,
-        Internal, RateLimited, RequestTimeout, Timeout, TokenExpired, TokenInvalid, Unavailable,
-        UriTooLong, UserNotFound, Validation,
+        Internal, RateLimited, RequestTimeout, Suspended, Timeout, TokenExpired, TokenInvalid,
+        Unavailable, UriTooLong, UserNotFound, Validation,
     };
     // Any request may be too large or slow, and any answer fail.
     let mut codes =
@@ -200,7 +199,7 @@ fn refusals(route: &Route, operation: &Operation) -> BTreeMap<u16, BTreeSet<&'st
         codes.push(BadId);
     }
     if route.access != Access::Public {
-        codes.extend([AuthRequired, TokenExpired, UserNotFound, TokenInvalid]);
+        codes.extend([AuthRequired, TokenExpired, UserNotFound, TokenInvalid, Suspended]);
     }
     if route.access == Access::Admin {
         codes.push(AdminOnly);

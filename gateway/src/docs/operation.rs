@@ -85,7 +85,7 @@ impl Operation {
         self.answer(status, Answer::Json(TypeOf::new::<T>()))
     }
 
-    /// 200 with something else.
+    /// 200 with something else; beside JSON, where that was said before.
     pub(crate) const fn text(self, media: &'static str) -> Self {
         self.answer(200, Answer::Other(media))
     }

@@ -1,22 +1,27 @@
 //! A line for every route, in the order of the table of routes.
 
+use crate::api::accounts::{SuspendRequest, SuspensionAnswer, UserList, UserOrders};
 use crate::api::admin::{
     AdminEventAnswer, BlockAnswer, BlockRequest, EditEventRequest, EventCancelledAnswer,
     LayoutAnswer, NewEventRequest, NewLayoutRequest, NewTicketTypeRequest, OrderAnswer,
     OrderCancelledAnswer, RoleAnswer, RoleRequest, UserAnswer,
 };
+use crate::api::audit::AuditList;
 use crate::api::changes::{
     self, AdminReservationList, CategoryAnswer, CategoryList, CategoryRequest, DuplicateRequest,
     EventDeletedAnswer, SeatsCreatedAnswer, SeatsDeletedAnswer, StatusRequest, TicketTypeAnswer,
 };
+use crate::api::dashboard::Dashboard;
 use crate::api::events::{Availability, EventAnswer, EventList, Suggestions, TicketTypesAnswer};
 use crate::api::health::{AllHealth, Health, Probe, StoreHealth};
+use crate::api::news::{NewsAnswer, NewsEditRequest, NewsList, NewsRequest};
 use crate::api::payments::{MethodList, PaymentAnswer, PaymentRequest};
 use crate::api::queue::{
     AdmitRequest, CheckAnswer, DrawAnswer, DrawRequest, LaneList, LaneMembersAnswer,
     LaneMembersRequest, LobbyAnswer, PassAnswer, QueueAnswer, QueueChangeRequest, QueueMessage,
     StatusAnswer,
 };
+use crate::api::reports::SalesReport;
 use crate::api::reservations::{
     Done, ReservationAnswer, ReservationCreated, ReservationList, ReservationRequest,
 };
@@ -32,9 +37,9 @@ use crate::api::toss::{
 use crate::api::{AuthAnswer, LoginRequest, RegisterRequest};
 use crate::docs::operation::{Kind, Operation, Parameter, op, parameter};
 use crate::error::Code::{
-    AlreadyCancelled, AlreadyPaid, BadCredentials, BadId, Conflict, EmailTaken, HoldExpired,
-    InProgress, NotFound, NotFoundInBody, NotOnSale, NotPayable, OutOfStock, PaymentDeclined,
-    QueueRequired, SeatLimit, SeatUnavailable, Unavailable, Validation,
+    AlreadyCancelled, AlreadyPaid, BadCredentials, BadId, Conflict, EmailTaken, Forbidden,
+    HoldExpired, InProgress, NotFound, NotFoundInBody, NotOnSale, NotPayable, OutOfStock,
+    PaymentDeclined, QueueRequired, SeatLimit, SeatUnavailable, Unavailable, Validation,
 };
 use crate::handlers::sockets::Refusal;
 use crate::routes::Verb::{Delete, Get, Patch, Post, Put};
@@ -45,6 +50,7 @@ const SEATS: &str = "Seats";
 const RESERVATIONS: &str = "Reservations";
 const PAYMENTS: &str = "Payments";
 const POINTS: &str = "Points";
+const NEWS: &str = "News";
 const QUEUE: &str = "Waiting room";
 const ADMIN: &str = "Administration";
 const QUEUE_ADMIN: &str = "Waiting room, administration";
@@ -60,6 +66,7 @@ pub(crate) const TAGS: &[(&str, &str)] = &[
     (RESERVATIONS, "What a user holds or has bought."),
     (PAYMENTS, "Paying, by simulation or through a provider."),
     (POINTS, "Points that pay."),
+    (NEWS, "What the house has to say."),
     (QUEUE, "The line before an event."),
     (ADMIN, "Events, accounts, orders, numbers."),
     (QUEUE_ADMIN, "Lines as their keepers see them."),
@@ -103,6 +110,30 @@ const CHARGES: &[Parameter] =
     &[parameter("state", Kind::Text, "A charge's status, or `unknown`."), PAGE, LIMIT];
 const RESERVATIONS_OF_ALL: &[Parameter] =
     &[parameter("status", Kind::Text, "`pending`, `confirmed` or `cancelled`."), PAGE, LIMIT];
+const USERS: &[Parameter] = &[
+    parameter("q", Kind::Text, "Part of an address or a name."),
+    parameter("status", Kind::Choice(&["active", "suspended"]), "Both without it."),
+    PAGE,
+    LIMIT,
+];
+const FROM: Parameter =
+    parameter("from", Kind::Instant, "Then or later; a date is its beginning in Seoul.");
+const TO: Parameter = parameter("to", Kind::Instant, "Before then; a date is its end in Seoul.");
+const SALES: &[Parameter] = &[
+    FROM,
+    TO,
+    parameter("event", Kind::Id, "This event alone."),
+    parameter("by", Kind::Choice(&["day", "event"]), "A row for each; `day` without it."),
+    parameter("format", Kind::Choice(&["json", "csv", "xlsx"]), "`json` without it."),
+];
+const AUDIT: &[Parameter] = &[
+    parameter("user", Kind::Text, "Who did it: an id or an address."),
+    parameter("path", Kind::Text, "Part of the path."),
+    FROM,
+    TO,
+    PAGE,
+    LIMIT,
+];
 const OF_EVENT: &[Parameter] = &[parameter("event", Kind::Id, "This event's numbers, too.")];
 const MAP: &[Parameter] = &[parameter("event", Kind::Id, "Whose seats.").required()];
 const ENGINE_IO: &[Parameter] = &[
@@ -114,6 +145,7 @@ const WINDOW: &[Parameter] = &[
     parameter("customerEmail", Kind::Text, "For the window."),
 ];
 
+const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 const HTML: &str = "text/html";
 const JSON_OF_ANY_SHAPE: &str = "application/json";
 
@@ -181,6 +213,20 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     op(Post, "/api/queue/admin/:eventId/draw", QUEUE_ADMIN, "Draws the order of the lobby.").body::<DrawRequest>().ok::<QueueMessage>()
         .refuses(&[NotFound, Conflict]).writes(),
     op(Get, "/api/queue/draw/:eventId", QUEUE, "Shows a draw, for whoever computes it again.").query(PAGED).ok::<DrawAnswer>().refuses(&[NotFound]),
+    op(Get, "/api/news", NEWS, "Lists news, pinned ones first, then the newest.").query(PAGED).ok::<NewsList>(),
+    op(Get, "/api/news/:id", NEWS, "Shows a post and counts the view.").ok::<NewsAnswer>().refuses(&[NotFound]),
+    op(Post, "/api/news", NEWS, "Posts.").body::<NewsRequest>().created::<NewsAnswer>().refuses(&[BadId, NotFoundInBody, Conflict]).writes(),
+    op(Put, "/api/news/:id", NEWS, "Edits one of the caller's.").body::<NewsEditRequest>().ok::<NewsAnswer>().refuses(&[NotFound, Forbidden]).writes(),
+    op(Delete, "/api/news/:id", NEWS, "Deletes one of the caller's; administrators anybody's.").ok::<Done>().refuses(&[NotFound, Forbidden]).writes(),
+    op(Get, "/api/admin/dashboard/stats", ADMIN, "Sums and the newest reservations.").ok::<Dashboard>(),
+    op(Get, "/api/admin/users", ADMIN, "Finds accounts, the newest first.").query(USERS).ok::<UserList>(),
+    op(Post, "/api/admin/users/:id/suspend", ADMIN, "Closes an account for now.").body::<SuspendRequest>().ok::<SuspensionAnswer>()
+        .refuses(&[NotFound, Conflict]).writes(),
+    op(Post, "/api/admin/users/:id/restore", ADMIN, "Opens it again.").ok::<SuspensionAnswer>().refuses(&[NotFound, Conflict]).writes(),
+    op(Get, "/api/admin/users/:id/orders", ADMIN, "Lists an account's orders, newest first.").query(PAGED).ok::<UserOrders>().refuses(&[NotFound]),
+    op(Get, "/api/admin/reports/sales", ADMIN, "Sums of sales by day or event.").query(SALES).ok::<SalesReport>().text("text/csv")
+        .text(XLSX).refuses(&[NotFound, BadId]),
+    op(Get, "/api/admin/audit", ADMIN, "Says who changed what.").query(AUDIT).ok::<AuditList>().refuses(&[NotFound, BadId]),
     op(Get, "/api/admin/seat-layouts", ADMIN, "Lists layouts by name.").ok::<LayoutList>(),
     op(Post, "/api/admin/seat-layouts", ADMIN, "Makes a layout.").body::<NewLayoutRequest>().created::<LayoutAnswer>().refuses(&[Conflict]).writes(),
     op(Post, "/api/admin/events", ADMIN, "Makes an event, its seats with it.").body::<NewEventRequest>().created::<AdminEventAnswer>()

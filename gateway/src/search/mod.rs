@@ -143,6 +143,13 @@ fn described(record: &Record) -> Option<Described> {
         | Record::RefundEnded { .. }
         | Record::RefundAccountGiven(_)
         | Record::OrderConfirmed(_)
+        | Record::NewsPosted(_)
+        | Record::NewsEdited(_)
+        | Record::NewsDeleted { .. }
+        | Record::NewsViewed { .. }
+        | Record::UserSuspended { .. }
+        | Record::UserRestored { .. }
+        | Record::AdminActed(_)
         // Categories are read from the view.
         | Record::EventCategorised { .. }
         | Record::CategoryRenamed(_) => None,
