@@ -79,7 +79,7 @@ impl Words {
             word.names -= 1;
             if word.names == 0 {
                 self.by_text.remove(text.as_str());
-                // No query has all of its letters outside an empty signature.
+                // Hardly a query gets past it; what does sees that no name has the word.
                 self.signatures[position as usize] = 0;
                 self.free.push(position);
             }
