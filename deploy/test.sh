@@ -2,15 +2,16 @@
 # Installs what the tests need, then runs formatting, lints and every test.
 #
 #   ./deploy/test.sh            everything
-#   ./deploy/test.sh STEP...    only these: install fmt lint docs deny test loom benches
+#   ./deploy/test.sh STEP...    only these: install fmt lint docs deny test contract loom benches
 #
 # The power-cut and disk tests need root and loop devices; where they cannot run they say so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # What the fault tests start beside the gateway: system call faults, a false clock, a file system
-# that is cut off; and the browser that looks at the load tester's report.
-packages=(strace faketime e2fsprogs mount util-linux coreutils perl-base procps chromium)
+# that is cut off; the browser that looks at pages; what schemathesis runs in.
+packages=(strace faketime e2fsprogs mount util-linux coreutils perl-base procps chromium
+    python3 python3-venv)
 # The web frontend's own socket client runs in node.
 frontend_client=gateway/tests/sockets/client
 
@@ -60,6 +61,12 @@ test() {
     cargo test --workspace --locked
 }
 
+# The gateway against its own OpenAPI document; about three minutes.
+contract() {
+    cargo build --locked -p tiketi-gateway --profile test
+    ./deploy/contract.sh
+}
+
 # Models of every interleaving, and their wrong twins.
 loom() {
     RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom \
@@ -70,10 +77,10 @@ loom() {
 benches() { cargo test -p tiketi-benches --benches --locked; }
 
 steps=("$@")
-[ ${#steps[@]} -eq 0 ] && steps=(install fmt lint docs deny test loom benches)
+[ ${#steps[@]} -eq 0 ] && steps=(install fmt lint docs deny test contract loom benches)
 for step in "${steps[@]}"; do
     case "$step" in
-        install | fmt | lint | docs | deny | test | loom | benches) ;;
+        install | fmt | lint | docs | deny | test | contract | loom | benches) ;;
         *)
             sed -n '2,7p' "$0"
             exit 2

@@ -56,6 +56,7 @@ pub fn stock<J: Journal>(
                 hold_ttl_ms: HOLD_TTL_MS,
                 seats_per_user: None,
             },
+            category: None,
             created_by: None,
         };
         let event = undurable(engine.create_event(new.check()?, NOW)?);

@@ -1,16 +1,22 @@
 //! Validated inputs. What these types hold has passed every check that needs no state.
 
+mod people;
+
+pub use crate::command::people::{AdminAct, EditPost, NewPost, Suspend};
 use crate::error::{HoldRefusal, InvalidField};
 use crate::ids::TicketTypeIndex;
 use crate::ids::{EventIndex, LayoutIndex, SeatIndex, UnixMillis, UserIndex};
 use crate::limits::{
-    DESCRIPTION_CHARS_MAX, HOLD_TTL_MS_MAX, HOLD_TTL_MS_MIN, LINES_PER_ORDER_MAX, NAME_CHARS_MAX,
-    PHONE_CHARS_MAX, PRICE_MAX, ROW_NUMBER_MAX, ROWS_PER_SECTION_MAX, SEATS_PER_EVENT_MAX,
-    SEATS_PER_HOLD_MAX, SEATS_PER_ROW_MAX, SECTION_NAME_CHARS_MAX, SECTIONS_PER_LAYOUT_MAX,
-    TEXT_CHARS_MAX, TICKET_TYPES_PER_EVENT_MAX, TICKETS_PER_LINE_MAX, TICKETS_PER_TYPE_MAX,
+    CATEGORY_CHARS_MAX, DESCRIPTION_CHARS_MAX, HOLD_TTL_MS_MAX, HOLD_TTL_MS_MIN,
+    LAYOUT_TEXT_BYTES_MAX, LINES_PER_ORDER_MAX, NAME_CHARS_MAX, PHONE_CHARS_MAX, PRICE_MAX,
+    ROW_NUMBER_MAX, ROWS_PER_SECTION_MAX, SEATS_PER_EVENT_MAX, SEATS_PER_HOLD_MAX,
+    SEATS_PER_ROW_MAX, SECTION_NAME_CHARS_MAX, SECTIONS_PER_LAYOUT_MAX, TEXT_CHARS_MAX,
+    TICKET_TYPES_PER_EVENT_MAX, TICKET_TYPES_TEXT_BYTES_MAX, TICKETS_PER_LINE_MAX,
+    TICKETS_PER_TYPE_MAX,
 };
 use crate::record::{
     EventDetails, EventRules, IdempotencyKey, NewTicketType, Role, SeatList, Section,
+    TicketTypeDetails,
 };
 
 /// Who asks, when, and under which key.
@@ -150,6 +156,9 @@ impl NewLayout {
             total += u64::from(section.rows) * u64::from(section.seats_per_row);
         }
         number("sections", total, 1, SEATS_PER_EVENT_MAX.into())?;
+        let names = self.sections.iter().map(|section| section.name.len()).sum::<usize>();
+        let texts = names + self.name.len() + self.description.as_ref().map_or(0, String::len);
+        bytes("sections.name", texts, LAYOUT_TEXT_BYTES_MAX)?;
         Ok(Checked(self))
     }
 }
@@ -165,6 +174,8 @@ pub struct NewEvent {
     pub ticket_types: Vec<NewTicketType>,
     /// Its booking rules.
     pub rules: EventRules,
+    /// What kind of event it is.
+    pub category: Option<Category>,
     /// Who makes it; `None` for sample data.
     pub created_by: Option<UserIndex>,
 }
@@ -178,26 +189,89 @@ impl NewEvent {
         check_details(&self.details)?;
         let types = self.ticket_types.len() as u64;
         number("ticketTypes", types, 0, TICKET_TYPES_PER_EVENT_MAX as u64)?;
-        for ticket_type in &self.ticket_types {
-            text("ticketTypes.name", &ticket_type.name, 1, NAME_CHARS_MAX)?;
-            number("ticketTypes.price", ticket_type.price.into(), 0, PRICE_MAX.into())?;
-            let total = ticket_type.total_quantity;
-            number("ticketTypes.totalQuantity", total.into(), 0, TICKETS_PER_TYPE_MAX.into())?;
-            number(
-                "ticketTypes.soldElsewhere",
-                ticket_type.sold_elsewhere.into(),
-                0,
-                total.into(),
-            )?;
-            let description = ticket_type.description.as_deref();
-            optional_text("ticketTypes.description", description, DESCRIPTION_CHARS_MAX)?;
-        }
+        check_ticket_types(&self.ticket_types, &OF_AN_EVENT)?;
         let rules = &self.rules;
         let seats = rules.seats_per_reservation.into();
         number("maxSeats", seats, 1, SEATS_PER_HOLD_MAX as u64)?;
         number("holdTtl", rules.hold_ttl_ms, HOLD_TTL_MS_MIN, HOLD_TTL_MS_MAX)?;
         number("maxPerUser", rules.seats_per_user.unwrap_or(1).into(), 1, u32::MAX.into())?;
         Ok(Checked(self))
+    }
+}
+
+/// Ticket types to add to an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTicketTypes {
+    /// Which.
+    pub event: EventIndex,
+    /// In order; at least one.
+    pub ticket_types: Vec<NewTicketType>,
+}
+
+impl NewTicketTypes {
+    /// Checks lengths and numbers.
+    ///
+    /// # Errors
+    /// The first field that breaks its rule.
+    pub fn check(self) -> Result<Checked<NewTicketTypes>, InvalidField> {
+        let types = self.ticket_types.len() as u64;
+        number("ticketTypes", types, 1, TICKET_TYPES_PER_EVENT_MAX as u64)?;
+        check_ticket_types(&self.ticket_types, &ALONE)?;
+        Ok(Checked(self))
+    }
+}
+
+/// New details of a ticket type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EditTicketType {
+    /// Of which event.
+    pub event: EventIndex,
+    /// Which of its types.
+    pub ticket_type: TicketTypeIndex,
+    /// All of them.
+    pub details: TicketTypeDetails,
+}
+
+impl EditTicketType {
+    /// Checks lengths and numbers.
+    ///
+    /// # Errors
+    /// The first field that breaks its rule.
+    pub fn check(self) -> Result<Checked<EditTicketType>, InvalidField> {
+        let TicketTypeDetails { name, price, total_quantity, description } = &self.details;
+        check_ticket_type(name, *price, *total_quantity, description.as_deref(), &ALONE)?;
+        Ok(Checked(self))
+    }
+}
+
+/// The name of a category: visible, without blanks around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Category(String);
+
+impl Category {
+    /// Checks the length.
+    ///
+    /// # Errors
+    /// It has none of its 1 to [`CATEGORY_CHARS_MAX`] characters, or control characters.
+    pub fn new(name: &str) -> Result<Category, InvalidField> {
+        let name = name.trim();
+        text("category", name, 1, CATEGORY_CHARS_MAX)?;
+        match name.chars().any(char::is_control) {
+            true => Err(InvalidField::new("category", "must not have control characters")),
+            false => Ok(Category(name.to_owned())),
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn into_inner(self) -> String {
+        self.0
     }
 }
 
@@ -235,6 +309,59 @@ impl<T> Checked<T> {
     pub fn get(&self) -> &T {
         &self.0
     }
+}
+
+/// What the fields of a ticket type are called where it comes from.
+struct TicketTypeFields {
+    name: &'static str,
+    price: &'static str,
+    total_quantity: &'static str,
+    sold_elsewhere: &'static str,
+    description: &'static str,
+}
+
+const OF_AN_EVENT: TicketTypeFields = TicketTypeFields {
+    name: "ticketTypes.name",
+    price: "ticketTypes.price",
+    total_quantity: "ticketTypes.totalQuantity",
+    sold_elsewhere: "ticketTypes.soldElsewhere",
+    description: "ticketTypes.description",
+};
+
+const ALONE: TicketTypeFields = TicketTypeFields {
+    name: "name",
+    price: "price",
+    total_quantity: "totalQuantity",
+    sold_elsewhere: "soldElsewhere",
+    description: "description",
+};
+
+fn check_ticket_types(
+    ticket_types: &[NewTicketType],
+    fields: &TicketTypeFields,
+) -> Result<(), InvalidField> {
+    let mut texts = 0;
+    for new in ticket_types {
+        let NewTicketType { name, price, total_quantity, sold_elsewhere, description } = new;
+        check_ticket_type(name, *price, *total_quantity, description.as_deref(), fields)?;
+        let total = u64::from(*total_quantity);
+        number(fields.sold_elsewhere, u64::from(*sold_elsewhere), 0, total)?;
+        texts += name.len() + description.as_ref().map_or(0, String::len);
+    }
+    bytes(fields.description, texts, TICKET_TYPES_TEXT_BYTES_MAX)
+}
+
+fn check_ticket_type(
+    name: &str,
+    price: u32,
+    total_quantity: u32,
+    description: Option<&str>,
+    fields: &TicketTypeFields,
+) -> Result<(), InvalidField> {
+    text(fields.name, name, 1, NAME_CHARS_MAX)?;
+    number(fields.price, price.into(), 0, PRICE_MAX.into())?;
+    number(fields.total_quantity, total_quantity.into(), 0, TICKETS_PER_TYPE_MAX.into())?;
+    optional_text(fields.description, description, DESCRIPTION_CHARS_MAX)
 }
 
 fn check_details(details: &EventDetails) -> Result<(), InvalidField> {
@@ -284,6 +411,14 @@ fn no_control_characters(field: &'static str, value: &str) -> Result<(), Invalid
     match value.chars().all(allowed) {
         true => Ok(()),
         false => Err(InvalidField::new(field, "must not have control characters")),
+    }
+}
+
+/// Texts that have to fit a record together.
+fn bytes(field: &'static str, length: usize, max: usize) -> Result<(), InvalidField> {
+    match length <= max {
+        true => Ok(()),
+        false => Err(InvalidField::new(field, format!("must have at most {max} bytes in all"))),
     }
 }
 

@@ -5,11 +5,17 @@
 //! durable (I6).
 
 mod agreement;
+mod audit;
 mod booking;
 mod catalog;
+mod confirm;
 mod money;
+mod news;
 mod queue;
 mod restore;
+mod seats;
+mod suspension;
+mod ticket_types;
 
 use std::collections::VecDeque;
 use std::sync::OnceLock;
@@ -17,9 +23,11 @@ use std::sync::OnceLock;
 use parking_lot::Mutex;
 
 use crate::accounts::Accounts;
+pub use crate::accounts::Standing;
 use crate::append_vec::AppendVec;
 use crate::command::{Checked, NewUser};
 use crate::engine::catalog::Layouts;
+use crate::engine::news::Board;
 use crate::error::{AccountRefusal, CommandError};
 use crate::idempotency::IdempotencyKeys;
 use crate::ids::{Attempt, EventIndex, ReservationId, UnixMillis, UserId, UserIndex};
@@ -31,6 +39,7 @@ use crate::money::Ledger;
 use crate::record::{Claim, Record, Role, UserRegistered};
 use crate::waiting_room::QueueDefaults;
 
+pub use crate::engine::confirm::{Confirmation, EndedOrder};
 pub use crate::engine::money::{CaptureIntent, NewCharge};
 
 /// Decides commands for one installation and logs what they did.
@@ -43,6 +52,7 @@ pub struct Engine<J> {
     expiry: ExpiryLines,
     keys: IdempotencyKeys,
     ledger: Mutex<Ledger>,
+    news: Mutex<Board>,
     /// Cancelled events that may still have orders to end.
     closing: Mutex<VecDeque<EventIndex>>,
     queue_defaults: Mutex<QueueDefaults>,
@@ -113,7 +123,12 @@ impl<J: Journal> Engine<J> {
 
     /// What a user may do, or `None` where this installation has no such user.
     pub fn role(&self, user: UserId) -> Option<Role> {
-        self.accounts.role(user)
+        self.standing(user).map(|standing| standing.role)
+    }
+
+    /// What a user is and may do, or `None` where this installation has no such user. Takes no lock.
+    pub fn standing(&self, user: UserId) -> Option<Standing> {
+        self.accounts.standing(user)
     }
 
     /// Makes an account.
@@ -155,17 +170,26 @@ impl<J: Journal> Engine<J> {
         role: Role,
         now: UnixMillis,
     ) -> Result<Pending<()>, CommandError<AccountRefusal>> {
-        let by_email = self.accounts.by_email.lock();
-        if user.position() >= by_email.len() {
-            return Err(AccountRefusal::Unknown(user).into());
-        }
+        let _one_at_a_time = self.accounts.by_email.lock();
+        let standing = self.accounts.at(user).ok_or(AccountRefusal::Unknown(user))?;
         let permit = self.journal.reserve(Purpose::Completion)?;
         // From here it must succeed.
         let lsn = self.journal.append(permit, &Record::UserRoleChanged { user, role, at: now });
-        self.accounts.set_role(user, role);
+        self.accounts.set(user, Standing { role, ..standing });
         Ok(Pending::new((), lsn))
     }
 
+    /// Whether there is such an event to show.
+    pub fn has_event(&self, event: EventIndex) -> bool {
+        self.listed(event).is_some()
+    }
+
+    /// An event that was not deleted.
+    fn listed(&self, event: EventIndex) -> Option<&EventInventory> {
+        self.inventory(event).filter(|inventory| !inventory.is_deleted())
+    }
+
+    /// An event, or what is left of one for its orders.
     fn inventory(&self, event: EventIndex) -> Option<&EventInventory> {
         self.events.get(event.0)?.get().map(|inventory| &**inventory)
     }

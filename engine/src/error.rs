@@ -4,8 +4,8 @@
 use thiserror::Error;
 
 use crate::ids::{
-    ChargeIndex, EventIndex, LayoutIndex, OrderNumber, RefundIndex, SeatIndex, TicketTypeIndex,
-    UserIndex,
+    ChargeIndex, EventIndex, LayoutIndex, NewsIndex, OrderNumber, RefundIndex, SeatIndex,
+    TicketTypeIndex, UserIndex,
 };
 use crate::money::ChargeState;
 
@@ -196,6 +196,29 @@ pub enum AccountRefusal {
     /// There is no such account.
     #[error("no user {0}")]
     Unknown(UserIndex),
+    /// Nobody shuts himself out.
+    #[error("user {0} asks for his own suspension")]
+    Yourself(UserIndex),
+    /// The account is shut out already.
+    #[error("user {0} is suspended")]
+    AlreadySuspended(UserIndex),
+    /// The account is not shut out.
+    #[error("user {0} is not suspended")]
+    NotSuspended(UserIndex),
+}
+
+/// Why a news post was not written or changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum NewsRefusal {
+    /// There is no such post.
+    #[error("no news post {0}")]
+    Unknown(NewsIndex),
+    /// It is another's.
+    #[error("news post {0} is another's")]
+    NotYours(NewsIndex),
+    /// No more fit.
+    #[error("no more news posts fit")]
+    Full,
 }
 
 /// Why the catalogue was not changed.
@@ -213,9 +236,52 @@ pub enum CatalogRefusal {
     /// The event was called off already.
     #[error("event {0} is cancelled")]
     AlreadyCancelled(EventIndex),
+    /// There are no seats to take away.
+    #[error("event {0} has no seats")]
+    NoSeats(EventIndex),
+    /// It has no seats that could be generated.
+    #[error("event {0} has no layout")]
+    NoLayout(EventIndex),
+    /// Its seats are there.
+    #[error("event {event} has {seats} seats")]
+    SeatsExist {
+        /// The event.
+        event: EventIndex,
+        /// How many seats it has.
+        seats: u32,
+    },
+    /// Orders have seats that are to be taken away.
+    #[error("seats of event {0} are held or sold")]
+    SeatsInUse(EventIndex),
+    /// There is no such ticket type.
+    #[error("event {0} has no ticket type {1}")]
+    UnknownTicketType(EventIndex, TicketTypeIndex),
+    /// More tickets are sold than there would be.
+    #[error("more of ticket type {ticket_type} are sold")]
+    BelowSold {
+        /// Which type.
+        ticket_type: TicketTypeIndex,
+    },
     /// No more fit.
     #[error("no more fit")]
     Full,
+}
+
+/// Why an administrator's confirmation was not made.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConfirmRefusal {
+    /// The order cannot be confirmed as it is.
+    #[error(transparent)]
+    Order(#[from] OrderRefusal),
+    /// Its event was called off.
+    #[error("event {0} is cancelled")]
+    EventCancelled(EventIndex),
+    /// Real money was taken for it, or may have been.
+    #[error("a provider was paid for order {0}")]
+    MoneyTaken(OrderNumber),
+    /// What it had is not to be had any more.
+    #[error(transparent)]
+    NotToBeHad(#[from] HoldRefusal),
 }
 
 /// Why seats were not blocked or unblocked.
@@ -257,6 +323,8 @@ impl Refusal for HoldRefusal {}
 impl Refusal for OrderRefusal {}
 impl Refusal for MoneyRefusal {}
 impl Refusal for AccountRefusal {}
+impl Refusal for NewsRefusal {}
 impl Refusal for CatalogRefusal {}
 impl Refusal for BlockRefusal {}
+impl Refusal for ConfirmRefusal {}
 impl Refusal for crate::waiting_room::QueueRefusal {}

@@ -9,8 +9,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{
-    Attempt, ChargeIndex, Epoch, EventIndex, HoldSlot, Lane, LayoutIndex, OrderNumber, Place,
-    RefundIndex, SeatIndex, TicketTypeIndex, UnixMillis, UserId, UserIndex,
+    Attempt, ChargeIndex, Epoch, EventIndex, HoldSlot, Lane, LayoutIndex, NewsIndex, OrderNumber,
+    Place, RefundIndex, SeatIndex, TicketTypeIndex, UnixMillis, UserId, UserIndex,
 };
 use crate::inline_list::InlineList;
 use crate::money::{BankAccount, Captured, Deposit, Purpose, Split};
@@ -90,6 +90,44 @@ pub enum Record {
     /// A buyer said where a charge's money can go back to, for those that cannot go back the way
     /// they came.
     RefundAccountGiven(Box<RefundAccountGiven>),
+    /// An event was called off, if it was not before, and is shown to nobody any more; its orders end
+    /// one by one and stay.
+    EventDeleted { event: EventIndex, by: Option<UserIndex>, at: UnixMillis },
+    /// All of an event's seats were taken away, blocked ones too; no order had any of them.
+    SeatsRemoved { event: EventIndex, by: Option<UserIndex>, at: UnixMillis },
+    /// Seats that were taken away are there again, all of them free.
+    SeatsGenerated { event: EventIndex, by: Option<UserIndex>, at: UnixMillis },
+    /// Ticket types were added to an event, after those it has.
+    TicketTypesAdded(Box<TicketTypesAdded>),
+    /// A ticket type was replaced. Orders keep its price and name as they were.
+    TicketTypeEdited(Box<TicketTypeEdited>),
+    /// An administrator confirmed an order without a payment: one that was held, or one that had
+    /// ended and took the same seats or tickets again.
+    OrderConfirmed(Box<OrderConfirmed>),
+    /// An event was put into a category, or into none.
+    EventCategorised {
+        event: EventIndex,
+        category: Option<String>,
+        by: Option<UserIndex>,
+        at: UnixMillis,
+    },
+    /// All events of a category went over to another one, which may have had events before.
+    CategoryRenamed(Box<CategoryRenamed>),
+    /// A news post was written.
+    NewsPosted(Box<NewsPosted>),
+    /// A news post was edited.
+    NewsEdited(Box<NewsEdited>),
+    /// A news post was taken down.
+    NewsDeleted { news: NewsIndex, by: Option<UserIndex>, at: UnixMillis },
+    /// News posts were read, some of them many times, since the last such record.
+    NewsViewed { views: Vec<NewsViews>, at: UnixMillis },
+    /// An account was shut out.
+    UserSuspended { user: UserIndex, reason: String, by: Option<UserIndex>, at: UnixMillis },
+    /// An account that was shut out may come in again.
+    UserRestored { user: UserIndex, by: Option<UserIndex>, at: UnixMillis },
+    /// An administrator used the rights of one: what was asked for, beside the records of what that
+    /// did.
+    AdminActed(Box<AdminActed>),
 }
 
 /// Why somebody's place or session ended.
@@ -250,6 +288,139 @@ pub struct RefundAccountGiven {
     /// The account.
     pub account: BankAccount,
     /// When.
+    pub at: UnixMillis,
+}
+
+/// See [`Record::TicketTypesAdded`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketTypesAdded {
+    /// Of which event.
+    pub event: EventIndex,
+    /// The first of them; the others follow it.
+    pub first: TicketTypeIndex,
+    /// In order.
+    pub ticket_types: Vec<NewTicketType>,
+    /// Who added them; `None` for the server itself.
+    pub by: Option<UserIndex>,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// See [`Record::TicketTypeEdited`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketTypeEdited {
+    /// Of which event.
+    pub event: EventIndex,
+    /// Which of its types.
+    pub ticket_type: TicketTypeIndex,
+    /// What it is from now on.
+    pub details: TicketTypeDetails,
+    /// Who changed it; `None` for the server itself.
+    pub by: Option<UserIndex>,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// What an administrator can edit of a ticket type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketTypeDetails {
+    /// Shown to buyers.
+    pub name: String,
+    /// Won for one.
+    pub price: u32,
+    /// How many there are, those sold included.
+    pub total_quantity: u32,
+    /// Free text.
+    pub description: Option<String>,
+}
+
+/// See [`Record::OrderConfirmed`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderConfirmed {
+    /// The order.
+    pub order: OrderRef,
+    /// The hold slot it lives in from now on; for one that had ended mostly not the one of its id.
+    pub slot: HoldSlot,
+    /// How it counts as paid.
+    pub method: PaymentMethod,
+    /// Who confirmed it; `None` for the server itself.
+    pub by: Option<UserIndex>,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// See [`Record::CategoryRenamed`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CategoryRenamed {
+    /// The category that is no more.
+    pub from: String,
+    /// Where its events are now.
+    pub to: String,
+    /// Who renamed it; `None` for the server itself.
+    pub by: Option<UserIndex>,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// See [`Record::NewsPosted`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewsPosted {
+    /// The new post.
+    pub news: NewsIndex,
+    /// Title.
+    pub title: String,
+    /// Free text.
+    pub content: String,
+    /// Who wrote it; `None` for sample data.
+    pub author: Option<UserIndex>,
+    /// The author's name at that moment.
+    pub author_name: String,
+    /// Whether it stands before those that are not.
+    pub is_pinned: bool,
+    /// How often it was read before it came here.
+    pub views: u64,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// See [`Record::NewsEdited`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewsEdited {
+    /// Which post.
+    pub news: NewsIndex,
+    /// Its title from now on.
+    pub title: String,
+    /// Its text from now on.
+    pub content: String,
+    /// Whether it is pinned from now on; `None` for as before.
+    pub is_pinned: Option<bool>,
+    /// Who edited it.
+    pub by: UserIndex,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// How often a news post was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewsViews {
+    /// Which post.
+    pub news: NewsIndex,
+    /// How often.
+    pub count: u32,
+}
+
+/// See [`Record::AdminActed`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdminActed {
+    /// Who.
+    pub by: UserIndex,
+    /// The verb of the request.
+    pub method: String,
+    /// Its target, cut at [`crate::limits::AUDIT_PATH_BYTES_MAX`].
+    pub path: String,
+    /// The beginning of what came with it, without secrets.
+    pub body: String,
+    /// When it was done.
     pub at: UnixMillis,
 }
 

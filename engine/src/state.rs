@@ -6,10 +6,14 @@
 
 mod event;
 mod fold;
+mod fold_catalog;
+mod order_index;
+mod people;
 mod queue;
 mod stored;
+mod sums;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -21,10 +25,13 @@ use crate::limits::IDEMPOTENCY_KEPT_MS;
 use crate::money::Ledger;
 use crate::record::{KeywordMapping, OrderRef, Role, Section};
 pub use crate::state::event::{
-    Block, Event, Order, OrderState, Payment, SeatStatus, SectionCounts, TicketType,
+    Block, Event, FormerName, Order, OrderState, Payment, SeatStatus, SectionCounts, TicketType,
 };
+pub use crate::state::order_index::{OrderClass, OrderIndex};
+pub use crate::state::people::{AdminAction, Audit, News, Post, Suspension};
 pub use crate::state::queue::{Admission, Draw, Lottery, Queue};
-pub use crate::state::stored::{State1, State2, State3};
+pub use crate::state::stored::{State1, State2, State3, State4};
+pub use crate::state::sums::{OrderSums, Sales};
 
 /// A record that cannot follow the ones before it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -52,6 +59,9 @@ pub struct State {
     /// By event.
     queues: Vec<Queue>,
     ledger: Ledger,
+    news: News,
+    suspensions: BTreeMap<UserIndex, Suspension>,
+    audit: Audit,
 
     #[serde(skip)]
     by_email: HashMap<String, UserIndex>,
@@ -59,7 +69,14 @@ pub struct State {
     #[serde(skip)]
     orders_by_user: Vec<Vec<OrderRef>>,
     #[serde(skip)]
+    order_index: OrderIndex,
+    #[serde(skip)]
     by_key: HashMap<(UserIndex, u128), Key>,
+    #[serde(skip)]
+    sales: Sales,
+    /// How many of `events` are deleted.
+    #[serde(skip)]
+    deleted_events: u64,
 }
 
 /// An account.
@@ -168,15 +185,34 @@ impl State {
         &self.keywords
     }
 
-    /// All events, by index.
+    /// All events, by index, with what is left of deleted ones.
     #[must_use]
     pub fn events(&self) -> &[Event] {
         &self.events
     }
 
-    /// An event.
+    /// All events there are to show.
+    pub fn listed_events(&self) -> impl DoubleEndedIterator<Item = (EventIndex, &Event)> {
+        let indexed = self.events.iter().enumerate();
+        let indexed = indexed.map(|(index, event)| (EventIndex(index as u32), event));
+        indexed.filter(|(_, event)| !event.deleted)
+    }
+
+    /// How many those are.
+    #[must_use]
+    pub fn listed_count(&self) -> u64 {
+        self.events.len() as u64 - self.deleted_events
+    }
+
+    /// An event, unless it was deleted.
     #[must_use]
     pub fn event(&self, event: EventIndex) -> Option<&Event> {
+        self.event_of_orders(event).filter(|event| !event.deleted)
+    }
+
+    /// An event, or what is left of a deleted one for its orders.
+    #[must_use]
+    pub fn event_of_orders(&self, event: EventIndex) -> Option<&Event> {
         self.events.get(event.position())
     }
 
@@ -186,10 +222,17 @@ impl State {
         self.layouts.get(layout.position())
     }
 
-    /// An event's waiting room.
+    /// An event's waiting room, unless the event was deleted.
     #[must_use]
     pub fn queue(&self, event: EventIndex) -> Option<&Queue> {
+        self.event(event)?;
         self.queues.get(event.position())
+    }
+
+    /// The waiting rooms of all events, by index, with those of deleted ones.
+    #[must_use]
+    pub fn queues(&self) -> &[Queue] {
+        &self.queues
     }
 
     /// Charges, refunds and points.
@@ -198,10 +241,34 @@ impl State {
         &self.ledger
     }
 
-    /// An order with its event.
+    /// News posts.
+    #[must_use]
+    pub fn news(&self) -> &News {
+        &self.news
+    }
+
+    /// Why a user is shut out; `None` for one who is not.
+    #[must_use]
+    pub fn suspension(&self, user: UserIndex) -> Option<&Suspension> {
+        self.suspensions.get(&user)
+    }
+
+    /// What administrators did.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Sums over the orders of all events.
+    #[must_use]
+    pub fn sales(&self) -> &Sales {
+        &self.sales
+    }
+
+    /// An order with its event, which may be deleted.
     #[must_use]
     pub fn order(&self, id: ReservationId) -> Option<(&Event, &Order)> {
-        let event = self.event(id.event)?;
+        let event = self.event_of_orders(id.event)?;
         let order = event.order(id.order).filter(|order| order.slot == id.slot)?;
         Some((event, order))
     }
@@ -210,6 +277,12 @@ impl State {
     #[must_use]
     pub fn orders_of(&self, user: UserIndex) -> &[OrderRef] {
         self.orders_by_user.get(user.position()).map_or(&[], Vec::as_slice)
+    }
+
+    /// All orders by age.
+    #[must_use]
+    pub fn orders(&self) -> &OrderIndex {
+        &self.order_index
     }
 
     /// The idempotency keys of the last day before the last record.
@@ -224,7 +297,8 @@ impl State {
     }
 
     /// Recounts everything that is kept as a sum: available + held + sold + blocked = capacity per
-    /// section, stock = total - orders, no seat in two live orders, no user twice in one queue.
+    /// section, stock = total - orders, no seat in two live orders, no user twice in one queue, orders
+    /// by state.
     ///
     /// # Errors
     /// The first sum that differs.
@@ -235,7 +309,16 @@ impl State {
         for (index, queue) in self.queues.iter().enumerate() {
             queue.check().map_err(|why| format!("event {index}: {why}"))?;
         }
-        Ok(())
+        if let Some(user) = self.suspensions.keys().find(|user| self.users.len() <= user.position())
+        {
+            return Err(format!("user {user} is suspended and does not exist"));
+        }
+        let mut recounted = Sales::default();
+        self.events.iter().flat_map(Event::counted).for_each(|order| recounted.add(order));
+        if recounted != self.sales || self.listed_events().count() as u64 != self.listed_count() {
+            return Err("the sums over all orders and events differ from them".into());
+        }
+        self.news.check()
     }
 
     fn remember(&mut self, key: Key) {

@@ -1,10 +1,17 @@
 //! The wire types: what requests and answers look like, shared with the load generator and the
 //! administrator's command.
 
+pub mod accounts;
 pub mod admin;
+pub mod audit;
+pub mod changes;
+pub mod dashboard;
 pub mod events;
+pub mod health;
+pub mod news;
 pub mod payments;
 pub mod queue;
+pub mod reports;
 pub mod reservations;
 pub mod seats;
 pub mod stats;
@@ -14,8 +21,13 @@ use std::fmt;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use tiketi_engine::ids::{EventIndex, ExternalId, LayoutIndex, ReservationId, UnixMillis, UserId};
+use tiketi_engine::ids::{
+    EventIndex, ExternalId, LayoutIndex, NewsIndex, ReservationId, UnixMillis, UserId,
+};
 use tiketi_engine::record::Role;
+use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 /// What an error says of a text that should be an id.
@@ -69,6 +81,19 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
+impl ToSchema for Id {}
+
+impl PartialSchema for Id {
+    fn schema() -> RefOr<Schema> {
+        text(SchemaFormat::Custom("uuid".to_owned()), "Lower-case 8-4-4-4-12.")
+    }
+}
+
+fn text(format: SchemaFormat, description: &str) -> RefOr<Schema> {
+    let text = ObjectBuilder::new().schema_type(Type::String).format(Some(format));
+    Object::from(text.description(Some(description))).into()
+}
+
 impl From<ExternalId> for Id {
     fn from(id: ExternalId) -> Self {
         Id(id.encode())
@@ -90,6 +115,12 @@ impl From<LayoutIndex> for Id {
 impl From<UserId> for Id {
     fn from(user: UserId) -> Self {
         ExternalId::User(user).into()
+    }
+}
+
+impl From<NewsIndex> for Id {
+    fn from(news: NewsIndex) -> Self {
+        ExternalId::News(news).into()
     }
 }
 
@@ -134,6 +165,14 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+impl ToSchema for Timestamp {}
+
+impl PartialSchema for Timestamp {
+    fn schema() -> RefOr<Schema> {
+        text(SchemaFormat::KnownFormat(KnownFormat::DateTime), "UTC, with milliseconds and a `Z`.")
+    }
+}
+
 /// `user` or `admin`.
 #[must_use]
 pub fn role_name(role: Role) -> &'static str {
@@ -144,7 +183,7 @@ pub fn role_name(role: Role) -> &'static str {
 }
 
 /// Every answer that is not 2xx.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
     /// Always false.
     pub success: bool,
@@ -157,7 +196,7 @@ pub struct ErrorBody {
 }
 
 /// Where a page of a list stands in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pagination {
     /// From 1.
@@ -185,7 +224,7 @@ impl Pagination {
 }
 
 /// `POST /api/auth/register`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RegisterRequest {
     /// Login, normalised by the server.
     pub email: String,
@@ -199,7 +238,7 @@ pub struct RegisterRequest {
 }
 
 /// `POST /api/auth/login`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LoginRequest {
     /// Login.
     pub email: String,
@@ -208,7 +247,7 @@ pub struct LoginRequest {
 }
 
 /// The answer to both.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AuthAnswer {
     /// Not shown.
     pub message: String,
@@ -219,7 +258,7 @@ pub struct AuthAnswer {
 }
 
 /// Who is logged in.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AuthUser {
     /// The user.
     pub id: Id,

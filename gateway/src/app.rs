@@ -14,7 +14,7 @@ use thiserror::Error;
 use tiketi_engine::command::NewUser;
 use tiketi_engine::engine::Engine;
 use tiketi_engine::error::{AccountRefusal, CommandError, JournalUnavailable};
-use tiketi_engine::ids::{Lsn, UserId};
+use tiketi_engine::ids::{Lsn, UnixMillis, UserId};
 use tiketi_engine::journal::Pending;
 use tiketi_engine::record::{EventRules, Role};
 use tiketi_engine::state::State;
@@ -42,6 +42,7 @@ use crate::payments::{DeskError, Payments, reconciler, worker};
 use crate::rate_limit::RateLimits;
 use crate::routes::{ROUTES, Router};
 use crate::sample_data;
+use crate::search::SearchIndex;
 use crate::seat_maps::SeatMaps;
 use crate::server;
 use crate::tally;
@@ -72,6 +73,7 @@ pub struct App {
     pub(crate) request_ids: RequestIds,
     pub(crate) plans: EventPlans,
     pub(crate) seat_maps: SeatMaps,
+    pub(crate) search: SearchIndex,
     pub(crate) hub: Hub,
     pub(crate) payments: Payments,
     /// The last record of earlier process lives.
@@ -150,7 +152,11 @@ impl App {
                 silence_ms: millis(config.queue_silence),
             },
         );
-        let view = View::start(state, &commits, FatalHook::default());
+        let search = SearchIndex::of(&state);
+        let changes = search.changes();
+        let view = View::watched(state, &commits, FatalHook::default(), move |record| {
+            changes.note(record);
+        });
         let hub = Hub::new(commits);
         let secret = jwt_secret_in(&config.data, config.jwt_secret.as_ref())?;
         let app = Arc::new(App {
@@ -171,6 +177,7 @@ impl App {
             request_ids: RequestIds::new(),
             plans: EventPlans::default(),
             seat_maps: SeatMaps::default(),
+            search,
             hub,
             payments: Payments::new(config.sandbox_delay),
             started_lsn,
@@ -299,6 +306,28 @@ impl App {
         self.catch_up(Some(lsn)).await.map_err(|late| ApiError::new(Code::Timeout).cause(late))
     }
 
+    /// Ends holds whose deadline has passed; `true` where none is left.
+    fn expire_due(&self, now: UnixMillis) -> Result<bool, JournalUnavailable> {
+        let ended = self.engine.expire(now, EXPIRED_AT_ONCE_MAX)?;
+        for hold in &ended {
+            self.metrics.event(hold.event).reservations_expired.inc();
+        }
+        Ok(ended.len() < EXPIRED_AT_ONCE_MAX)
+    }
+
+    /// Ends all holds whose deadline has passed and waits until the view shows it: who counts orders
+    /// then counts them as they are.
+    ///
+    /// # Errors
+    /// 503 where the journal takes no records now, or the view does not get there in time.
+    pub(crate) async fn expire_all_due(&self) -> Result<(), ApiError> {
+        let now = self.clock.now();
+        while !self.expire_due(now)? {
+            tokio::task::yield_now().await;
+        }
+        self.catch_up(Some(self.engine.journal().appended_lsn())).await
+    }
+
     /// Whether the journal has failed.
     pub(crate) fn is_poisoned(&self) -> bool {
         self.engine.journal().durable().is_poisoned()
@@ -348,6 +377,8 @@ impl Running {
         server::drain(&self.app.connections, self.app.config.drain_grace).await;
         self.workers.shutdown().await;
         let app = Arc::clone(&self.app);
+        // A journal that takes no more has been reported; a few views are lost with it.
+        let _ = app.engine.log_news_views(app.clock.now());
         // Commits what was appended; waits for the disk.
         match tokio::task::spawn_blocking(move || app.engine.journal().close()).await {
             Ok(Ok(())) => info!("stopped"),
@@ -415,16 +446,9 @@ async fn expire_holds(app: Arc<App>) {
         tick.tick().await;
         let now = app.clock.now();
         loop {
-            match app.engine.expire(now, EXPIRED_AT_ONCE_MAX) {
-                Ok(ended) => {
-                    for hold in &ended {
-                        app.metrics.event(hold.event).reservations_expired.inc();
-                    }
-                    if ended.len() < EXPIRED_AT_ONCE_MAX {
-                        break;
-                    }
-                    tokio::task::yield_now().await;
-                }
+            match app.expire_due(now) {
+                Ok(true) => break,
+                Ok(false) => tokio::task::yield_now().await,
                 // The next tick ends them.
                 Err(JournalUnavailable::QueueFull | JournalUnavailable::DiskLow) => break,
                 Err(JournalUnavailable::Poisoned) => return,
@@ -436,13 +460,15 @@ async fn expire_holds(app: Arc<App>) {
     }
 }
 
-/// Forgets what nobody needs any more.
+/// Forgets what nobody needs any more, and logs what is logged in bulk.
 async fn keep_house(app: Arc<App>) {
     let mut tick = tokio::time::interval(HOUSEKEEPING_TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
         app.limits.forget_recovered();
+        // What the journal does not take now stays counted for the next tick.
+        let _ = app.engine.log_news_views(app.clock.now());
     }
 }
 

@@ -1,7 +1,6 @@
 //! Events and layouts as they are sent, copied from the view.
 
 use tiketi_engine::ids::{EventIndex, ExternalId, LayoutIndex, TicketTypeIndex, UnixMillis};
-use tiketi_engine::record::EventDetails;
 use tiketi_engine::state::{Event, Layout, SectionCounts, State};
 
 use crate::api;
@@ -10,25 +9,41 @@ use crate::api::events::{EventDetail, EventRow, EventStatus, TicketType};
 
 /// What an event is at `now`: a pure function of stored facts and the clock (contract ⚖D6).
 pub(crate) fn status(event: &Event, now: UnixMillis) -> EventStatus {
-    status_of(&event.details, event.cancelled, is_sold_out(event), now)
+    Schedule::of(event).status(now, || is_sold_out(event))
 }
 
-fn status_of(
-    details: &EventDetails,
-    is_cancelled: bool,
-    is_sold_out: bool,
-    now: UnixMillis,
-) -> EventStatus {
-    if is_cancelled {
-        EventStatus::Cancelled
-    } else if now >= details.sale_ends_at || now > details.event_at {
-        EventStatus::Ended
-    } else if now < details.sale_starts_at {
-        EventStatus::Upcoming
-    } else if is_sold_out {
-        EventStatus::SoldOut
-    } else {
-        EventStatus::OnSale
+/// All that an event's status depends on but what is left of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schedule {
+    pub(crate) sale_starts_at: UnixMillis,
+    pub(crate) sale_ends_at: UnixMillis,
+    pub(crate) event_at: UnixMillis,
+    pub(crate) is_cancelled: bool,
+}
+
+impl Schedule {
+    pub(crate) fn of(event: &Event) -> Self {
+        Schedule {
+            sale_starts_at: event.details.sale_starts_at,
+            sale_ends_at: event.details.sale_ends_at,
+            event_at: event.details.event_at,
+            is_cancelled: event.cancelled,
+        }
+    }
+
+    /// The status at `now`; whether everything is sold is asked while sales are open alone.
+    pub(crate) fn status(self, now: UnixMillis, is_sold_out: impl FnOnce() -> bool) -> EventStatus {
+        if self.is_cancelled {
+            EventStatus::Cancelled
+        } else if now >= self.sale_ends_at || now > self.event_at {
+            EventStatus::Ended
+        } else if now < self.sale_starts_at {
+            EventStatus::Upcoming
+        } else if is_sold_out() {
+            EventStatus::SoldOut
+        } else {
+            EventStatus::OnSale
+        }
     }
 }
 
@@ -39,10 +54,17 @@ fn status_of(
 fn is_sold_out(event: &Event) -> bool {
     if event.layout.is_some() {
         let is_gone = |counts: &SectionCounts| counts.available == 0 && counts.held == 0;
-        return event.counts().iter().all(is_gone);
+        return event.seat_count() > 0 && event.counts().iter().all(is_gone);
     }
     !event.ticket_types.is_empty()
         && event.ticket_types.iter().all(|ticket_type| ticket_type.available() == 0)
+}
+
+/// How many seats and tickets of an event are sold or held.
+pub(crate) fn taken(event: &Event) -> u64 {
+    let seats = event.counts().iter().map(|counts| u64::from(counts.held + counts.sold));
+    let tickets = event.ticket_types.iter().map(|of| u64::from(of.total_quantity - of.available()));
+    seats.chain(tickets).sum()
 }
 
 /// An event in a list.
@@ -64,6 +86,7 @@ pub(crate) fn row(index: EventIndex, event: &Event, now: UnixMillis) -> EventRow
         ticket_type_count: event.ticket_types.len().to_string(),
         min_price: prices().min(),
         max_price: prices().max(),
+        category: event.category.clone(),
     }
 }
 
@@ -93,6 +116,7 @@ pub(crate) fn detail(
         created_by: creator.map(|user| user.id.into()),
         created_at: event.created_at.into(),
         updated_at: event.updated_at.into(),
+        category: event.category.clone(),
     }
 }
 
@@ -161,18 +185,13 @@ mod tests {
             (150, 300, true, true, Cancelled),
             (500, 300, true, false, Cancelled),
         ] {
-            let details = EventDetails {
-                title: String::new(),
-                description: None,
-                venue: String::new(),
-                address: None,
-                artist_name: None,
-                poster_image_url: None,
-                event_at: UnixMillis(event_at),
+            let schedule = Schedule {
                 sale_starts_at: UnixMillis(100),
                 sale_ends_at: UnixMillis(200),
+                event_at: UnixMillis(event_at),
+                is_cancelled,
             };
-            let found = status_of(&details, is_cancelled, is_sold_out, UnixMillis(now));
+            let found = schedule.status(UnixMillis(now), || is_sold_out);
             assert_eq!(found, expected, "at {now}, show at {event_at}");
         }
     }

@@ -100,7 +100,7 @@ impl PrintedSeat<'_> {
     }
 }
 
-/// The plans asked for so far. Events are never unmade, so this is bounded by what exists.
+/// The plans asked for so far, those of deleted events among them: bounded by what was ever made.
 #[derive(Debug, Default)]
 pub(crate) struct EventPlans {
     by_event: DashMap<EventIndex, Arc<EventPlan>>,

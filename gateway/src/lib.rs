@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod app;
+mod audit;
 mod auth;
 mod catalog_view;
 pub mod clock;
@@ -13,6 +14,7 @@ mod compression;
 pub mod config;
 mod connections;
 mod cors;
+mod docs;
 mod error;
 mod event_plans;
 mod fanout;
@@ -27,8 +29,9 @@ pub mod payments;
 pub mod rate_limit;
 mod refusals;
 mod routes;
+mod sales_report;
 mod sample_data;
-mod search;
+pub mod search;
 mod seat_maps;
 pub mod seed;
 mod server;

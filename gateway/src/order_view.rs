@@ -7,6 +7,7 @@ use tiketi_engine::ids::{
 use tiketi_engine::record::{Claim, EndReason, OrderRef, TicketLine};
 use tiketi_engine::state::{Event, Order, OrderState, State};
 
+use crate::api::Id;
 use crate::api::payments::{
     PaidEvent, PaidReservation, PaidSeat, Payment, PaymentAnswer, method_display_name, method_id,
 };
@@ -83,7 +84,7 @@ impl<'s> OrderView<'s> {
 
     /// An order as the log names it.
     pub(crate) fn of(state: &'s State, order: OrderRef) -> Option<Self> {
-        let event = state.event(order.event)?;
+        let event = state.event_of_orders(order.event)?;
         Self::at(order.event, event, order.number, event.order(order.number)?)
     }
 
@@ -119,7 +120,7 @@ impl<'s> OrderView<'s> {
     }
 
     /// The method it was paid by; none before money was captured.
-    fn paid_by(&self) -> Option<String> {
+    pub(crate) fn paid_by(&self) -> Option<String> {
         let payment = self.order.payment.filter(|payment| payment.paid_at.is_some())?;
         Some(method_id(payment.method).to_owned())
     }
@@ -151,9 +152,15 @@ impl<'s> OrderView<'s> {
         }
     }
 
+    /// What the type was called when the order was made.
     fn ticket_type_name(&self, ticket_type: TicketTypeIndex) -> String {
         let found = self.event.ticket_types.get(ticket_type.position());
-        found.map(|found| found.name.clone()).unwrap_or_default()
+        found.map(|found| found.name_at(self.order.held_lsn).to_owned()).unwrap_or_default()
+    }
+
+    /// The event, while it is there to be looked at.
+    pub(crate) fn event_id(&self) -> Option<Id> {
+        (!self.event.is_deleted()).then(|| self.id.event.into())
     }
 
     /// A line of "my reservations".
@@ -190,7 +197,7 @@ impl<'s> OrderView<'s> {
             payment_status,
             payment_method: self.paid_by(),
             created_at: self.order.held_at.into(),
-            event_id: Some(self.id.event.into()),
+            event_id: self.event_id(),
             event_title: Some(self.event.details.title.clone()),
             venue: Some(self.event.details.venue.clone()),
             address: self.event.details.address.clone(),
@@ -223,7 +230,7 @@ impl<'s> OrderView<'s> {
             payment_method: self.paid_by(),
             expires_at: self.order.expires_at.map(Into::into),
             created_at: self.order.held_at.into(),
-            event_id: self.id.event.into(),
+            event_id: self.event_id(),
             event_title: self.event.details.title.clone(),
             venue: self.event.details.venue.clone(),
             event_date: self.event.details.event_at.into(),
@@ -343,6 +350,7 @@ mod tests {
                 held_lsn: Lsn(1),
                 expires_at: Some(UnixMillis(200)),
                 state,
+                seq: 0,
                 payment: is_paid.then_some(Payment {
                     attempt: Attempt(1),
                     method: PaymentMethod::NaverPay,

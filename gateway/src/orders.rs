@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tiketi_engine::error::{CommandError, MoneyRefusal, OrderRefusal};
+use tiketi_engine::error::{CommandError, ConfirmRefusal, MoneyRefusal, OrderRefusal};
 use tiketi_engine::ids::{ReservationId, UserIndex};
 
 use crate::app::App;
@@ -43,6 +43,12 @@ pub(crate) trait MayBeBusy {
 impl MayBeBusy for OrderRefusal {
     fn is_busy(&self) -> bool {
         matches!(self, OrderRefusal::Busy(_))
+    }
+}
+
+impl MayBeBusy for ConfirmRefusal {
+    fn is_busy(&self) -> bool {
+        matches!(self, ConfirmRefusal::Order(order) if order.is_busy())
     }
 }
 

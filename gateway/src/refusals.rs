@@ -3,8 +3,8 @@
 //! Every match is exhaustive, so that a new refusal does not compile before it has an answer here.
 
 use tiketi_engine::error::{
-    AccountRefusal, BlockRefusal, CatalogRefusal, CommandError, HoldRefusal, InvalidField,
-    OrderRefusal,
+    AccountRefusal, BlockRefusal, CatalogRefusal, CommandError, ConfirmRefusal, HoldRefusal,
+    InvalidField, NewsRefusal, OrderRefusal,
 };
 use tiketi_engine::record::EndReason;
 use tiketi_engine::state::{Order, OrderState};
@@ -119,7 +119,44 @@ pub(crate) fn catalog(error: CommandError<CatalogRefusal>) -> ApiError {
         CatalogRefusal::UnknownEvent(_) | CatalogRefusal::AlreadyCancelled(_) => {
             ApiError::new(Code::NotFound)
         }
+        CatalogRefusal::NoSeats(_) => {
+            ApiError::new(Code::Conflict).message("좌석이 없는 공연이에요.")
+        }
+        CatalogRefusal::NoLayout(_) => invalid("좌석 배치가 없는 공연이에요."),
+        CatalogRefusal::SeatsExist { seats, .. } => ApiError::new(Code::Conflict)
+            .message("이미 좌석이 만들어져 있어요.")
+            .with("existingSeats", *seats),
+        CatalogRefusal::SeatsInUse(_) => {
+            ApiError::new(Code::Conflict).message("예매된 좌석이 있어 삭제할 수 없어요.")
+        }
+        CatalogRefusal::UnknownTicketType(..) => ApiError::new(Code::NotFound),
+        CatalogRefusal::BelowSold { .. } => {
+            ApiError::new(Code::Conflict).message("이미 판매된 수량보다 적게 줄일 수 없어요.")
+        }
         CatalogRefusal::Full => ApiError::new(Code::Conflict).message("더 만들 수 없어요."),
+    };
+    answer.cause(refusal)
+}
+
+/// An order that an administrator could not confirm.
+pub(crate) fn confirm(error: CommandError<ConfirmRefusal>) -> ApiError {
+    let refusal = match error {
+        CommandError::Refused(refusal) => refusal,
+        CommandError::Unavailable(unavailable) => return unavailable.into(),
+    };
+    let conflict = |message: &'static str| ApiError::new(Code::Conflict).message(message);
+    let answer = match &refusal {
+        ConfirmRefusal::Order(OrderRefusal::Busy(_)) => ApiError::new(Code::Unavailable),
+        ConfirmRefusal::Order(OrderRefusal::BeingPaid(_)) => {
+            conflict("결제가 진행 중이에요. 잠시 후 확인해 주세요.")
+        }
+        // Somebody else was quicker.
+        ConfirmRefusal::Order(_) => conflict("방금 상태가 바뀐 예매예요. 다시 확인해 주세요."),
+        ConfirmRefusal::EventCancelled(_) => conflict("취소된 공연이에요."),
+        ConfirmRefusal::MoneyTaken(_) => {
+            conflict("결제사를 통해 결제된 적이 있어 직접 확정할 수 없어요.")
+        }
+        ConfirmRefusal::NotToBeHad(_) => conflict("좌석이나 수량이 남아 있지 않아요."),
     };
     answer.cause(refusal)
 }
@@ -154,6 +191,29 @@ pub(crate) fn account(error: CommandError<AccountRefusal>) -> ApiError {
         AccountRefusal::EmailTaken => ApiError::new(Code::EmailTaken),
         AccountRefusal::Full => ApiError::new(Code::Unavailable),
         AccountRefusal::Unknown(_) => ApiError::new(Code::NotFound),
+        AccountRefusal::Yourself(_) => {
+            ApiError::new(Code::Conflict).message("자기 계정은 정지할 수 없어요.")
+        }
+        AccountRefusal::AlreadySuspended(_) => {
+            ApiError::new(Code::Conflict).message("이미 정지된 계정이에요.")
+        }
+        AccountRefusal::NotSuspended(_) => {
+            ApiError::new(Code::Conflict).message("정지된 계정이 아니에요.")
+        }
+    };
+    answer.cause(refusal)
+}
+
+/// A news post that was not written or changed.
+pub(crate) fn news(error: CommandError<NewsRefusal>) -> ApiError {
+    let refusal = match error {
+        CommandError::Refused(refusal) => refusal,
+        CommandError::Unavailable(unavailable) => return unavailable.into(),
+    };
+    let answer = match refusal {
+        NewsRefusal::Unknown(_) => ApiError::new(Code::NotFound),
+        NewsRefusal::NotYours(_) => ApiError::new(Code::Forbidden),
+        NewsRefusal::Full => ApiError::new(Code::Conflict).message("더 쓸 수 없어요."),
     };
     answer.cause(refusal)
 }

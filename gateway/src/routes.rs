@@ -15,13 +15,13 @@ use crate::auth::Access::{self, Admin, Public, User};
 use crate::error::ApiError;
 use crate::handlers::payments::{charge, confirm, pages, points, refund, request, webhook};
 use crate::handlers::{
-    admin, auth, events, health, lanes, lottery, metrics, payments, queue, reservations, seats,
-    sockets, tickets,
+    admin, auth, docs, events, health, lanes, lottery, metrics, news, payments, queue,
+    reservations, seats, sockets, tickets,
 };
 use crate::http::body::JSON_BYTES_MAX;
 use crate::http::{Params, Request, Response};
 use crate::rate_limit::RateClass::{self, Booking, Login, Other, Queue, Unlimited};
-use crate::routes::Verb::{Get, Post, Put};
+use crate::routes::Verb::{Delete, Get, Patch, Post, Put};
 
 macro_rules! handler {
     ($handler:path) => {
@@ -34,6 +34,7 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Post, "/api/auth/register",                      Public, Login,     handler!(auth::register)),
     route(Post, "/api/auth/login",                         Public, Login,     handler!(auth::login)),
     route(Get,  "/api/events",                             Public, Other,     handler!(events::list)),
+    route(Get,  "/api/events/suggest",                     Public, Other,     handler!(events::suggest)),
     route(Get,  "/api/events/:id",                         Public, Other,     handler!(events::detail)),
     route(Get,  "/api/tickets/event/:eventId",             Public, Other,     handler!(tickets::of_event)),
     route(Get,  "/api/tickets/availability/:ticketTypeId", Public, Other,     handler!(tickets::availability)),
@@ -77,15 +78,37 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Post, "/api/queue/admin/:eventId/lobby",         Admin,  Other,     handler!(lottery::open)),
     route(Post, "/api/queue/admin/:eventId/draw",          Admin,  Other,     handler!(lottery::draw)),
     route(Get,  "/api/queue/draw/:eventId",                Public, Other,     handler!(lottery::show)),
+    route(Get,  "/api/news",                               Public, Other,     handler!(news::list)),
+    route(Get,  "/api/news/:id",                           Public, Other,     handler!(news::detail)),
+    route(Post, "/api/news",                               User,   Other,     handler!(news::write)),
+    route(Put,  "/api/news/:id",                           User,   Other,     handler!(news::edit)),
+    route(Delete, "/api/news/:id",                         User,   Other,     handler!(news::delete)),
+    route(Get,  "/api/admin/dashboard/stats",              Admin,  Other,     handler!(admin::dashboard::stats)),
     route(Get,  "/api/admin/seat-layouts",                 Admin,  Other,     handler!(admin::layouts::list)),
     route(Post, "/api/admin/seat-layouts",                 Admin,  Other,     handler!(admin::layouts::create)),
     route(Post, "/api/admin/events",                       Admin,  Other,     handler!(admin::events::create)),
     route(Put,  "/api/admin/events/:id",                   Admin,  Other,     handler!(admin::events::edit)),
     route(Post, "/api/admin/events/:id/cancel",            Admin,  Other,     handler!(admin::events::cancel)),
+    route(Delete, "/api/admin/events/:id",                 Admin,  Other,     handler!(admin::events::delete)),
+    route(Post, "/api/admin/events/:id/duplicate",         Admin,  Other,     handler!(admin::events::duplicate)),
+    route(Post, "/api/admin/events/:id/generate-seats",    Admin,  Other,     handler!(admin::seats::generate)),
+    route(Delete, "/api/admin/events/:id/seats",           Admin,  Other,     handler!(admin::seats::remove)),
+    route(Post, "/api/admin/events/:eventId/tickets",      Admin,  Other,     handler!(admin::ticket_types::create)),
+    route(Put,  "/api/admin/tickets/:id",                  Admin,  Other,     handler!(admin::ticket_types::edit)),
+    route(Get,  "/api/admin/categories",                   Admin,  Other,     handler!(admin::categories::list)),
+    route(Put,  "/api/admin/categories/:name",             Admin,  Other,     handler!(admin::categories::rename)),
+    route(Get,  "/api/admin/reservations",                 Admin,  Other,     handler!(admin::reservations::list)),
+    route(Patch, "/api/admin/reservations/:id/status",     Admin,  Other,     handler!(admin::reservations::set_status)),
     route(Post, "/api/admin/events/:id/seats/block",       Admin,  Other,     handler!(admin::seats::block)),
     route(Post, "/api/admin/events/:id/seats/unblock",     Admin,  Other,     handler!(admin::seats::unblock)),
     route(Get,  "/api/admin/users/:idOrEmail",             Admin,  Other,     handler!(admin::users::show)),
+    route(Get,  "/api/admin/users",                        Admin,  Other,     handler!(admin::users::list)),
     route(Put,  "/api/admin/users/:id/role",               Admin,  Other,     handler!(admin::users::set_role)),
+    route(Post, "/api/admin/users/:id/suspend",            Admin,  Other,     handler!(admin::users::suspend)),
+    route(Post, "/api/admin/users/:id/restore",            Admin,  Other,     handler!(admin::users::restore)),
+    route(Get,  "/api/admin/users/:id/orders",             Admin,  Other,     handler!(admin::users::orders)),
+    route(Get,  "/api/admin/reports/sales",                Admin,  Other,     handler!(admin::reports::sales)),
+    route(Get,  "/api/admin/audit",                        Admin,  Other,     handler!(admin::audit::list)),
     route(Get,  "/api/admin/orders/:idOrNumber",           Admin,  Other,     handler!(admin::orders::show)),
     route(Post, "/api/admin/orders/:id/cancel",            Admin,  Other,     handler!(admin::orders::cancel)),
     route(Get,  "/api/admin/payments",                     Admin,  Other,     handler!(admin::payments::list)),
@@ -101,6 +124,8 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Get,  "/livez",                                  Public, Unlimited, handler!(health::live)),
     route(Get,  "/readyz",                                 Public, Unlimited, handler!(health::ready)),
     route(Get,  "/metrics",                                Public, Unlimited, handler!(metrics::text)),
+    route(Get,  "/api-docs",                               Public, Other,     handler!(docs::page)),
+    route(Get,  "/api-docs/openapi.json",                  Public, Other,     handler!(docs::openapi)),
 ];
 
 /// One line of the table.
@@ -135,7 +160,6 @@ const fn route(
 
 /// The methods that routes have; `HEAD` goes where `GET` goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "the table of this milestone has no PUT, PATCH or DELETE yet")]
 pub(crate) enum Verb {
     Get,
     Post,

@@ -117,7 +117,7 @@ struct MapData {
 
 impl MapData {
     fn copy(index: EventIndex, event: &Event) -> Self {
-        let seats = (0..event.plan().seat_count()).map(SeatIndex);
+        let seats = (0..event.seat_count()).map(SeatIndex);
         MapData {
             version: Version::of(event),
             event: SeatMapEvent { id: index.into(), title: event.details.title.clone() },

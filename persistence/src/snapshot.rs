@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use thiserror::Error;
 use tiketi_engine::ids::{Epoch, Lsn, UnixMillis};
-use tiketi_engine::state::{State, State1, State2, State3};
+use tiketi_engine::state::{State, State1, State2, State3, State4};
 
 use crate::batch::BatchHash;
 use crate::data_dir::Layout;
@@ -21,7 +21,11 @@ use crate::storage::{Entry, Generation, LogStore, StorageError};
 pub const MAGIC: [u8; 4] = *b"TKTS";
 
 /// The version of header and content that is written.
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
+
+/// The version before events could be deleted and ticket types edited, and before there were news,
+/// suspended accounts and an audit list. Read, never written.
+pub const VERSION_4: u16 = 4;
 
 /// The version before buyers gave accounts for refunds. Read, never written.
 pub const VERSION_3: u16 = 3;
@@ -118,7 +122,7 @@ pub fn decode(bytes: &[u8]) -> Result<(SnapshotHeader, State), SnapshotDefect> {
         return Err(SnapshotDefect::Hash);
     }
     let version = u16::from_le_bytes([fields[4], fields[5]]);
-    if !matches!(version, VERSION_1 | VERSION_2 | VERSION_3 | VERSION) {
+    if !matches!(version, VERSION_1 | VERSION_2 | VERSION_3 | VERSION_4 | VERSION) {
         return Err(SnapshotDefect::Version(version));
     }
     let u64_at = |at: usize| {
@@ -142,6 +146,7 @@ pub fn decode(bytes: &[u8]) -> Result<(SnapshotHeader, State), SnapshotDefect> {
         VERSION_1 => whole::<State1>(content)?.into(),
         VERSION_2 => whole::<State2>(content)?.into(),
         VERSION_3 => whole::<State3>(content)?.into(),
+        VERSION_4 => whole::<State4>(content)?.into(),
         _ => whole::<State>(content)?,
     };
     let speaks_of = (state.epoch(), state.lsn(), state.last_at());

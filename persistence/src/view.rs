@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use tiketi_engine::ids::Lsn;
+use tiketi_engine::record::Record;
 use tiketi_engine::state::{FoldError, State};
 
 use crate::batch::BatchDefect;
@@ -60,6 +61,21 @@ impl View {
     /// Where the stream is ahead of `state`.
     #[must_use]
     pub fn start(state: State, commits: &CommitStream, on_fatal: FatalHook) -> View {
+        View::watched(state, commits, on_fatal, |_| {})
+    }
+
+    /// As [`View::start`], and calls `watch` with each record that is folded in, before anybody can
+    /// read what it did. Keep it short, and read nothing of the view in it.
+    ///
+    /// # Panics
+    /// As [`View::start`].
+    #[must_use]
+    pub fn watched(
+        state: State,
+        commits: &CommitStream,
+        on_fatal: FatalHook,
+        mut watch: impl FnMut(&Record) + Send + 'static,
+    ) -> View {
         let subscription = commits.subscribe(CAPACITY, WhenFull::Wait);
         assert!(subscription.after <= state.lsn(), "batches before the view's start are gone");
         let applied = Watermark::new(state.lsn());
@@ -67,7 +83,8 @@ impl View {
         let thread = {
             let shared = shared.clone();
             thread::Builder::new().name("tiketi-view".to_owned()).spawn(move || {
-                let result = catch_unwind(AssertUnwindSafe(|| shared.follow(&subscription)));
+                let result =
+                    catch_unwind(AssertUnwindSafe(|| shared.follow(&subscription, &mut watch)));
                 shared.applied.poison();
                 let fatal = match result {
                     Ok(Ok(())) => return,
@@ -144,11 +161,15 @@ impl View {
 }
 
 impl Shared {
-    fn follow(&self, subscription: &Subscription) -> Result<(), Apply> {
+    fn follow(
+        &self,
+        subscription: &Subscription,
+        watch: &mut dyn FnMut(&Record),
+    ) -> Result<(), Apply> {
         for batch in &subscription.batches {
-            self.apply(&batch)?;
+            self.apply(&batch, watch)?;
             for waiting in subscription.batches.try_iter() {
-                self.apply(&waiting)?;
+                self.apply(&waiting, watch)?;
             }
             // While nobody waits to read, several batches are folded at one waking.
             thread::park_timeout(REST);
@@ -157,13 +178,16 @@ impl Shared {
     }
 
     /// A whole batch under one lock: readers never see half of it.
-    fn apply(&self, batch: &CommittedBatch) -> Result<(), Apply> {
+    fn apply(&self, batch: &CommittedBatch, watch: &mut dyn FnMut(&Record)) -> Result<(), Apply> {
         if batch.last_lsn <= self.applied.get() {
             // The state was taken after this batch.
             return Ok(());
         }
         let mut state = self.state.write();
-        batch.records(|lsn, record| state.apply(lsn, &record).map_err(Apply::from))?;
+        batch.records(|lsn, record| {
+            watch(&record);
+            state.apply(lsn, &record).map_err(Apply::from)
+        })?;
         drop(state);
         self.applied.advance(batch.last_lsn);
         Ok(())

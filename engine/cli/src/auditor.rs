@@ -7,12 +7,14 @@
 //! cancelling of its event: what [`RACE_MS`] explains is no finding.
 
 mod catalog;
+mod changes;
 mod claims;
 mod closing;
 mod finding;
 mod model;
 mod money;
 mod orders;
+mod people;
 mod queue;
 mod seeding;
 #[cfg(test)]
@@ -28,6 +30,7 @@ use finding::Findings;
 pub(crate) use finding::Rule;
 use model::{EventModel, LayoutModel, UserModel};
 use money::MoneyModel;
+use people::NewsModel;
 
 /// How far apart in time two things may be that happened at once.
 const RACE_MS: u64 = 10_000;
@@ -58,6 +61,8 @@ pub(crate) struct Auditor {
     layout_names: HashSet<String>,
     events: Vec<EventModel>,
     money: MoneyModel,
+    news: NewsModel,
+    suspended: HashSet<u32>,
     /// Idempotency keys of the last day: by user and key, the order it made and when.
     keys: HashMap<(u32, u128), (EventIndex, u32, UnixMillis)>,
     keys_by_age: VecDeque<(UnixMillis, (u32, u128))>,
@@ -139,6 +144,30 @@ impl Auditor {
             Record::RefundEnded { refund, outcome, at } => {
                 self.refund_ended(*refund, *outcome, *at);
             }
+            Record::EventDeleted { event, at, .. } => self.event_deleted(*event, *at),
+            Record::SeatsRemoved { event, at, .. } => self.seats_removed(*event, *at),
+            Record::SeatsGenerated { event, at, .. } => self.seats_generated(*event, *at),
+            Record::TicketTypesAdded(added) => self.ticket_types_added(added),
+            Record::TicketTypeEdited(edited) => self.ticket_type_edited(edited),
+            Record::OrderConfirmed(confirmed) => self.order_confirmed(confirmed),
+            Record::EventCategorised { event, at, .. } => {
+                self.instant(*at);
+                if event.position() >= self.events.len() {
+                    self.find(Rule::UnknownThing, format!("event {event} has a category, unknown"));
+                }
+            }
+            Record::CategoryRenamed(renamed) => self.instant(renamed.at),
+            Record::NewsPosted(posted) => self.news_posted(posted.news, posted.at),
+            Record::NewsEdited(edited) => self.about_news(edited.news, edited.at),
+            Record::NewsDeleted { news, by: _, at } => self.news_deleted(*news, *at),
+            Record::NewsViewed { views, at } => {
+                views.iter().for_each(|viewed| self.about_news(viewed.news, *at));
+            }
+            Record::UserSuspended { user, reason: _, by: _, at } => {
+                self.user_suspended(*user, *at);
+            }
+            Record::UserRestored { user, by: _, at } => self.user_restored(*user, *at),
+            Record::AdminActed(acted) => self.admin_acted(acted.by, acted.at),
         }
     }
 

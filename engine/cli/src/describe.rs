@@ -1,5 +1,7 @@
 //! A record in words and as JSON, with the names that the log gave things before it.
 
+mod people;
+
 use serde_json::{Map, Value, json};
 use tiketi_engine::ids::{
     EventIndex, ExternalId, Lsn, ReservationId, SeatIndex, UnixMillis, UserIndex,
@@ -275,11 +277,11 @@ impl Names {
             Record::EventCancelled { event, at } => {
                 new("event-cancelled", Some(*at), self.event(*event), json!({})).of_event(*event)
             }
-            _ => self.describe_queue(record),
+            _ => self.describe_people(record),
         }
     }
 
-    /// Waiting rooms.
+    /// Waiting rooms and money.
     fn describe_queue(&self, record: &Record) -> Described {
         let new = Described::new;
         let who = |event: EventIndex, user: UserIndex| {
@@ -413,6 +415,73 @@ impl Names {
                 let text = format!("refund {refund}: {outcome:?}");
                 let fields = json!({"refund": refund, "outcome": outcome});
                 new("refund-ended", Some(*at), text, fields)
+            }
+            _ => self.describe_changes(record),
+        }
+    }
+
+    /// What administrators change of events, tickets and orders.
+    fn describe_changes(&self, record: &Record) -> Described {
+        let new = Described::new;
+        let who = |by: &Option<UserIndex>| json!(by.map(|user| user.0));
+        match record {
+            Record::EventDeleted { event, by, at } => {
+                let fields = json!({"by": who(by)});
+                new("event-deleted", Some(*at), self.event(*event), fields).of_event(*event)
+            }
+            Record::SeatsRemoved { event, by, at } => {
+                let fields = json!({"by": who(by)});
+                new("seats-removed", Some(*at), self.event(*event), fields).of_event(*event)
+            }
+            Record::SeatsGenerated { event, by, at } => {
+                let fields = json!({"by": who(by)});
+                new("seats-generated", Some(*at), self.event(*event), fields).of_event(*event)
+            }
+            Record::TicketTypesAdded(added) => {
+                let names: Vec<String> =
+                    added.ticket_types.iter().map(|new| clean(&new.name).to_string()).collect();
+                let text = format!("{}: {}", self.event(added.event), names.join(", "));
+                let fields = json!({
+                    "first": added.first, "ticketTypes": added.ticket_types, "by": who(&added.by),
+                });
+                new("ticket-types-added", Some(added.at), text, fields).of_event(added.event)
+            }
+            Record::TicketTypeEdited(edited) => {
+                let details = &edited.details;
+                let text = format!(
+                    "type {} of {}: {}, {} at {}",
+                    edited.ticket_type,
+                    self.event(edited.event),
+                    clean(&details.name),
+                    details.total_quantity,
+                    details.price
+                );
+                let fields = json!({
+                    "ticketType": edited.ticket_type, "details": details, "by": who(&edited.by),
+                });
+                new("ticket-type-edited", Some(edited.at), text, fields).of_event(edited.event)
+            }
+            Record::OrderConfirmed(confirmed) => {
+                let method = method_id(confirmed.method);
+                let text = format!("{}: {method}", self.order(confirmed.order));
+                let fields = json!({
+                    "slot": confirmed.slot.0, "method": method, "by": who(&confirmed.by),
+                });
+                new("order-confirmed", Some(confirmed.at), text, fields).of_order(confirmed.order)
+            }
+            Record::EventCategorised { event, category, by, at } => {
+                let text = match category {
+                    Some(category) => format!("{}: {}", self.event(*event), clean(category)),
+                    None => format!("{}: none", self.event(*event)),
+                };
+                let fields = json!({"category": category, "by": who(by)});
+                new("event-categorised", Some(*at), text, fields).of_event(*event)
+            }
+            Record::CategoryRenamed(renamed) => {
+                let text = format!("{} is now {}", clean(&renamed.from), clean(&renamed.to));
+                let fields =
+                    json!({"from": renamed.from, "to": renamed.to, "by": who(&renamed.by)});
+                new("category-renamed", Some(renamed.at), text, fields)
             }
             // Described above, before this is called.
             other => new("other", None, format!("{other:?}"), json!({})),

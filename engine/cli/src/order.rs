@@ -1,6 +1,7 @@
 //! `tiketi order`: show, cancel.
 
 use clap::Subcommand;
+use tiketi_gateway::api::Id;
 use tiketi_gateway::api::admin::{
     EndReason, OrderAnswer, OrderCancelledAnswer, OrderDetail, OrderState,
 };
@@ -65,6 +66,11 @@ pub(crate) fn run(
     Ok(Exit::Ok)
 }
 
+/// An event's id, or that there is none any more.
+fn gone_or(event: Option<Id>) -> String {
+    event.map_or_else(|| "deleted".to_owned(), |event| event.to_string())
+}
+
 fn state_name(order: &OrderDetail) -> &'static str {
     match (order.state, order.end_reason) {
         (OrderState::Held, _) => "held",
@@ -100,7 +106,7 @@ fn show(output: &Output, order: &OrderDetail) -> String {
         &[
             ("number", order.reservation_number.clone()),
             ("id", order.id.to_string()),
-            ("event", format!("{} ({})", order.event_title, order.event_id)),
+            ("event", format!("{} ({})", order.event_title, gone_or(order.event_id))),
             ("user", format!("{} <{}>", order.user_name, order.user_email)),
             ("state", state_name(order).to_owned()),
             ("amount", won(order.total_amount)),

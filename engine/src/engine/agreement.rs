@@ -1,6 +1,6 @@
 //! Whether live memory and the fold of the log say the same (R2, R7).
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Standing};
 use crate::ids::{EventIndex, HoldSlot, OrderNumber, Place, SeatIndex, UserIndex};
 use crate::inventory::EventInventory;
 use crate::inventory::hold_table::Phase;
@@ -15,7 +15,7 @@ impl<J: Journal> Engine<J> {
             let Some(inventory) = self.inventory(EventIndex(index as u32)) else {
                 return Some(format!("event {index} is only in the log"));
             };
-            let queue = state.queue(EventIndex(index as u32));
+            let queue = state.queues().get(index);
             let differs = event_disagreement(inventory, event)
                 .or_else(|| queue.and_then(|queue| queue_disagreement(inventory, queue)));
             if let Some(what) = differs {
@@ -25,8 +25,14 @@ impl<J: Journal> Engine<J> {
         if *self.ledger.lock() != *state.ledger() {
             return Some("the ledger differs".to_owned());
         }
-        let known = state.users().iter().find(|user| self.role(user.id) != Some(user.role));
-        known.map(|user| format!("the role of user {} differs", user.id.index))
+        if let Some(what) = self.news.lock().disagreement_with(state.news()) {
+            return Some(what);
+        }
+        let differs = state.users().iter().find(|user| {
+            let is_suspended = state.suspension(user.id.index).is_some();
+            self.standing(user.id) != Some(Standing { role: user.role, is_suspended })
+        });
+        differs.map(|user| format!("the standing of user {} differs", user.id.index))
     }
 }
 
@@ -38,7 +44,17 @@ fn event_disagreement(inventory: &EventInventory, event: &Event) -> Option<Strin
             return Some(format!("seat {seat} has bit {taken} and is {status:?} in the log"));
         }
     }
-    for (stock, ticket_type) in inventory.stock.iter().zip(&event.ticket_types) {
+    if inventory.is_deleted() != event.is_deleted() || inventory.has_seats() == event.seats_removed
+    {
+        return Some("whether it or its seats are there differs".to_owned());
+    }
+    if inventory.ticket_types().count() != event.ticket_types.len() {
+        return Some("there are more ticket types in one than in the other".to_owned());
+    }
+    for ((_, stock), ticket_type) in inventory.ticket_types().zip(&event.ticket_types) {
+        if stock.price() != ticket_type.price {
+            return Some(format!("{} costs {} or not", ticket_type.name, stock.price()));
+        }
         if stock.peek() != ticket_type.available() {
             let (live, logged) = (stock.peek(), ticket_type.available());
             return Some(format!("{} {live} left, {logged} in the log", ticket_type.name));
@@ -64,7 +80,7 @@ fn slot_disagreement(inventory: &EventInventory, event: &Event) -> Option<String
                 OrderState::Paid => Phase::Paid,
                 OrderState::Ended { .. } => return None,
             };
-            Some((order.slot, number, phase))
+            Some((event.live_slot(number, order), number, phase))
         })
         .collect();
     live.sort_unstable_by_key(|&(slot, ..)| slot);

@@ -12,6 +12,7 @@ use crate::inventory::EventInventory;
 use crate::inventory::best_available;
 use crate::inventory::expiry::Deadline;
 use crate::inventory::hold_table::{Phase, SlotClaim, SlotOrder, SlotState, Step, Terms};
+use crate::inventory::stock::TicketStock;
 use crate::journal::{Journal, Pending, Permit, Purpose};
 use crate::record::{
     Claim, EndReason, Held, OrderRef, PaymentMethod, PaymentStarted, Record, TicketLine,
@@ -36,7 +37,14 @@ impl<J: Journal> Engine<J> {
             if let Some(&seat) = seats.iter().find(|&&seat| !inventory.plan.contains(seat)) {
                 return Err(HoldRefusal::UnknownSeat(seat).into());
             }
-            self.hold(inventory, SlotClaim::Seats(*seats), asked)
+            match self.hold(inventory, SlotClaim::Seats(*seats), asked) {
+                Err(CommandError::Refused(HoldRefusal::SeatsTaken(taken)))
+                    if !inventory.has_seats() =>
+                {
+                    Err(HoldRefusal::UnknownSeat(taken[0]).into())
+                }
+                done => done,
+            }
         })
     }
 
@@ -93,8 +101,7 @@ impl<J: Journal> Engine<J> {
     ) -> HoldResult {
         self.hold_once(asked, || {
             let inventory = self.open_for_holds(event, asked)?;
-            let unknown =
-                |line: &&(TicketTypeIndex, u32)| inventory.stock.get(line.0.position()).is_none();
+            let unknown = |line: &&(TicketTypeIndex, u32)| inventory.stock(line.0).is_none();
             if let Some(&(ticket_type, _)) = wanted.lines().iter().find(unknown) {
                 return Err(HoldRefusal::UnknownTicketType(ticket_type).into());
             }
@@ -367,7 +374,10 @@ impl<J: Journal> Engine<J> {
     ) -> Result<&EventInventory, HoldRefusal> {
         let inventory = self.inventory(event).ok_or(HoldRefusal::UnknownEvent(event))?;
         if !inventory.is_on_sale(asked.at) {
-            return Err(HoldRefusal::NotOnSale(event));
+            return Err(match inventory.is_deleted() {
+                true => HoldRefusal::UnknownEvent(event),
+                false => HoldRefusal::NotOnSale(event),
+            });
         }
         self.check_admission(inventory, asked.by, asked.at)?;
         Ok(inventory)
@@ -451,6 +461,7 @@ impl<J: Journal> Engine<J> {
             _ => self.journal.append(permit, &record),
         };
         inventory.give_back(order.user, &order.claim);
+        inventory.moved.remove(order.order);
         step.release(&inventory.holds);
         lsn
     }
@@ -469,6 +480,7 @@ impl<J: Journal> Engine<J> {
         reservation: ReservationId,
         by: Option<UserIndex>,
     ) -> Result<Terms, OrderRefusal> {
+        let reservation = inventory.moved.find(reservation);
         let Some(order) = inventory.holds.terms(reservation.slot, reservation.order) else {
             let state = inventory.holds.peek(reservation.slot);
             return Err(match refusal(state, reservation.order) {
@@ -545,7 +557,7 @@ fn priced(inventory: &EventInventory, claim: &SlotClaim) -> Claim {
                 .map(|&(ticket_type, quantity)| TicketLine {
                     ticket_type,
                     quantity,
-                    unit_price: inventory.prices[ticket_type.position()],
+                    unit_price: inventory.stock(ticket_type).map_or(0, TicketStock::price),
                 })
                 .collect(),
         ),
@@ -557,6 +569,7 @@ pub(super) fn begin_step(
     reservation: ReservationId,
     allow: impl Fn(SlotState) -> bool,
 ) -> Result<Step<'_>, OrderRefusal> {
+    let reservation = inventory.moved.find(reservation);
     inventory
         .holds
         .begin(reservation.slot, reservation.order, allow)

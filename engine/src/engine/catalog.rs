@@ -1,17 +1,21 @@
-//! Layouts, events and blocked seats: what administrators decide.
+//! Layouts, events and their categories: what administrators decide.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::command::{Checked, EditEvent, NewEvent, NewLayout};
+use parking_lot::MutexGuard;
+
+use crate::command::{Category, Checked, EditEvent, NewEvent, NewLayout};
 use crate::engine::Engine;
-use crate::error::{BlockRefusal, CatalogRefusal, CommandError};
-use crate::ids::{EventIndex, LayoutIndex, SeatIndex, UnixMillis};
-use crate::inventory::EventInventory;
+use crate::error::{CatalogRefusal, CommandError};
+use crate::ids::{EventIndex, LayoutIndex, Lsn, UnixMillis, UserIndex};
 use crate::inventory::layout::SeatPlan;
+use crate::inventory::{AdminHold, EventInventory, TicketsForSale, TicketsOnSale};
 use crate::journal::{Journal, Pending, Purpose};
-use crate::limits::{EVENTS_MAX, LAYOUTS_MAX, SEATS_PER_BLOCK_MAX};
-use crate::record::{EventCreated, KeywordMapping, LayoutCreated, NewTicketType, Record};
+use crate::limits::{EVENTS_MAX, LAYOUTS_MAX};
+use crate::record::{
+    CategoryRenamed, EventCreated, KeywordMapping, LayoutCreated, NewTicketType, Record,
+};
 use crate::waiting_room::Room;
 
 /// Layouts, and how many events there are. Held while one is made, so that both are numbered in
@@ -73,7 +77,8 @@ impl<J: Journal> Engine<J> {
         new: Checked<NewEvent>,
         now: UnixMillis,
     ) -> Result<Pending<EventIndex>, CommandError<CatalogRefusal>> {
-        let NewEvent { details, layout, ticket_types, rules, created_by } = new.into_inner();
+        let NewEvent { details, layout, ticket_types, rules, category, created_by } =
+            new.into_inner();
         let mut layouts = self.layouts.lock();
         let plan = match layout {
             None => Arc::new(SeatPlan::new(&[])),
@@ -88,14 +93,20 @@ impl<J: Journal> Engine<J> {
             return Err(CatalogRefusal::Full.into());
         }
         let permit = self.journal.reserve(Purpose::NewWork)?;
+        let for_category = self.journal.reserve(Purpose::NewWork)?;
         // From here it must succeed.
         layouts.event_count += 1;
-        let tickets = ticket_types.iter().map(for_sale);
+        let tickets = ticket_types.iter().map(on_sale);
         let room = Room::new(&self.queue_defaults.lock());
         let inventory = EventInventory::new(event, plan, rules, &details, tickets, room);
         let record =
             EventCreated { event, details, layout, ticket_types, rules, created_by, at: now };
-        let lsn = self.journal.append(permit, &Record::EventCreated(Box::new(record)));
+        let mut lsn = self.journal.append(permit, &Record::EventCreated(Box::new(record)));
+        if let Some(category) = category.map(Category::into_inner) {
+            let (category, by) = (Some(category), created_by);
+            let record = Record::EventCategorised { event, category, by, at: now };
+            lsn = self.journal.append(for_category, &record);
+        }
         self.events.at(event.0).get_or_init(|| Box::new(inventory));
         Ok(Pending::new(event, lsn))
     }
@@ -110,8 +121,7 @@ impl<J: Journal> Engine<J> {
         now: UnixMillis,
     ) -> Result<Pending<()>, CommandError<CatalogRefusal>> {
         let EditEvent { event, details } = edit.into_inner();
-        let inventory = self.inventory(event).ok_or(CatalogRefusal::UnknownEvent(event))?;
-        let _admin = inventory.admin.lock();
+        let (inventory, _admin) = self.administered(event)?;
         let permit = self.journal.reserve(Purpose::Completion)?;
         // From here it must succeed.
         inventory.set_window(&details);
@@ -131,8 +141,7 @@ impl<J: Journal> Engine<J> {
         event: EventIndex,
         now: UnixMillis,
     ) -> Result<Pending<usize>, CommandError<CatalogRefusal>> {
-        let inventory = self.inventory(event).ok_or(CatalogRefusal::UnknownEvent(event))?;
-        let _admin = inventory.admin.lock();
+        let (inventory, _admin) = self.administered(event)?;
         if inventory.is_cancelled() {
             return Err(CatalogRefusal::AlreadyCancelled(event).into());
         }
@@ -140,85 +149,91 @@ impl<J: Journal> Engine<J> {
         // From here it must succeed.
         let lsn = self.journal.append(permit, &Record::EventCancelled { event, at: now });
         inventory.set_cancelled();
-        let pass = self.close_pass(inventory, now);
-        if pass.left > 0 {
-            self.closing.lock().push_back(event);
-        }
-        let lsn = pass.last_lsn.unwrap_or(lsn);
-        Ok(Pending::new(pass.ended + pass.left, lsn))
+        Ok(self.close_now(inventory, lsn, now))
     }
 
-    /// Takes free seats off sale, all of them or none.
+    /// Calls an event off, if it was not before, and shows it to nobody any more: every later command
+    /// about it finds no such event. Its orders end as with [`Engine::cancel_event`] and stay.
+    /// Answers with how many orders that concerns.
     ///
     /// # Errors
-    /// In this order: event unknown; no seats or too many; a seat unknown; journal unavailable;
-    /// seats taken.
-    pub fn block_seats(
+    /// The event is unknown or deleted; journal unavailable.
+    pub fn delete_event(
         &self,
         event: EventIndex,
-        seats: &[SeatIndex],
-        reason: String,
+        by: Option<UserIndex>,
         now: UnixMillis,
-    ) -> Result<Pending<()>, CommandError<BlockRefusal>> {
-        let (inventory, seats) = self.seats_to_block(event, seats)?;
-        let mut blocked = inventory.admin.lock();
-        let permit = self.journal.reserve(Purpose::NewWork)?;
-        let seats = Vec::from_iter(seats);
-        if inventory.seats.take_all(&inventory.plan, &seats).is_err() {
-            let taken = |seat: &SeatIndex| inventory.seats.is_taken(&inventory.plan, *seat);
-            let taken = seats.into_iter().filter(taken).collect();
-            return Err(BlockRefusal::SeatsTaken(taken).into());
-        }
+    ) -> Result<Pending<usize>, CommandError<CatalogRefusal>> {
+        let (inventory, _admin) = self.administered(event)?;
+        let permit = self.journal.reserve(Purpose::Completion)?;
         // From here it must succeed.
-        blocked.extend(&seats);
-        let record = Record::SeatsBlocked { event, seats, reason, at: now };
+        let lsn = self.journal.append(permit, &Record::EventDeleted { event, by, at: now });
+        inventory.set_deleted();
+        inventory.set_cancelled();
+        Ok(self.close_now(inventory, lsn, now))
+    }
+
+    /// Puts an event into a category, or into none.
+    ///
+    /// # Errors
+    /// The event is unknown; journal unavailable.
+    pub fn categorise_event(
+        &self,
+        event: EventIndex,
+        category: Option<Category>,
+        by: Option<UserIndex>,
+        now: UnixMillis,
+    ) -> Result<Pending<()>, CommandError<CatalogRefusal>> {
+        let (_, _admin) = self.administered(event)?;
+        let permit = self.journal.reserve(Purpose::Completion)?;
+        let category = category.map(Category::into_inner);
+        let record = Record::EventCategorised { event, category, by, at: now };
         Ok(Pending::new((), self.journal.append(permit, &record)))
     }
 
-    /// Puts blocked seats back on sale, all of them or none.
+    /// Puts all events of a category into another one. Whether there are any the fold knows.
     ///
     /// # Errors
-    /// In this order: event unknown; no seats or too many; a seat unknown; seats that are not
-    /// blocked; journal unavailable.
-    pub fn unblock_seats(
+    /// Journal unavailable.
+    pub fn rename_category(
         &self,
-        event: EventIndex,
-        seats: &[SeatIndex],
+        from: Category,
+        to: Category,
+        by: Option<UserIndex>,
         now: UnixMillis,
-    ) -> Result<Pending<()>, CommandError<BlockRefusal>> {
-        let (inventory, seats) = self.seats_to_block(event, seats)?;
-        let mut blocked = inventory.admin.lock();
-        let not_blocked: Vec<SeatIndex> = seats.difference(&blocked).copied().collect();
-        if !not_blocked.is_empty() {
-            return Err(BlockRefusal::NotBlocked(not_blocked).into());
-        }
+    ) -> Result<Pending<()>, CommandError<CatalogRefusal>> {
         let permit = self.journal.reserve(Purpose::Completion)?;
-        // From here it must succeed. Log, then bits (I2).
-        let record =
-            Record::SeatsUnblocked { event, seats: seats.iter().copied().collect(), at: now };
-        let lsn = self.journal.append(permit, &record);
-        blocked.retain(|seat| !seats.contains(seat));
-        inventory.seats.give_back_all(&inventory.plan, &Vec::from_iter(seats));
-        Ok(Pending::new((), lsn))
+        let (from, to) = (from.into_inner(), to.into_inner());
+        let record = Record::CategoryRenamed(Box::new(CategoryRenamed { from, to, by, at: now }));
+        Ok(Pending::new((), self.journal.append(permit, &record)))
     }
 
-    fn seats_to_block(
+    /// An event that administrators may change, under the lock for that.
+    pub(super) fn administered(
         &self,
         event: EventIndex,
-        seats: &[SeatIndex],
-    ) -> Result<(&EventInventory, BTreeSet<SeatIndex>), BlockRefusal> {
-        let inventory = self.inventory(event).ok_or(BlockRefusal::UnknownEvent(event))?;
-        if !(1..=SEATS_PER_BLOCK_MAX).contains(&seats.len()) {
-            return Err(BlockRefusal::BadCount { max: SEATS_PER_BLOCK_MAX });
+    ) -> Result<(&EventInventory, MutexGuard<'_, AdminHold>), CatalogRefusal> {
+        let unknown = || CatalogRefusal::UnknownEvent(event);
+        let inventory = self.inventory(event).ok_or_else(unknown)?;
+        let admin = inventory.admin.lock();
+        match inventory.is_deleted() {
+            true => Err(unknown()),
+            false => Ok((inventory, admin)),
         }
-        match seats.iter().find(|&&seat| !inventory.plan.contains(seat)) {
-            Some(&seat) => Err(BlockRefusal::UnknownSeat(seat)),
-            None => Ok((inventory, seats.iter().copied().collect())),
+    }
+
+    /// Ends what can be ended of the orders of an event that was called off by the record at `lsn`.
+    fn close_now(&self, inventory: &EventInventory, lsn: Lsn, now: UnixMillis) -> Pending<usize> {
+        let pass = self.close_pass(inventory, now);
+        if pass.left > 0 {
+            self.closing.lock().push_back(inventory.event);
         }
+        Pending::new(pass.ended + pass.left, pass.last_lsn.unwrap_or(lsn))
     }
 }
 
-/// Tickets of a new type that can be sold here, and the price of one.
-pub(super) fn for_sale(ticket_type: &NewTicketType) -> (u32, u32) {
-    (ticket_type.total_quantity - ticket_type.sold_elsewhere, ticket_type.price)
+/// Tickets of a new type as they go on sale.
+pub(super) fn on_sale(new: &NewTicketType) -> TicketsOnSale {
+    let all = TicketsForSale { total: new.total_quantity, sold_elsewhere: new.sold_elsewhere };
+    TicketsOnSale { all, left: all.total - all.sold_elsewhere, price: new.price }
 }

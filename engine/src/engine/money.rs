@@ -414,7 +414,7 @@ impl<J: Journal> Engine<J> {
         if terms.expires_at.is_some_and(|at| at <= now) {
             return Err(MoneyRefusal::Order(OrderRefusal::Expired(reservation.order)));
         }
-        let state = inventory.holds.peek(reservation.slot);
+        let state = inventory.holds.peek(inventory.moved.find(reservation).slot);
         match state.map(SlotState::phase) {
             Some(Phase::Held) => Ok(inventory),
             _ => Err(MoneyRefusal::Order(refusal(state, reservation.order))),

@@ -297,7 +297,7 @@ impl<J: Journal> Engine<J> {
 
     /// A room in numbers, or `None` where there is no such event.
     pub fn queue_counts(&self, event: EventIndex) -> Option<QueueCounts> {
-        Some(self.inventory(event)?.waiting_room.enter().counts())
+        Some(self.listed(event)?.waiting_room.enter().counts())
     }
 
     /// Notes that a user did something for the event: keeps his session or his place alive. Memory
@@ -356,10 +356,14 @@ impl<J: Journal> Engine<J> {
     }
 
     fn desk(&self, event: EventIndex, now: UnixMillis) -> Result<Desk<'_, J>, QueueRefusal> {
-        let inventory = self.inventory(event).ok_or(QueueRefusal::UnknownEvent(event))?;
+        let inventory = self.listed(event).ok_or(QueueRefusal::UnknownEvent(event))?;
+        Ok(self.desk_at(inventory, now))
+    }
+
+    fn desk_at<'e>(&'e self, inventory: &'e EventInventory, now: UnixMillis) -> Desk<'e, J> {
         let mut room = inventory.waiting_room.enter();
         room.wake(now);
-        Ok(Desk { journal: &self.journal, inventory, room, now })
+        Desk { journal: &self.journal, inventory, room, now }
     }
 
     /// Gives somebody new a place.
@@ -388,19 +392,16 @@ impl<J: Journal> Engine<J> {
 
     /// One room's part of the tick. Lets go of the lock now and then, for those who ask.
     fn serve_room(&self, event: EventIndex, now: UnixMillis) -> Result<usize, JournalUnavailable> {
-        let mut moved = match self.desk(event, now) {
-            Ok(mut desk) => {
-                if desk.inventory.is_on_sale(now) {
-                    desk.draw("")?;
-                }
-                desk.close_line()?
-            }
-            Err(_) => return Ok(0),
-        };
+        // A deleted one too: who waits for it is sent away.
+        let Some(inventory) = self.inventory(event) else { return Ok(0) };
+        let mut desk = self.desk_at(inventory, now);
+        if inventory.is_on_sale(now) {
+            desk.draw("")?;
+        }
+        let mut moved = desk.close_line()?;
+        drop(desk);
         loop {
-            let Ok(mut desk) = self.desk(event, now) else {
-                return Ok(moved);
-            };
+            let mut desk = self.desk_at(inventory, now);
             let Served { moved: more, done } = desk.serve_some()?;
             moved += more;
             if done || moved >= QUEUE_STEPS_PER_TICK {

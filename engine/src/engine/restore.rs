@@ -7,17 +7,19 @@ use parking_lot::Mutex;
 use crate::accounts::Accounts;
 use crate::append_vec::AppendVec;
 use crate::engine::Engine;
+use crate::engine::Standing;
 use crate::engine::catalog::Layouts;
+use crate::engine::news::Board;
 use crate::idempotency::{IdempotencyKeys, Remembered};
-use crate::ids::{EventIndex, HoldSlot, OrderNumber, ReservationId};
+use crate::ids::{EventIndex, HoldSlot, OrderNumber, ReservationId, SeatIndex};
 use crate::inline_list::InlineList;
-use crate::inventory::EventInventory;
 use crate::inventory::expiry::{Deadline, ExpiryLines};
 use crate::inventory::hold_table::{Phase, SlotClaim, SlotOrder};
 use crate::inventory::layout::SeatPlan;
+use crate::inventory::{EventInventory, TicketsForSale, TicketsOnSale};
 use crate::journal::Journal;
 use crate::record::Claim;
-use crate::state::{Event, Order, OrderState, State};
+use crate::state::{Event, Order, OrderState, State, TicketType};
 use crate::waiting_room::Room;
 
 impl<J: Journal> Engine<J> {
@@ -38,6 +40,7 @@ impl<J: Journal> Engine<J> {
             expiry: ExpiryLines::default(),
             keys: IdempotencyKeys::default(),
             ledger: Mutex::new(state.ledger().clone()),
+            news: Mutex::new(Board::of(state.news())),
             closing: Mutex::default(),
             queue_defaults: Mutex::default(),
             rooms_in_use: Mutex::default(),
@@ -69,7 +72,7 @@ impl<J: Journal> Engine<J> {
     fn restore_room(&self, event: EventIndex, state: &State) -> Room {
         let defaults = *self.queue_defaults.lock();
         let mut room = Room::new(&defaults);
-        if let Some(queue) = state.queue(event) {
+        if let Some(queue) = state.queues().get(event.position()) {
             room.restore(&defaults, queue);
         }
         room.visited = room.is_in_use();
@@ -84,6 +87,9 @@ impl<J: Journal> Engine<J> {
         for user in state.users() {
             self.accounts.publish(user.id, user.role);
             by_email.insert(user.email.as_str().into(), user.id.index);
+            if state.suspension(user.id.index).is_some() {
+                self.accounts.set(user.id.index, Standing { role: user.role, is_suspended: true });
+            }
         }
         let mut layouts = self.layouts.lock();
         for layout in state.layouts() {
@@ -101,16 +107,23 @@ fn restore_event(
     room: Room,
     deadlines: &mut Vec<Deadline>,
 ) -> Result<EventInventory, String> {
-    let tickets = event.ticket_types.iter().map(|found| (found.available(), found.price));
+    let tickets = event.ticket_types.iter().map(on_sale);
     let plan = Arc::clone(event.plan());
     let inventory = EventInventory::new(index, plan, event.rules, &event.details, tickets, room);
     if event.cancelled {
         inventory.set_cancelled();
     }
+    if event.is_deleted() {
+        inventory.set_deleted();
+    }
     for (number, order) in event.orders().filter(|(_, order)| order.is_live()) {
-        restore_order(&inventory, number, order)?;
+        let slot = event.live_slot(number, order);
+        restore_order(&inventory, number, order, slot)?;
+        if event.is_moved(number) {
+            inventory.moved.insert(number, slot);
+        }
         if let (Some(at), false) = (order.expires_at, order.state == OrderState::Paid) {
-            let hold = ReservationId { event: index, slot: order.slot, order: number };
+            let hold = ReservationId { event: index, slot, order: number };
             deadlines.push(Deadline { at, ttl_ms: event.rules.hold_ttl_ms, hold });
         }
     }
@@ -120,23 +133,35 @@ fn restore_event(
     for seat in blocked {
         let taken = inventory.seats.take_all(&inventory.plan, &[seat]);
         taken.map_err(|_| format!("blocked seat {seat} has an owner"))?;
-        inventory.admin.lock().insert(seat);
+        inventory.admin.lock().blocked.insert(seat);
+    }
+    if event.seats_removed {
+        let all: Vec<SeatIndex> = (0..event.plan().seat_count()).map(SeatIndex).collect();
+        let taken = inventory.seats.take_all(&inventory.plan, &all);
+        taken.map_err(|_| "a seat that was taken away has an owner")?;
+        inventory.set_seats_removed(&mut inventory.admin.lock(), true);
     }
     Ok(inventory)
+}
+
+/// Tickets of a type as they are on sale.
+fn on_sale(found: &TicketType) -> TicketsOnSale {
+    let all = TicketsForSale { total: found.total_quantity, sold_elsewhere: found.sold_elsewhere };
+    TicketsOnSale { all, left: found.available(), price: found.price }
 }
 
 fn restore_order(
     inventory: &EventInventory,
     number: OrderNumber,
     order: &Order,
+    slot: HoldSlot,
 ) -> Result<(), String> {
     let claim = slot_claim(&order.claim).ok_or("an order claims too much")?;
     if let SlotClaim::Seats(seats) = &claim {
         let taken = inventory.seats.take_all(&inventory.plan, seats);
         taken.map_err(|_| format!("a seat of order {number} has two owners"))?;
     }
-    let HoldSlot(slot) = order.slot;
-    let reused = inventory.holds.peek(order.slot).is_some_and(|state| state.phase() != Phase::Free);
+    let reused = inventory.holds.peek(slot).is_some_and(|state| state.phase() != Phase::Free);
     if reused {
         return Err(format!("slot {slot} has two orders"));
     }
@@ -149,11 +174,12 @@ fn restore_order(
         OrderState::Paid => Phase::Paid,
         OrderState::Held | OrderState::Ended { .. } => Phase::Held,
     };
-    inventory.holds.restore(order.slot, &restored).settle_with(phase, attempt);
+    inventory.holds.restore(slot, &restored).settle_with(phase, attempt);
     Ok(())
 }
 
-fn slot_claim(claim: &Claim) -> Option<SlotClaim> {
+/// A claim as a slot has it; `None` for one that claims too much.
+pub(super) fn slot_claim(claim: &Claim) -> Option<SlotClaim> {
     match claim {
         Claim::Seats(seats) => Some(SlotClaim::Seats(*seats)),
         Claim::Tickets(lines) => {

@@ -8,6 +8,7 @@ pub(crate) mod bitmap;
 pub(crate) mod expiry;
 pub(crate) mod hold_table;
 pub mod layout;
+pub(crate) mod moved;
 pub(crate) mod quota;
 pub(crate) mod stock;
 
@@ -16,16 +17,18 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::append_vec::AppendVec;
 use crate::error::HoldRefusal;
 use crate::ids::{EventIndex, SeatIndex, TicketTypeIndex, UnixMillis, UserIndex};
 use crate::inline_list::InlineList;
 use crate::inventory::bitmap::SeatBitmap;
 use crate::inventory::hold_table::{HoldTable, SlotClaim};
 use crate::inventory::layout::SeatPlan;
+use crate::inventory::moved::MovedOrders;
 use crate::inventory::quota::UserQuota;
 use crate::inventory::stock::TicketStock;
 use crate::record::{EventDetails, EventRules, SeatList};
-use crate::sync::{AtomicBool, AtomicU64, Ordering, fence};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use crate::waiting_room::{Room, WaitingRoom};
 
 /// Everything about one event that a booking command decides on.
@@ -43,11 +46,43 @@ pub(crate) struct EventInventory {
     pub(crate) rules: EventRules,
     quota: Option<UserQuota>,
     pub(crate) holds: HoldTable,
-    pub(crate) stock: Box<[TicketStock]>,
-    /// Won for one ticket of each type.
-    pub(crate) prices: Box<[u32]>,
-    /// What was blocked, and the lock under which administrators change the event.
-    pub(crate) admin: Mutex<BTreeSet<SeatIndex>>,
+    stock: AppendVec<TicketStock>,
+    ticket_types: AtomicU32,
+    /// Orders that live in another slot than the one of their id.
+    pub(crate) moved: MovedOrders,
+    /// What administrators hold, and the lock under which they change the event.
+    pub(crate) admin: Mutex<AdminHold>,
+}
+
+/// What administrators hold of an event.
+#[derive(Debug, Default)]
+pub(crate) struct AdminHold {
+    /// Seats off sale.
+    pub(crate) blocked: BTreeSet<SeatIndex>,
+    /// Whether there are no seats: the bits of all of them are the administrators' (I1).
+    pub(crate) seats_removed: bool,
+    /// How many tickets of each type there are.
+    pub(crate) for_sale: Vec<TicketsForSale>,
+}
+
+/// How many tickets of a type there are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TicketsForSale {
+    /// All of them.
+    pub(crate) total: u32,
+    /// Those that were sold elsewhere.
+    pub(crate) sold_elsewhere: u32,
+}
+
+/// Tickets of a type as they go on sale.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TicketsOnSale {
+    /// How many there are.
+    pub(crate) all: TicketsForSale,
+    /// How many of them are left.
+    pub(crate) left: u32,
+    /// Won for one.
+    pub(crate) price: u32,
 }
 
 /// When an event can be booked.
@@ -56,6 +91,8 @@ struct SaleWindow {
     opens_at: AtomicU64,
     closes_at: AtomicU64,
     cancelled: AtomicBool,
+    deleted: AtomicBool,
+    seats_removed: AtomicBool,
 }
 
 impl EventInventory {
@@ -64,16 +101,16 @@ impl EventInventory {
         plan: Arc<SeatPlan>,
         rules: EventRules,
         details: &EventDetails,
-        tickets: impl Iterator<Item = (u32, u32)>,
+        tickets: impl Iterator<Item = TicketsOnSale>,
         room: Room,
     ) -> EventInventory {
-        let (left, prices): (Vec<u32>, Vec<u32>) = tickets.unzip();
         let inventory = EventInventory {
             event,
             seats: SeatBitmap::new(&plan),
             plan,
-            stock: left.into_iter().map(TicketStock::new).collect(),
-            prices: prices.into(),
+            stock: AppendVec::new(),
+            ticket_types: AtomicU32::new(0),
+            moved: MovedOrders::default(),
             holds: HoldTable::new(),
             quota: rules.seats_per_user.map(UserQuota::new),
             rules,
@@ -81,10 +118,13 @@ impl EventInventory {
                 opens_at: AtomicU64::new(0),
                 closes_at: AtomicU64::new(0),
                 cancelled: AtomicBool::new(false),
+                deleted: AtomicBool::new(false),
+                seats_removed: AtomicBool::new(false),
             },
             waiting_room: WaitingRoom::new(room),
-            admin: Mutex::new(BTreeSet::new()),
+            admin: Mutex::default(),
         };
+        inventory.add_ticket_types(&mut inventory.admin.lock(), tickets);
         inventory.set_window(details);
         inventory
     }
@@ -112,7 +152,7 @@ impl EventInventory {
     /// seat, no ticket, no order that is not paid. As of a moment ago, as all of it is in motion.
     pub(crate) fn is_sold_out(&self) -> bool {
         let nothing_free =
-            || self.stock.iter().all(|stock| stock.peek() == 0) && self.seats.is_full();
+            || self.ticket_types().all(|(_, stock)| stock.peek() == 0) && self.seats.is_full();
         // Again at the end: an order that was given back between the looks is neither.
         nothing_free() && !self.holds.has_unpaid() && nothing_free()
     }
@@ -140,6 +180,53 @@ impl EventInventory {
     pub(crate) fn cancelled_since(&self) -> bool {
         // ORDERING: see `set_cancelled`.
         self.window.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Shows the event to nobody any more, once it is called off.
+    pub(crate) fn set_deleted(&self) {
+        self.window.deleted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.window.deleted.load(Ordering::Relaxed)
+    }
+
+    /// Notes for who asks for a seat whether it is taken or none is there; the bits decide (I1).
+    pub(crate) fn set_seats_removed(&self, admin: &mut AdminHold, removed: bool) {
+        admin.seats_removed = removed;
+        self.window.seats_removed.store(removed, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_seats(&self) -> bool {
+        !self.window.seats_removed.load(Ordering::Relaxed)
+    }
+
+    /// The stock of a ticket type.
+    pub(crate) fn stock(&self, ticket_type: TicketTypeIndex) -> Option<&TicketStock> {
+        // ORDERING: Acquire pairs with the Release in `add_ticket_types`.
+        let known = u32::from(ticket_type.0) < self.ticket_types.load(Ordering::Acquire);
+        known.then(|| self.stock.at(ticket_type.0.into()))
+    }
+
+    /// All ticket types.
+    pub(crate) fn ticket_types(&self) -> impl Iterator<Item = (TicketTypeIndex, &TicketStock)> {
+        let all = (0..self.ticket_types.load(Ordering::Acquire) as u16).map(TicketTypeIndex);
+        all.filter_map(|ticket_type| Some((ticket_type, self.stock(ticket_type)?)))
+    }
+
+    /// Puts more types on sale, after the record that says so.
+    pub(crate) fn add_ticket_types(
+        &self,
+        admin: &mut AdminHold,
+        tickets: impl Iterator<Item = TicketsOnSale>,
+    ) {
+        for TicketsOnSale { all, left, price } in tickets {
+            let index = admin.for_sale.len() as u32;
+            self.stock.at(index).open(left, price);
+            admin.for_sale.push(all);
+            // ORDERING: Release publishes the stock.
+            self.ticket_types.store(index + 1, Ordering::Release);
+        }
     }
 
     /// Takes what an order claims, all of it or nothing.
@@ -201,9 +288,9 @@ impl EventInventory {
 
     fn take_tickets(&self, lines: &InlineList<(TicketTypeIndex, u32)>) -> Result<(), HoldRefusal> {
         for (position, &(ticket_type, quantity)) in lines.iter().enumerate() {
-            if let Err(left) = self.stock[ticket_type.position()].take(quantity) {
+            if let Err(left) = self.stock.at(ticket_type.0.into()).take(quantity) {
                 for &(earlier, mine) in &lines[..position] {
-                    self.stock[earlier.position()].give_back(mine);
+                    self.stock.at(earlier.0.into()).give_back(mine);
                 }
                 return Err(HoldRefusal::OutOfStock { ticket_type, left });
             }
@@ -213,7 +300,7 @@ impl EventInventory {
 
     fn give_back_tickets(&self, lines: &InlineList<(TicketTypeIndex, u32)>) {
         for &(ticket_type, quantity) in lines.iter() {
-            self.stock[ticket_type.position()].give_back(quantity);
+            self.stock.at(ticket_type.0.into()).give_back(quantity);
         }
     }
 }

@@ -3,14 +3,29 @@
 use crate::sync::{AtomicU32, Ordering, load_before_exchange};
 
 /// How many tickets of a type are left. Same order as seats: take then log, log then give back (I2).
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct TicketStock {
     left: AtomicU32,
+    /// Won for one.
+    price: AtomicU32,
 }
 
 impl TicketStock {
-    pub(crate) fn new(left: u32) -> TicketStock {
-        TicketStock { left: AtomicU32::new(left) }
+    /// Puts the first tickets of a type on sale; nobody knows the type before.
+    pub(crate) fn open(&self, left: u32, price: u32) {
+        self.set_price(price);
+        self.give_back(left);
+    }
+
+    /// What orders made from now on pay.
+    pub(crate) fn set_price(&self, price: u32) {
+        // ORDERING: Relaxed, an order takes the price of about its moment and its record says which.
+        self.price.store(price, Ordering::Relaxed);
+    }
+
+    /// Won for one.
+    pub(crate) fn price(&self) -> u32 {
+        self.price.load(Ordering::Relaxed)
     }
 
     /// Takes `quantity` tickets or none.

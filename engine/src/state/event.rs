@@ -1,5 +1,6 @@
 //! An event as the fold knows it: its orders, who owns each seat, and the sums.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,11 @@ use crate::ids::{
     Attempt, HoldSlot, LayoutIndex, Lsn, OrderNumber, SeatIndex, UnixMillis, UserIndex,
 };
 use crate::inventory::layout::SeatPlan;
-use crate::record::{Claim, EndReason, EventDetails, EventRules, PaymentMethod, Section};
+use crate::record::{
+    Claim, EndReason, EventDetails, EventRules, NewTicketType, PaymentMethod, Section,
+};
+use crate::state::order_index::OrderClass;
+use crate::state::sums::{Counted, OrderSums};
 
 /// An event.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,18 +40,29 @@ pub struct Event {
     pub(super) blocks: Vec<Block>,
     /// The last record that changed a seat or a ticket.
     pub(super) inventory_lsn: Lsn,
+    /// Whether it is shown to nobody any more; what is here is for its orders.
+    pub(super) deleted: bool,
+    /// Whether its seats were taken away. Its layout stays, for them to come back and for orders
+    /// that had some.
+    pub seats_removed: bool,
+    /// What kind of event it is, in an administrator's word.
+    pub category: Option<String>,
+    /// Orders that had ended and were confirmed, and the slots they live in.
+    pub(super) moved: BTreeMap<OrderNumber, HoldSlot>,
 
     /// Prices, for seats.
     #[serde(skip)]
     pub(super) sections: Arc<[Section]>,
     #[serde(skip)]
     pub(super) plan: Arc<SeatPlan>,
-    /// By seat: 0 for free, [`BLOCKED`], or order number + 1.
+    /// By seat: 0 for free, [`BLOCKED`] for blocked or taken away, or order number + 1.
     #[serde(skip)]
     pub(super) owners: Vec<u32>,
     /// By section.
     #[serde(skip)]
     pub(super) counts: Vec<SectionCounts>,
+    #[serde(skip)]
+    pub(super) sums: OrderSums,
 }
 
 pub(super) const BLOCKED: u32 = u32::MAX;
@@ -66,9 +82,45 @@ pub struct TicketType {
     pub in_orders: u32,
     /// Free text.
     pub description: Option<String>,
+    /// When it was made.
+    pub created_at: UnixMillis,
+    /// When it was last edited.
+    pub updated_at: UnixMillis,
+    /// What it was called before, oldest first.
+    pub former_names: Vec<FormerName>,
+}
+
+/// What a ticket type was called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerName {
+    /// The name.
+    pub name: String,
+    /// The record that replaced it.
+    pub until: Lsn,
 }
 
 impl TicketType {
+    pub(super) fn new(new: &NewTicketType, at: UnixMillis) -> TicketType {
+        TicketType {
+            name: new.name.clone(),
+            price: new.price,
+            total_quantity: new.total_quantity,
+            sold_elsewhere: new.sold_elsewhere,
+            in_orders: 0,
+            description: new.description.clone(),
+            created_at: at,
+            updated_at: at,
+            former_names: Vec::new(),
+        }
+    }
+
+    /// What it was called when the record at `lsn` was made.
+    #[must_use]
+    pub fn name_at(&self, lsn: Lsn) -> &str {
+        let former = self.former_names.iter().find(|former| lsn < former.until);
+        former.map_or(&self.name, |former| &former.name)
+    }
+
     /// How many are left.
     #[must_use]
     pub fn available(&self) -> u32 {
@@ -106,6 +158,9 @@ pub struct Order {
     pub state: OrderState,
     /// The last payment.
     pub payment: Option<Payment>,
+    /// How many orders of the installation were made before it.
+    #[serde(skip)]
+    pub seq: u32,
 }
 
 /// Where an order is in its life.
@@ -197,6 +252,16 @@ impl Order {
         self.payment.is_some_and(|payment| payment.paid_at.is_some())
     }
 
+    /// Its class among all orders.
+    #[must_use]
+    pub fn class(&self) -> OrderClass {
+        match self.state {
+            OrderState::Held | OrderState::Paying => OrderClass::Open,
+            OrderState::Paid => OrderClass::Paid,
+            OrderState::Ended { .. } => OrderClass::Ended,
+        }
+    }
+
     pub(super) fn seat_status(&self) -> SeatStatus {
         match self.state {
             OrderState::Paid => SeatStatus::Reserved,
@@ -206,7 +271,29 @@ impl Order {
 }
 
 impl Event {
-    /// Its seats' geometry.
+    /// Whether it is shown to nobody any more.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.deleted
+    }
+
+    /// How many seats it has now.
+    #[must_use]
+    pub fn seat_count(&self) -> u32 {
+        if self.seats_removed { 0 } else { self.plan.seat_count() }
+    }
+
+    /// The slot that a live order lives in: the one of its id, unless it had ended before.
+    #[must_use]
+    pub fn live_slot(&self, number: OrderNumber, order: &Order) -> HoldSlot {
+        self.moved.get(&number).copied().unwrap_or(order.slot)
+    }
+
+    pub(crate) fn is_moved(&self, number: OrderNumber) -> bool {
+        self.moved.contains_key(&number)
+    }
+
+    /// Its seats' geometry, also while they are taken away.
     #[must_use]
     pub fn plan(&self) -> &Arc<SeatPlan> {
         &self.plan
@@ -222,6 +309,12 @@ impl Event {
     #[must_use]
     pub fn counts(&self) -> &[SectionCounts] {
         &self.counts
+    }
+
+    /// How many of its orders are where in their life.
+    #[must_use]
+    pub fn sums(&self) -> &OrderSums {
+        &self.sums
     }
 
     /// The last record that changed a seat or a ticket: a seat map made at or after it is current.
@@ -297,6 +390,28 @@ impl Event {
         }
     }
 
+    /// All seats free, none blocked.
+    pub(super) fn with_free_seats(&mut self) {
+        self.owners = vec![0; self.plan.seat_count() as usize];
+        self.counts = (0..self.plan.section_count())
+            .map(|section| {
+                let capacity = self.plan.section_capacity(section);
+                SectionCounts { capacity, available: capacity, ..SectionCounts::default() }
+            })
+            .collect();
+    }
+
+    /// No seats: nobody owns one, and none counts.
+    pub(super) fn without_seats(&mut self) {
+        self.owners.fill(BLOCKED);
+        self.counts.fill(SectionCounts::default());
+    }
+
+    /// Its orders as sums count them.
+    pub(super) fn counted(&self) -> impl Iterator<Item = Counted> + '_ {
+        self.orders().map(|(_, order)| Counted::of(self, order))
+    }
+
     /// Moves a seat from one status to another in the sums.
     pub(super) fn recount(&mut self, seat: SeatIndex, from: SeatStatus, to: SeatStatus) {
         let counts = &mut self.counts[self.plan.place(seat).section];
@@ -311,13 +426,10 @@ impl Event {
     pub(super) fn derive(&mut self, sections: Arc<[Section]>) -> Result<(), String> {
         self.plan = Arc::new(SeatPlan::new(&sections));
         self.sections = sections;
-        self.owners = vec![0; self.plan.seat_count() as usize];
-        self.counts = (0..self.plan.section_count())
-            .map(|section| {
-                let capacity = self.plan.section_capacity(section);
-                SectionCounts { capacity, available: capacity, ..SectionCounts::default() }
-            })
-            .collect();
+        self.with_free_seats();
+        if self.seats_removed {
+            self.without_seats();
+        }
         let mut owned: Vec<(SeatIndex, u32, SeatStatus)> = Vec::new();
         for block in &self.blocks {
             owned.extend(block.seats.iter().map(|&seat| (seat, BLOCKED, SeatStatus::Blocked)));
@@ -336,6 +448,9 @@ impl Event {
             }
             self.recount(seat, SeatStatus::Available, status);
         }
+        let mut sums = OrderSums::default();
+        self.counted().for_each(|order| sums.add(order));
+        self.sums = sums;
         Ok(())
     }
 
@@ -347,6 +462,9 @@ impl Event {
         recounted.derive(Arc::clone(&self.sections))?;
         if recounted.counts != self.counts || recounted.owners != self.owners {
             return Err("the sums over its seats differ from its orders".into());
+        }
+        if recounted.sums != self.sums {
+            return Err("the sums over its orders differ from its orders".into());
         }
         let mut in_orders = vec![0_u64; self.ticket_types.len()];
         for (_, order) in self.orders().filter(|(_, order)| order.is_live()) {

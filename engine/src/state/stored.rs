@@ -1,21 +1,39 @@
 //! The part of the state that a snapshot stores; the rest is derived from it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::ids::{Epoch, EventIndex, LayoutIndex, Lsn, UnixMillis, UserIndex};
+use crate::ids::{
+    Epoch, EventIndex, HoldSlot, LayoutIndex, Lsn, OrderNumber, UnixMillis, UserIndex,
+};
 use crate::inventory::layout::SeatPlan;
 use crate::money::{Ledger, StoredLedger3};
 use crate::record::{EventDetails, EventRules, KeywordMapping, OrderRef, Section};
 use crate::state::event::{Block, Event, Order, TicketType};
+use crate::state::people::{Audit, News, Suspension};
 use crate::state::queue::StoredFormerQueue;
+use crate::state::sums::OrderSums;
 use crate::state::{Key, Layout, Queue, State, User};
 
 /// The stored fields of [`State`], in its order.
 #[derive(Deserialize)]
 pub(super) struct StoredState {
-    without_queues: StoredState1,
+    without_people: WithoutPeople<StoredEvent>,
+    news: News,
+    suspensions: BTreeMap<UserIndex, Suspension>,
+    audit: Audit,
+}
+
+/// The stored fields of a [`State`] as they were before events could be deleted, their seats taken
+/// away and their ticket types edited, and before there were news, suspensions and an audit list.
+type StoredState4 = WithoutPeople<StoredEvent4>;
+
+/// The fields up to the ledger.
+#[derive(Deserialize)]
+struct WithoutPeople<E> {
+    without_queues: StoredBase<E>,
     queues: Vec<Queue>,
     ledger: Ledger,
 }
@@ -23,7 +41,7 @@ pub(super) struct StoredState {
 /// The stored fields of a [`State`] as they were before buyers gave accounts for refunds.
 #[derive(Deserialize)]
 struct StoredState3 {
-    without_queues: StoredState1,
+    without_queues: StoredBase<StoredEvent4>,
     queues: Vec<Queue>,
     ledger: StoredLedger3,
 }
@@ -32,20 +50,23 @@ struct StoredState3 {
 /// there was a ledger.
 #[derive(Deserialize)]
 struct StoredState2 {
-    without_queues: StoredState1,
+    without_queues: StoredBase<StoredEvent4>,
     queues: Vec<StoredFormerQueue>,
 }
 
-/// The stored fields of a [`State`] as they were before there were queues, in its order.
+/// The stored fields of a [`State`] as they were before there were queues.
+type StoredState1 = StoredBase<StoredEvent4>;
+
+/// What every version stores first, in the order of [`State`].
 #[derive(Deserialize)]
-struct StoredState1 {
+struct StoredBase<E> {
     lsn: Lsn,
     epoch: Epoch,
     last_at: UnixMillis,
     users: Vec<User>,
     layouts: Vec<Layout>,
     keywords: Vec<KeywordMapping>,
-    events: Vec<StoredEvent>,
+    events: Vec<E>,
     keys: Vec<Key>,
 }
 
@@ -66,6 +87,12 @@ pub struct State2(State);
 #[serde(try_from = "StoredState3")]
 pub struct State3(State);
 
+/// A state as snapshots of version 4 have it, without changes to ticket types, without news, suspensions
+/// and an audit list: decodes from that encoding.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "StoredState4")]
+pub struct State4(State);
+
 impl From<State1> for State {
     fn from(former: State1) -> State {
         former.0
@@ -84,12 +111,19 @@ impl From<State3> for State {
     }
 }
 
+impl From<State4> for State {
+    fn from(former: State4) -> State {
+        former.0
+    }
+}
+
 impl TryFrom<StoredState1> for State1 {
     type Error = String;
 
     fn try_from(stored: StoredState1) -> Result<State1, String> {
         let queues = stored.events.iter().map(|_| Queue::default()).collect();
-        State::try_from(StoredState { without_queues: stored, queues, ledger: Ledger::default() })
+        StoredState4 { without_queues: stored, queues, ledger: Ledger::default() }
+            .restore()
             .map(State1)
     }
 }
@@ -100,8 +134,7 @@ impl TryFrom<StoredState2> for State2 {
     fn try_from(stored: StoredState2) -> Result<State2, String> {
         let StoredState2 { without_queues, queues } = stored;
         let queues = queues.into_iter().map(Queue::try_from).collect::<Result<_, _>>()?;
-        State::try_from(StoredState { without_queues, queues, ledger: Ledger::default() })
-            .map(State2)
+        StoredState4 { without_queues, queues, ledger: Ledger::default() }.restore().map(State2)
     }
 }
 
@@ -110,17 +143,66 @@ impl TryFrom<StoredState3> for State3 {
 
     fn try_from(stored: StoredState3) -> Result<State3, String> {
         let StoredState3 { without_queues, queues, ledger } = stored;
-        State::try_from(StoredState { without_queues, queues, ledger: ledger.try_into()? })
-            .map(State3)
+        StoredState4 { without_queues, queues, ledger: ledger.try_into()? }.restore().map(State3)
+    }
+}
+
+impl TryFrom<StoredState4> for State4 {
+    type Error = String;
+
+    fn try_from(stored: StoredState4) -> Result<State4, String> {
+        stored.restore().map(State4)
+    }
+}
+
+impl StoredState4 {
+    fn restore(self) -> Result<State, String> {
+        let WithoutPeople { without_queues, queues, ledger } = self;
+        let without_queues = without_queues.map(StoredEvent::from);
+        StoredState {
+            without_people: WithoutPeople { without_queues, queues, ledger },
+            news: News::default(),
+            suspensions: BTreeMap::new(),
+            audit: Audit::default(),
+        }
+        .try_into()
+    }
+}
+
+impl<E> StoredBase<E> {
+    fn map<F>(self, event: impl FnMut(E) -> F) -> StoredBase<F> {
+        StoredBase {
+            lsn: self.lsn,
+            epoch: self.epoch,
+            last_at: self.last_at,
+            users: self.users,
+            layouts: self.layouts,
+            keywords: self.keywords,
+            events: self.events.into_iter().map(event).collect(),
+            keys: self.keys,
+        }
     }
 }
 
 /// The stored fields of [`Event`], in its order.
 #[derive(Deserialize)]
 struct StoredEvent {
+    before_deletion: StoredEventBase<TicketType>,
+    deleted: bool,
+    seats_removed: bool,
+    category: Option<String>,
+    moved: BTreeMap<OrderNumber, HoldSlot>,
+}
+
+/// The stored fields of an [`Event`] up to version 4.
+type StoredEvent4 = StoredEventBase<TicketType4>;
+
+/// What every version stores of an event first, in the order of [`Event`].
+#[derive(Deserialize)]
+struct StoredEventBase<T> {
     details: EventDetails,
     layout: Option<LayoutIndex>,
-    ticket_types: Vec<TicketType>,
+    ticket_types: Vec<T>,
     rules: EventRules,
     created_by: Option<UserIndex>,
     created_at: UnixMillis,
@@ -131,11 +213,60 @@ struct StoredEvent {
     inventory_lsn: Lsn,
 }
 
+/// The stored fields of a [`TicketType`] up to version 4: made with its event, never edited.
+#[derive(Deserialize)]
+struct TicketType4 {
+    name: String,
+    price: u32,
+    total_quantity: u32,
+    sold_elsewhere: u32,
+    in_orders: u32,
+    description: Option<String>,
+}
+
+impl From<StoredEvent4> for StoredEvent {
+    fn from(stored: StoredEvent4) -> StoredEvent {
+        let created_at = stored.created_at;
+        let ticket_type = |former: TicketType4| TicketType {
+            name: former.name,
+            price: former.price,
+            total_quantity: former.total_quantity,
+            sold_elsewhere: former.sold_elsewhere,
+            in_orders: former.in_orders,
+            description: former.description,
+            created_at,
+            updated_at: created_at,
+            former_names: Vec::new(),
+        };
+        let before_deletion = StoredEventBase {
+            details: stored.details,
+            layout: stored.layout,
+            ticket_types: stored.ticket_types.into_iter().map(ticket_type).collect(),
+            rules: stored.rules,
+            created_by: stored.created_by,
+            created_at,
+            updated_at: stored.updated_at,
+            cancelled: stored.cancelled,
+            orders: stored.orders,
+            blocks: stored.blocks,
+            inventory_lsn: stored.inventory_lsn,
+        };
+        StoredEvent {
+            before_deletion,
+            deleted: false,
+            seats_removed: false,
+            category: None,
+            moved: BTreeMap::new(),
+        }
+    }
+}
+
 impl TryFrom<StoredState> for State {
     type Error = String;
 
     fn try_from(stored: StoredState) -> Result<State, String> {
-        let StoredState { without_queues: stored, queues, ledger } = stored;
+        let StoredState { without_people, news, suspensions, audit } = stored;
+        let WithoutPeople { without_queues: stored, queues, ledger } = without_people;
         if queues.len() != stored.events.len() {
             return Err(format!("{} queues for {} events", queues.len(), stored.events.len()));
         }
@@ -148,6 +279,9 @@ impl TryFrom<StoredState> for State {
             keywords: stored.keywords,
             queues,
             ledger,
+            news,
+            suspensions,
+            audit,
             ..State::default()
         };
         for (position, user) in state.users.iter().enumerate() {
@@ -160,6 +294,7 @@ impl TryFrom<StoredState> for State {
         for (position, event) in stored.events.into_iter().enumerate() {
             let event =
                 state.restore_event(event).map_err(|why| format!("event {position}: {why}"))?;
+            state.deleted_events += u64::from(event.deleted);
             state.events.push(event);
         }
         state.index_orders()?;
@@ -170,6 +305,8 @@ impl TryFrom<StoredState> for State {
 
 impl State {
     fn restore_event(&self, stored: StoredEvent) -> Result<Event, String> {
+        let StoredEvent { before_deletion: stored, deleted, seats_removed, category, moved } =
+            stored;
         let sections = self.sections_of(stored.layout)?;
         let mut event = Event {
             details: stored.details,
@@ -186,7 +323,12 @@ impl State {
             plan: Arc::new(SeatPlan::new(&[])),
             owners: Vec::new(),
             counts: Vec::new(),
+            sums: OrderSums::default(),
             inventory_lsn: stored.inventory_lsn,
+            deleted,
+            seats_removed,
+            category,
+            moved,
         };
         event.derive(sections)?;
         Ok(event)
@@ -206,7 +348,7 @@ impl State {
         }
     }
 
-    /// Fills `orders_by_user`, oldest first.
+    /// Fills `orders_by_user`, the index of all orders, oldest first, and the sums over them.
     fn index_orders(&mut self) -> Result<(), String> {
         let mut orders: Vec<(Lsn, UserIndex, OrderRef)> = Vec::new();
         for (index, event) in self.events.iter().enumerate() {
@@ -216,11 +358,16 @@ impl State {
             }));
         }
         orders.sort_unstable_by_key(|&(held_lsn, ..)| held_lsn);
+        self.events.iter().flat_map(Event::counted).for_each(|order| self.sales.add(order));
         for (_, user, order) in orders {
             self.orders_by_user
                 .get_mut(user.position())
                 .ok_or_else(|| format!("user {user} does not exist"))?
                 .push(order);
+            let found = self.events[order.event.position()].orders.get_mut(order.number.position());
+            if let Some(Some(found)) = found {
+                found.seq = self.order_index.push(order, found.class());
+            }
         }
         Ok(())
     }

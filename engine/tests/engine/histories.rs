@@ -6,10 +6,14 @@
 //! - a refused command logs nothing.
 
 use proptest::prelude::*;
-use tiketi_engine::engine::{PaymentIntent, PaymentOutcome};
-use tiketi_engine::ids::{Attempt, EventIndex, ReservationId, SeatIndex, UnixMillis};
-use tiketi_engine::record::{Claim, PaymentMethod};
-use tiketi_engine::state::OrderState;
+use tiketi_engine::command::{EditPost, EditTicketType, NewPost, NewTicketTypes, Suspend};
+use tiketi_engine::engine::{Confirmation, EndedOrder, PaymentIntent, PaymentOutcome};
+use tiketi_engine::error::{CommandError, ConfirmRefusal};
+use tiketi_engine::ids::{
+    Attempt, EventIndex, NewsIndex, ReservationId, SeatIndex, TicketTypeIndex, UnixMillis,
+};
+use tiketi_engine::record::{Claim, NewTicketType, PaymentMethod, Role, TicketTypeDetails};
+use tiketi_engine::state::{Order, OrderState, State};
 
 use crate::house::{Hall, House, OPENS, SMALL, details, durable};
 
@@ -27,7 +31,21 @@ enum Step {
     Unblock { event: u32, seats: Vec<u32> },
     Edit { event: u32 },
     CancelEvent { event: u32 },
+    DeleteEvent { event: u32 },
+    RemoveSeats { event: u32 },
+    GenerateSeats { event: u32 },
+    AddTickets { event: u32 },
+    EditTickets { event: u32, total: u32, price: u32 },
+    Confirm { order: usize },
     CloseCancelled,
+    Post { user: usize },
+    EditPost { post: u32, user: usize },
+    DeletePost { post: u32, user: usize, may_any: bool },
+    ViewPost { post: u32 },
+    LogViews,
+    Suspend { user: usize, by: usize },
+    RestoreUser { user: usize },
+    Promote { user: usize },
     Restart,
 }
 
@@ -41,20 +59,44 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(event, user, seats)| Step::Hold { event, user, seats }),
         3 => (event.clone(), user.clone(), 1..5_usize)
             .prop_map(|(event, user, count)| Step::Best { event, user, count }),
-        4 => (event.clone(), user, 1..6_u32)
+        4 => (event.clone(), user.clone(), 1..6_u32)
             .prop_map(|(event, user, quantity)| Step::Tickets { event, user, quantity }),
         6 => order.clone().prop_map(|order| Step::Pay { order }),
         6 => (order.clone(), any::<bool>())
             .prop_map(|(order, captured)| Step::Finish { order, captured }),
+        3 => order.clone().prop_map(|order| Step::Confirm { order }),
         4 => (order, any::<bool>()).prop_map(|(order, by_owner)| Step::Cancel { order, by_owner }),
         4 => (0..400_000_u64).prop_map(|ms| Step::Wait { ms }),
         4 => (0..5_usize).prop_map(|max| Step::Expire { max }),
         2 => (event.clone(), seats.clone()).prop_map(|(event, seats)| Step::Block { event, seats }),
         2 => (event.clone(), seats).prop_map(|(event, seats)| Step::Unblock { event, seats }),
         1 => event.clone().prop_map(|event| Step::Edit { event }),
-        1 => event.prop_map(|event| Step::CancelEvent { event }),
+        1 => event.clone().prop_map(|event| Step::RemoveSeats { event }),
+        2 => event.clone().prop_map(|event| Step::GenerateSeats { event }),
+        1 => event.clone().prop_map(|event| Step::AddTickets { event }),
+        2 => (event.clone(), 0..20_u32, 1..4_u32)
+            .prop_map(|(event, total, price)| Step::EditTickets { event, total, price }),
+        1 => event.clone().prop_map(|event| Step::CancelEvent { event }),
+        1 => event.prop_map(|event| Step::DeleteEvent { event }),
         2 => Just(Step::CloseCancelled),
         2 => Just(Step::Restart),
+        4 => people(),
+    ]
+}
+
+fn people() -> impl Strategy<Value = Step> {
+    let user = 0..4_usize;
+    let post = 0..4_u32;
+    prop_oneof![
+        user.clone().prop_map(|user| Step::Post { user }),
+        (post.clone(), user.clone()).prop_map(|(post, user)| Step::EditPost { post, user }),
+        (post.clone(), user.clone(), any::<bool>())
+            .prop_map(|(post, user, may_any)| Step::DeletePost { post, user, may_any }),
+        post.prop_map(|post| Step::ViewPost { post }),
+        Just(Step::LogViews),
+        (user.clone(), user.clone()).prop_map(|(user, by)| Step::Suspend { user, by }),
+        user.clone().prop_map(|user| Step::RestoreUser { user }),
+        user.prop_map(|user| Step::Promote { user }),
     ]
 }
 
@@ -139,7 +181,76 @@ impl History {
             Step::CancelEvent { event } => {
                 engine.cancel_event(EventIndex(*event), now).map(durable).is_ok()
             }
+            Step::DeleteEvent { event } => {
+                engine.delete_event(EventIndex(*event), None, now).map(durable).is_ok()
+            }
+            Step::RemoveSeats { event } => {
+                engine.remove_seats(EventIndex(*event), None, now).map(durable).is_ok()
+            }
+            Step::GenerateSeats { event } => {
+                engine.generate_seats(EventIndex(*event), None, now).map(durable).is_ok()
+            }
+            Step::AddTickets { event } => {
+                let added = more_tickets(EventIndex(*event)).check().unwrap();
+                engine.add_ticket_types(added, None, now).map(durable).is_ok()
+            }
+            Step::EditTickets { event, total, price } => {
+                let edit = edited_tickets(EventIndex(*event), *total, *price).check().unwrap();
+                engine.edit_ticket_type(edit, None, now).map(durable).is_ok()
+            }
+            Step::Confirm { order } => {
+                self.order(*order).is_some_and(|order| confirm(&self.house, order, now).is_ok())
+            }
             Step::CloseCancelled => engine.close_cancelled(now) > 0,
+            Step::Post { user } => {
+                let post = NewPost {
+                    title: "소식".into(),
+                    content: "내용".into(),
+                    author: Some(self.house.users[*user].index),
+                    author_name: "이름".into(),
+                    is_pinned: false,
+                    views: 0,
+                };
+                engine.post_news(post.check().unwrap(), now).map(durable).is_ok()
+            }
+            Step::EditPost { post, user } => {
+                let edit = EditPost {
+                    news: NewsIndex(*post),
+                    title: "정정".into(),
+                    content: "내용".into(),
+                    is_pinned: Some(true),
+                    by: self.house.users[*user].index,
+                };
+                engine.edit_news(edit.check().unwrap(), now).map(durable).is_ok()
+            }
+            Step::DeletePost { post, user, may_any } => {
+                let by = self.house.users[*user].index;
+                engine.delete_news(NewsIndex(*post), by, *may_any, now).map(durable).is_ok()
+            }
+            // Counted, not logged.
+            Step::ViewPost { post } => {
+                engine.view_news(NewsIndex(*post));
+                false
+            }
+            Step::LogViews => {
+                let before = self.house.fold.lsn();
+                engine.log_news_views(now).unwrap();
+                self.house.catch_up();
+                self.house.fold.lsn() > before
+            }
+            Step::Suspend { user, by } => {
+                let [user, by] = [*user, *by].map(|user| self.house.users[user].index);
+                let suspend = Suspend { user, reason: "암표".into(), by: Some(by) };
+                engine.suspend_user(suspend.check().unwrap(), now).map(durable).is_ok()
+            }
+            Step::RestoreUser { user } => {
+                let user = self.house.users[*user].index;
+                engine.restore_user(user, None, now).map(durable).is_ok()
+            }
+            Step::Promote { user } => {
+                let user = self.house.users[*user].index;
+                engine.set_role(user, Role::Admin, now).map(durable).is_ok()
+            }
             Step::Restart => {
                 self.house.restart();
                 false
@@ -150,6 +261,45 @@ impl History {
     fn owner(&self, order: ReservationId) -> usize {
         self.house.fold.order(order).unwrap().1.user.position()
     }
+}
+
+fn more_tickets(event: EventIndex) -> NewTicketTypes {
+    let new = NewTicketType {
+        name: "balcony".into(),
+        price: 7_000,
+        total_quantity: 3,
+        sold_elsewhere: 1,
+        description: None,
+    };
+    NewTicketTypes { event, ticket_types: vec![new.clone(), new] }
+}
+
+fn edited_tickets(event: EventIndex, total_quantity: u32, price: u32) -> EditTicketType {
+    let name = format!("standing {price}");
+    let details = TicketTypeDetails { name, price, total_quantity, description: None };
+    EditTicketType { event, ticket_type: TicketTypeIndex(0), details }
+}
+
+/// An administrator confirms whatever order this is.
+pub(crate) fn confirm(
+    house: &House,
+    reservation: ReservationId,
+    now: UnixMillis,
+) -> Result<(), CommandError<ConfirmRefusal>> {
+    let (_, order) = house.fold.order(reservation).unwrap();
+    let confirmation = Confirmation { reservation, method: PaymentMethod::BankTransfer, by: None };
+    let confirmed = match order.state {
+        OrderState::Ended { .. } => {
+            let ended = EndedOrder {
+                user: order.user,
+                claim: order.claim.clone(),
+                expires_at: order.expires_at,
+            };
+            house.engine.confirm_ended(confirmation, &ended, now)
+        }
+        _ => house.engine.confirm_held(confirmation, now),
+    };
+    confirmed.map(durable)
 }
 
 fn run(steps: &[Step]) {
@@ -163,8 +313,23 @@ fn run(steps: &[Step]) {
         history.house.assert_agreement();
         let logged = history.house.fold.lsn() > before;
         assert_eq!(changed, logged, "{step:?}");
+        assert_sums(&history.house.fold, history.now);
     }
     settle(&mut history);
+}
+
+/// The sums that are kept say what walking all orders says, at whatever instant.
+fn assert_sums(fold: &State, now: UnixMillis) {
+    let is_over = |order: &Order| {
+        let is_late = order.expires_at.is_some_and(|at| at <= now);
+        !order.is_live() || (order.state == OrderState::Held && is_late)
+    };
+    let hour = UnixMillis(now.0 - now.0 % 3_600_000);
+    let orders = || fold.events().iter().flat_map(|event| event.orders().map(|(_, order)| order));
+    let live = || orders().filter(|order| !is_over(order));
+    let of_this_hour = live().filter(|order| order.held_at >= hour).count() as u64;
+    assert_eq!(fold.sales().live(now), live().count() as u64);
+    assert_eq!(fold.sales().live_since(hour, now), of_this_hour);
 }
 
 /// However a history went: once payments are answered and time has passed, nothing is held but what

@@ -151,6 +151,7 @@ fn event_of(engine: &Engine<MemoryJournal>, hall: Hall, number: usize) -> EventI
             hold_ttl_ms: TTL_MS,
             seats_per_user: hall.seats_per_user,
         },
+        category: None,
         created_by: None,
     };
     durable(engine.create_event(event.check().unwrap(), OPENS).unwrap())

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod booking;
+mod catalog;
 mod dependencies;
 mod histories;
 mod house;

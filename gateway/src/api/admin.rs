@@ -2,7 +2,11 @@
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
+use crate::api::accounts::Suspension;
 use crate::api::events::EventDetail;
 use crate::api::reservations::{DetailItem, PaymentStatus, ReservationStatus};
 use crate::api::seats::{Layout, SectionConfig};
@@ -41,13 +45,27 @@ impl<'de> Deserialize<'de> for TypedNumber {
     }
 }
 
+impl ToSchema for TypedNumber {}
+
+impl PartialSchema for TypedNumber {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+        let digits = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9]+$"));
+        OneOfBuilder::new()
+            .item(number)
+            .item(digits)
+            .description(Some("A whole number, or its digits in a string."))
+            .into()
+    }
+}
+
 /// Tells a field that is `null` from one that is absent (with `serde(default)`).
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
 /// `POST /api/admin/events`. Dates without a zone are Seoul time.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewEventRequest {
     /// Title.
@@ -81,6 +99,9 @@ pub struct NewEventRequest {
     /// Tickets without seats.
     #[serde(default)]
     pub ticket_types: Option<Vec<NewTicketTypeRequest>>,
+    /// Beyond the contract: what kind of event it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
     /// Beyond the contract: seats in one reservation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_seats: Option<TypedNumber>,
@@ -93,7 +114,7 @@ pub struct NewEventRequest {
 }
 
 /// A kind of ticket to sell.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewTicketTypeRequest {
     /// Shown to buyers.
@@ -108,7 +129,7 @@ pub struct NewTicketTypeRequest {
 }
 
 /// `POST /api/admin/seat-layouts`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewLayoutRequest {
     /// Unique.
     pub name: String,
@@ -120,7 +141,7 @@ pub struct NewLayoutRequest {
 }
 
 /// The answer to it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LayoutAnswer {
     /// Not shown.
     pub message: String,
@@ -129,7 +150,7 @@ pub struct LayoutAnswer {
 }
 
 /// `PUT /api/admin/events/:id`. Absent fields stay as they are; `null` empties an optional one.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EditEventRequest {
     /// Title.
@@ -137,18 +158,22 @@ pub struct EditEventRequest {
     pub title: Option<String>,
     /// Free text.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub description: Option<Option<String>>,
     /// Name of the venue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub venue: Option<String>,
     /// Its address.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub address: Option<Option<String>>,
     /// Who performs.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub artist_name: Option<Option<String>>,
     /// Address of a picture.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub poster_image_url: Option<Option<String>>,
     /// When the show begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -159,10 +184,14 @@ pub struct EditEventRequest {
     /// When sales close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sale_end_date: Option<String>,
+    /// Beyond the contract: what kind of event it is.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub category: Option<Option<String>>,
 }
 
 /// The answer to both.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AdminEventAnswer {
     /// Not shown.
     pub message: String,
@@ -171,7 +200,7 @@ pub struct AdminEventAnswer {
 }
 
 /// `POST /api/admin/events/:id/cancel`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventCancelledAnswer {
     /// Not shown.
@@ -183,7 +212,7 @@ pub struct EventCancelledAnswer {
 }
 
 /// `POST /api/admin/events/:id/seats/block` and `.../unblock`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct BlockRequest {
     /// Labels or ids.
     pub seats: Vec<String>,
@@ -193,7 +222,7 @@ pub struct BlockRequest {
 }
 
 /// The answer to it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct BlockAnswer {
     /// Not shown.
     pub message: String,
@@ -202,14 +231,14 @@ pub struct BlockAnswer {
 }
 
 /// `GET /api/admin/users/:idOrEmail`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct UserAnswer {
     /// The account.
     pub user: UserDetail,
 }
 
 /// An account, without its password.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct UserDetail {
     /// The user.
     pub id: Id,
@@ -225,17 +254,19 @@ pub struct UserDetail {
     pub created_at: Timestamp,
     /// How many reservations it has made.
     pub reservations: u64,
+    /// Since when and why it is shut out; `None` where it is not.
+    pub suspension: Option<Suspension>,
 }
 
 /// `PUT /api/admin/users/:id/role`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RoleRequest {
     /// `user` or `admin`.
     pub role: String,
 }
 
 /// The answer to it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RoleAnswer {
     /// Not shown.
     pub message: String,
@@ -244,21 +275,21 @@ pub struct RoleAnswer {
 }
 
 /// `GET /api/admin/orders/:idOrNumber`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct OrderAnswer {
     /// The order.
     pub order: OrderDetail,
 }
 
 /// The whole life of an order.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct OrderDetail {
     /// The reservation.
     pub id: Id,
     /// Its public number.
     pub reservation_number: String,
-    /// The event.
-    pub event_id: Id,
+    /// The event; `null` for one that was deleted.
+    pub event_id: Option<Id>,
     /// Its title.
     pub event_title: String,
     /// Whose it is.
@@ -296,7 +327,7 @@ pub struct OrderDetail {
 }
 
 /// A payment attempt.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PaymentAttempt {
     /// Counted from 1.
     pub attempt: u8,
@@ -309,7 +340,7 @@ pub struct PaymentAttempt {
 }
 
 /// Where an order is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderState {
     /// Claimed, unpaid.
@@ -323,7 +354,7 @@ pub enum OrderState {
 }
 
 /// Why an order ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
     /// Its deadline passed.
@@ -337,7 +368,7 @@ pub enum EndReason {
 }
 
 /// `POST /api/admin/orders/:id/cancel`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct OrderCancelledAnswer {
     /// Not shown.
     pub message: String,

@@ -1,11 +1,12 @@
 //! Events and ticket types (contract/http.md 2.2, 2.3).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::api::{Id, Pagination, Timestamp};
 
 /// What an event is to buyers at one instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EventStatus {
     /// Sales have not begun.
@@ -44,7 +45,7 @@ impl EventStatus {
 }
 
 /// `GET /api/events`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct EventList {
     /// By the start of their sale.
     pub events: Vec<EventRow>,
@@ -53,7 +54,7 @@ pub struct EventList {
 }
 
 /// An event in a list.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct EventRow {
     /// The event.
     pub id: Id,
@@ -83,10 +84,12 @@ pub struct EventRow {
     pub min_price: Option<u32>,
     /// Dearest ticket type; none without ticket types.
     pub max_price: Option<u32>,
+    /// Beyond the contract: what kind of event it is.
+    pub category: Option<String>,
 }
 
 /// `GET /api/events/:id`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventAnswer {
     /// The event.
@@ -96,7 +99,7 @@ pub struct EventAnswer {
 }
 
 /// Everything about an event.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct EventDetail {
     /// The event.
     pub id: Id,
@@ -130,10 +133,12 @@ pub struct EventDetail {
     pub created_at: Timestamp,
     /// When it was last edited or called off.
     pub updated_at: Timestamp,
+    /// Beyond the contract: what kind of event it is.
+    pub category: Option<String>,
 }
 
 /// A kind of ticket without seats.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TicketType {
     /// The ticket type.
     pub id: Id,
@@ -150,7 +155,7 @@ pub struct TicketType {
 }
 
 /// `GET /api/tickets/event/:eventId`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TicketTypesAnswer {
     /// Dearest first; none of an unknown event.
@@ -158,10 +163,43 @@ pub struct TicketTypesAnswer {
 }
 
 /// `GET /api/tickets/availability/:ticketTypeId`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Availability {
     /// How many are left.
     pub available_quantity: u32,
     /// How many there are.
     pub total_quantity: u32,
+}
+
+/// `GET /api/events/suggest`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Suggestions {
+    /// The best first.
+    pub suggestions: Vec<Suggestion>,
+}
+
+/// A name that somebody may be typing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Suggestion {
+    /// The name.
+    pub text: String,
+    /// What it names.
+    #[serde(rename = "type")]
+    pub kind: SuggestionKind,
+    /// How many events have it.
+    pub events: u32,
+    /// The word that stands for it, where that was typed instead.
+    pub keyword: Option<String>,
+}
+
+/// What a suggested name names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SuggestionKind {
+    /// Who performs.
+    Artist,
+    /// Where.
+    Venue,
+    /// An event.
+    Title,
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tiketi_engine::record::PaymentMethod;
+use utoipa::ToSchema;
 
 use crate::api::{Id, Timestamp};
 
@@ -42,7 +43,7 @@ pub fn method_display_name(method: PaymentMethod) -> &'static str {
 }
 
 /// `POST /api/payments/process`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PaymentRequest {
     /// What to pay.
@@ -52,7 +53,7 @@ pub struct PaymentRequest {
 }
 
 /// The answer to it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PaymentAnswer {
     /// Always true.
     pub success: bool,
@@ -65,7 +66,7 @@ pub struct PaymentAnswer {
 }
 
 /// A payment.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Payment {
     /// What was paid.
@@ -81,7 +82,7 @@ pub struct Payment {
 }
 
 /// What was paid for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PaidReservation {
     /// The event.
     pub event: PaidEvent,
@@ -90,7 +91,7 @@ pub struct PaidReservation {
 }
 
 /// The event that was paid for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PaidEvent {
     /// Title.
     pub title: String,
@@ -101,7 +102,7 @@ pub struct PaidEvent {
 }
 
 /// A seat that was paid for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PaidSeat {
     /// The seat.
     pub id: Id,
@@ -118,14 +119,14 @@ pub struct PaidSeat {
 }
 
 /// `GET /api/payments/methods`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct MethodList {
     /// In the order to offer them.
     pub methods: Vec<MethodRow>,
 }
 
 /// A way to pay.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct MethodRow {
     /// For requests.
     pub id: String,

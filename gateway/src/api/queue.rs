@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use tiketi_engine::limits::QUEUE_RATE_MILLI_MAX;
+use utoipa::ToSchema;
 
 use crate::api::stats::{SeatCounts, TicketCounts};
 use crate::api::{Id, Pagination, Timestamp};
 
 /// `POST /api/queue/check/:eventId`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckAnswer {
     /// Whether the caller has to wait.
@@ -27,7 +28,7 @@ pub struct CheckAnswer {
 }
 
 /// `GET /api/queue/status/:eventId`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusAnswer {
     /// Whether the caller has to wait. False means: let in.
@@ -45,7 +46,7 @@ pub struct StatusAnswer {
 }
 
 /// `GET /api/queue/pass/:eventId`: what any node can verify by itself.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PassAnswer {
     /// Sent back as `Tiketi-Pass` with a reservation.
@@ -55,7 +56,7 @@ pub struct PassAnswer {
 }
 
 /// `GET /api/queue/admin/:eventId`, and the answer to its changes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QueueAnswer {
     /// The event.
@@ -87,7 +88,7 @@ pub struct QueueAnswer {
 
 /// How long people stood in line, from taking their place to being let in. Who was let in at once
 /// has no wait and does not count.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WaitSeconds {
     /// Half of them waited no longer, to the hundredth part.
     pub p50: f64,
@@ -98,13 +99,14 @@ pub struct WaitSeconds {
 }
 
 /// `PUT /api/queue/admin/:eventId`: what is absent stays as it is.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct QueueChangeRequest {
     /// How many may be inside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<u32>,
     /// People let in a second, or `null` for no limit.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schema(value_type = Option<f64>)]
     pub rate: Option<Option<f64>>,
     /// Whether nobody is let in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,7 +127,7 @@ pub(crate) fn rate_milli(per_second: f64) -> Option<u64> {
 }
 
 /// `POST /api/queue/admin/:eventId/admit`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AdmitRequest {
     /// Who is let in out of turn.
@@ -133,7 +135,7 @@ pub struct AdmitRequest {
 }
 
 /// A lane of a line.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LaneRow {
     /// What people call it, 1 to 40 characters. The first lane is everybody's.
     pub name: String,
@@ -149,14 +151,14 @@ pub struct LaneRow {
 }
 
 /// `GET` and `PUT /api/queue/admin/:eventId/lanes`, both ways.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LaneList {
     /// Up to four; none where the line has no priorities.
     pub lanes: Vec<LaneRow>,
 }
 
 /// `POST /api/queue/admin/:eventId/lanes/members`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LaneMembersRequest {
     /// The lane's name.
     pub lane: String,
@@ -165,7 +167,7 @@ pub struct LaneMembersRequest {
 }
 
 /// The answer to [`LaneMembersRequest`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LaneMembersAnswer {
     /// Shown to the caller.
     pub message: String,
@@ -176,7 +178,7 @@ pub struct LaneMembersAnswer {
 }
 
 /// `POST /api/queue/admin/:eventId/lobby`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LobbyAnswer {
     /// Shown to the caller.
     pub message: String,
@@ -185,7 +187,7 @@ pub struct LobbyAnswer {
 }
 
 /// `POST /api/queue/admin/:eventId/draw`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct DrawRequest {
     /// A public value that nobody knew while tickets were handed out, up to 200 bytes.
     #[serde(default)]
@@ -193,7 +195,7 @@ pub struct DrawRequest {
 }
 
 /// `GET /api/queue/draw/:eventId`: all that is needed to compute a draw again.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DrawAnswer {
     /// Whether the draw took place; everything below but `ticket` is `null` before it.
@@ -221,7 +223,7 @@ pub struct DrawAnswer {
 }
 
 /// The answer where there is nothing to tell.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct QueueMessage {
     /// Shown to the caller.
     pub message: String,

@@ -1,11 +1,12 @@
 //! Reservations (contract/http.md 2.5).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::api::{Id, Timestamp};
 
 /// Where a reservation is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReservationStatus {
     /// Claimed, unpaid.
@@ -16,8 +17,21 @@ pub enum ReservationStatus {
     Cancelled,
 }
 
+impl ReservationStatus {
+    /// The status of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "pending" => Some(ReservationStatus::Pending),
+            "confirmed" => Some(ReservationStatus::Confirmed),
+            "cancelled" => Some(ReservationStatus::Cancelled),
+            _ => None,
+        }
+    }
+}
+
 /// What became of a reservation's money.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentStatus {
     /// None was captured yet.
@@ -31,7 +45,7 @@ pub enum PaymentStatus {
 }
 
 /// `POST /api/reservations`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReservationRequest {
     /// The event.
@@ -41,7 +55,7 @@ pub struct ReservationRequest {
 }
 
 /// A number of tickets of one type.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReservationLine {
     /// The ticket type.
@@ -51,7 +65,7 @@ pub struct ReservationLine {
 }
 
 /// The answer to it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReservationCreated {
     /// Not shown.
     pub message: String,
@@ -60,7 +74,7 @@ pub struct ReservationCreated {
 }
 
 /// A new reservation of tickets.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewReservation {
     /// The reservation.
@@ -72,14 +86,14 @@ pub struct NewReservation {
 }
 
 /// `GET /api/reservations/my`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReservationList {
     /// Newest first.
     pub reservations: Vec<ReservationRow>,
 }
 
 /// A reservation in a list.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReservationRow {
     /// The reservation.
     pub id: Id,
@@ -104,7 +118,7 @@ pub struct ReservationRow {
 }
 
 /// Tickets of one type, or one seat.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReservationItem {
     /// The ticket type's name, or the seat's label.
@@ -118,14 +132,14 @@ pub struct ReservationItem {
 }
 
 /// `GET /api/reservations/:id`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReservationAnswer {
     /// The reservation.
     pub reservation: ReservationDetail,
 }
 
 /// Everything about a reservation.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReservationDetail {
     /// The reservation.
     pub id: Id,
@@ -156,7 +170,7 @@ pub struct ReservationDetail {
 }
 
 /// An item, and where its seat is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DetailItem {
     /// The ticket type's name, or the seat's label.
@@ -174,7 +188,7 @@ pub struct DetailItem {
 }
 
 /// An answer that says only that it was done.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Done {
     /// Not shown.
     pub message: String,

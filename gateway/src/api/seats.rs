@@ -3,19 +3,20 @@
 use serde::{Deserialize, Serialize};
 use tiketi_engine::record::Section;
 use tiketi_engine::state;
+use utoipa::ToSchema;
 
 use crate::api::reservations::{PaymentStatus, ReservationStatus};
 use crate::api::{Id, Timestamp};
 
 /// `GET /api/seats/layouts`, `GET /api/admin/seat-layouts`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LayoutList {
     /// The layouts.
     pub layouts: Vec<Layout>,
 }
 
 /// A venue layout.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Layout {
     /// The layout.
     pub id: Id,
@@ -30,14 +31,14 @@ pub struct Layout {
 }
 
 /// The sections of a layout, in the order of their seats.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LayoutConfig {
     /// The sections.
     pub sections: Vec<SectionConfig>,
 }
 
 /// A block of rows at one price.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SectionConfig {
     /// Unique within the layout.
@@ -88,7 +89,7 @@ impl From<&[Section]> for LayoutConfig {
 }
 
 /// What a seat is to a buyer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SeatStatus {
     /// Free.
@@ -111,7 +112,7 @@ impl From<state::SeatStatus> for SeatStatus {
 }
 
 /// `GET /api/seats/events/:eventId`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SeatMap {
     /// The event.
     pub event: SeatMapEvent,
@@ -122,7 +123,7 @@ pub struct SeatMap {
 }
 
 /// The event of a seat map.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SeatMapEvent {
     /// The event.
     pub id: Id,
@@ -131,7 +132,7 @@ pub struct SeatMapEvent {
 }
 
 /// A seat on a map.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Seat {
     /// The seat.
     pub id: Id,
@@ -150,7 +151,7 @@ pub struct Seat {
 }
 
 /// `POST /api/seats/reserve`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReserveRequest {
     /// The event.
@@ -160,7 +161,7 @@ pub struct ReserveRequest {
 }
 
 /// `POST /api/seats/best`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BestRequest {
     /// The event.
@@ -173,7 +174,7 @@ pub struct BestRequest {
 }
 
 /// The answer to both.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReserveAnswer {
     /// Not shown.
     pub message: String,
@@ -182,7 +183,7 @@ pub struct ReserveAnswer {
 }
 
 /// A new reservation of seats.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reserved {
     /// The reservation.
@@ -198,7 +199,7 @@ pub struct Reserved {
 }
 
 /// A seat of a new reservation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReservedSeat {
     /// The seat.
     pub id: Id,
@@ -211,14 +212,14 @@ pub struct ReservedSeat {
 }
 
 /// `GET /api/seats/reservation/:reservationId`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SeatReservationAnswer {
     /// The reservation.
     pub reservation: SeatReservation,
 }
 
 /// A reservation as the payment pages see it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SeatReservation {
     /// The reservation.
     pub id: Id,
@@ -237,7 +238,7 @@ pub struct SeatReservation {
     /// When it was made.
     pub created_at: Timestamp,
     /// The event.
-    pub event_id: Id,
+    pub event_id: Option<Id>,
     /// Its title.
     pub event_title: String,
     /// Its venue.
@@ -252,7 +253,7 @@ pub struct SeatReservation {
 }
 
 /// A seat as the payment pages see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SeatOfReservation {
     /// The seat.

@@ -1,12 +1,13 @@
 //! The numbers of an installation (`gateway/PROTOCOL.md`).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::api::Id;
 use crate::api::events::EventStatus;
 
 /// `GET /api/admin/stats`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct Stats {
     /// All events, called off ones too.
     pub events: u64,
@@ -36,7 +37,7 @@ pub struct Stats {
 }
 
 /// Orders by state.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderCounts {
     /// All of them.
     pub total: u64,
@@ -53,7 +54,7 @@ pub struct OrderCounts {
 }
 
 /// Seats by status.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SeatCounts {
     /// All of them.
     pub total: u64,
@@ -68,7 +69,7 @@ pub struct SeatCounts {
 }
 
 /// Tickets without seats.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TicketCounts {
     /// All of them.
     pub total: u64,
@@ -81,7 +82,7 @@ pub struct TicketCounts {
 }
 
 /// `appended >= durable >= applied`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Watermarks {
     /// The process life.
     pub epoch: u64,
@@ -94,7 +95,7 @@ pub struct Watermarks {
 }
 
 /// The numbers of one event.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct EventStats {
     /// The event.
     pub id: Id,
@@ -113,7 +114,7 @@ pub struct EventStats {
 }
 
 /// The numbers of one section.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SectionStats {
     /// Its name.
     pub section: String,
@@ -123,7 +124,7 @@ pub struct SectionStats {
 }
 
 /// The numbers of one ticket type.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct TicketTypeStats {
     /// Its name.
     pub name: String,

@@ -1,12 +1,13 @@
 //! Payments through a provider, and points (contract/http.md 2.6 has the simulated ones).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::api::payments::{PaidReservation, Payment};
 use crate::api::{Id, Pagination, Timestamp};
 
 /// `POST /api/payments/toss/request`, and `stripe/request`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TossRequest {
     /// What to pay.
@@ -23,14 +24,14 @@ pub struct TossRequest {
 }
 
 /// `POST /api/points/charge`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PointsRequest {
     /// Points to buy, a won each.
     pub amount: u64,
 }
 
 /// The answer to [`TossRequest`] and [`PointsRequest`]: what a payment window needs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TossOrder {
     /// The same as `order_id`.
@@ -58,7 +59,7 @@ pub struct TossOrder {
 }
 
 /// `POST /api/payments/toss/confirm`, and `stripe/confirm`: what the window's redirect says.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TossConfirm {
     /// The provider's name for the payment.
@@ -70,7 +71,7 @@ pub struct TossConfirm {
 }
 
 /// The answer to it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TossConfirmed {
     /// Always true.
@@ -88,7 +89,7 @@ pub struct TossConfirmed {
 }
 
 /// 202: the outcome is not known yet, or a deposit is awaited.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TossPending {
     /// Always false.
@@ -105,7 +106,7 @@ pub struct TossPending {
 }
 
 /// An account that waits for money.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VirtualAccount {
     /// The bank's code.
@@ -119,7 +120,7 @@ pub struct VirtualAccount {
 }
 
 /// `GET /api/payments/:orderId`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChargeAnswer {
     /// Ours.
@@ -151,7 +152,7 @@ pub struct ChargeAnswer {
 }
 
 /// A call to the provider.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct TrailRow {
     /// `open`, `capture`, `query` or `refund`.
     pub call: String,
@@ -164,7 +165,7 @@ pub struct TrailRow {
 }
 
 /// `GET /api/admin/payments`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ChargeList {
     /// Newest first, with their trails.
     pub payments: Vec<ChargeAnswer>,
@@ -173,7 +174,7 @@ pub struct ChargeList {
 }
 
 /// `POST /api/admin/payments/reconcile`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReconcileAnswer {
     /// Shown to the caller.
@@ -187,7 +188,7 @@ pub struct ReconcileAnswer {
 }
 
 /// `POST /api/payments/:orderId/refund`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RefundRequest {
     /// The seats that go back; all of the order where it is absent.
@@ -200,7 +201,7 @@ pub struct RefundRequest {
 }
 
 /// A buyer's own account.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RefundAccount {
     /// The bank's code at the provider.
@@ -212,7 +213,7 @@ pub struct RefundAccount {
 }
 
 /// The answer to it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RefundAnswer {
     /// Shown to the caller.
@@ -224,14 +225,14 @@ pub struct RefundAnswer {
 }
 
 /// `GET /api/points/balance`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PointsBalance {
     /// What can be spent.
     pub balance: u64,
 }
 
 /// `GET /api/points/history`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PointsHistory {
     /// Newest first.
     pub history: Vec<PointsRow>,
@@ -240,7 +241,7 @@ pub struct PointsHistory {
 }
 
 /// A change of a balance.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PointsRow {
     /// `CHARGE`, `USE`, `REFUND` or `CANCEL`.
@@ -255,3 +256,15 @@ pub struct PointsRow {
     /// When.
     pub created_at: Timestamp,
 }
+
+/// `POST /payments/pay/:orderId`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientSecret {
+    /// What the window shows Stripe.
+    pub client_secret: String,
+}
+
+/// The answer to a webhook: it need not be sent again.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub struct WebhookTaken {}

@@ -194,6 +194,9 @@ impl EventFeed {
         for &(seat, lsn) in &touched.seats {
             mark(seat, lsn);
         }
+        if let Some(lsn) = touched.all_seats {
+            (0..event.plan().seat_count()).for_each(|seat| mark(SeatIndex(seat), lsn));
+        }
         for &(order, lsn) in &touched.orders {
             match event.order(order).map(|order| &order.claim) {
                 Some(Claim::Seats(seats)) => seats.iter().for_each(|&seat| mark(seat, lsn)),

@@ -126,6 +126,12 @@ impl Hub {
         app.metrics.sockets.sent(name, reached);
     }
 
+    /// Closes every socket of a user.
+    pub(crate) fn shut_out(&self, user: UserIndex) {
+        let clients = self.users.lock().get(&user).cloned().unwrap_or_default();
+        clients.iter().for_each(|client| client.shut_out());
+    }
+
     /// How many sockets are in a room.
     pub(super) fn members(&self, room: Room) -> usize {
         self.known_feed(room.event()).map_or(0, |feed| feed.lock().count(room))
@@ -278,6 +284,8 @@ impl Drop for Presence {
 pub(super) struct Touched {
     pub(super) seats: Vec<(SeatIndex, Lsn)>,
     pub(super) orders: Vec<(OrderNumber, Lsn)>,
+    /// The last record that took all seats away or brought them back.
+    pub(super) all_seats: Option<Lsn>,
     pub(super) tickets: bool,
 }
 
@@ -385,6 +393,13 @@ impl Follower {
             Record::Paid { order, .. } | Record::OrderEnded { order, .. } => {
                 self.touched.entry(order.event).or_default().orders.push((order.number, lsn));
             }
+            Record::OrderConfirmed(confirmed) => {
+                let order = confirmed.order;
+                self.touched.entry(order.event).or_default().orders.push((order.number, lsn));
+            }
+            Record::SeatsRemoved { event, .. } | Record::SeatsGenerated { event, .. } => {
+                self.touched.entry(*event).or_default().all_seats = Some(lsn);
+            }
             Record::SeatsBlocked { event, seats, .. }
             | Record::SeatsUnblocked { event, seats, .. } => {
                 let touched = self.touched.entry(*event).or_default();
@@ -392,6 +407,12 @@ impl Follower {
             }
             Record::EventEdited { event, .. } | Record::EventCancelled { event, .. } => {
                 self.touched.entry(*event).or_default().tickets = true;
+            }
+            Record::TicketTypesAdded(added) => {
+                self.touched.entry(added.event).or_default().tickets = true;
+            }
+            Record::TicketTypeEdited(edited) => {
+                self.touched.entry(edited.event).or_default().tickets = true;
             }
             // A seat stays held while it is paid for, and after a payment that failed.
             Record::PaymentStarted(_) | Record::PaymentFailed { .. } => {}
@@ -427,7 +448,17 @@ impl Follower {
             | Record::UserRoleChanged { .. }
             | Record::LayoutCreated(_)
             | Record::KeywordMapped(_)
-            | Record::EventCreated(_) => {}
+            | Record::EventCreated(_)
+            | Record::EventDeleted { .. }
+            | Record::EventCategorised { .. }
+            | Record::CategoryRenamed(_)
+            | Record::NewsPosted(_)
+            | Record::NewsEdited(_)
+            | Record::NewsDeleted { .. }
+            | Record::NewsViewed { .. }
+            | Record::UserRestored { .. }
+            | Record::UserSuspended { .. }
+            | Record::AdminActed(_) => {}
         }
     }
 

@@ -6,22 +6,24 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::StatusCode;
-use serde_json::{Value, json};
 
 use crate::api::Timestamp;
+use crate::api::health::{
+    AllHealth, Checks, Health, Memory, Probe, ServerCheck, StoreCheck, StoreHealth,
+};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::http::{Request, Response};
 
 /// The process answers.
 pub(crate) async fn health(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    Ok(Response::ok(&json!({
-        "status": "ok",
-        "timestamp": Timestamp(request.now),
-        "uptime": app.clock.uptime().as_secs_f64(),
-        "version": env!("CARGO_PKG_VERSION"),
-        "environment": app.config.environment.name(),
-    })))
+    Ok(Response::ok(&Health {
+        status: "ok".to_owned(),
+        timestamp: Timestamp(request.now),
+        uptime: app.clock.uptime().as_secs_f64(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        environment: app.config.environment.name().to_owned(),
+    }))
 }
 
 /// The log takes records.
@@ -35,37 +37,27 @@ pub(crate) async fn redis(app: &Arc<App>, _: &Request) -> Result<Response, ApiEr
 }
 
 fn store(app: &App, service: &str) -> Response {
-    let (is_ok, took) = check(app);
-    match is_ok {
-        true => Response::ok(&json!({"status": "ok", "service": service, "responseTime": took})),
-        false => Response::json(
-            StatusCode::SERVICE_UNAVAILABLE,
-            &json!({"status": "error", "service": service, "message": "the log takes no records"}),
-        ),
-    }
+    let (status, StoreCheck { status: word, response_time, message }) = check(app);
+    let service = service.to_owned();
+    Response::json(status, &StoreHealth { status: word, service, response_time, message })
 }
 
 /// Everything at once.
 pub(crate) async fn all(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    let (is_ok, took) = check(app);
-    let store = || match is_ok {
-        true => json!({"status": "ok", "responseTime": took}),
-        false => json!({"status": "error", "message": "the log takes no records"}),
-    };
-    let status = if is_ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({
-        "status": if is_ok { "ok" } else { "degraded" },
-        "checks": {
-            "server": {
-                "status": "ok",
-                "uptime": app.clock.uptime().as_secs_f64(),
-                "memory": memory(),
+    let (status, log) = check(app);
+    let body = AllHealth {
+        status: if status == StatusCode::OK { "ok" } else { "degraded" }.to_owned(),
+        checks: Checks {
+            server: ServerCheck {
+                status: "ok".to_owned(),
+                uptime: app.clock.uptime().as_secs_f64(),
+                memory: memory(),
             },
-            "database": store(),
-            "redis": store(),
+            database: log.clone(),
+            redis: log,
         },
-        "timestamp": Timestamp(request.now),
-    });
+        timestamp: Timestamp(request.now),
+    };
     Ok(Response::json(status, &body))
 }
 
@@ -80,29 +72,40 @@ pub(crate) async fn ready(app: &Arc<App>, _: &Request) -> Result<Response, ApiEr
 }
 
 fn probe(is_ok: bool) -> Response {
-    match is_ok {
-        true => Response::ok(&json!({"status": "ok"})),
-        false => Response::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "error"})),
+    let (status, word) = match is_ok {
+        true => (StatusCode::OK, "ok"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "error"),
+    };
+    Response::json(status, &Probe { status: word.to_owned() })
+}
+
+fn check(app: &App) -> (StatusCode, StoreCheck) {
+    let started = Instant::now();
+    match app.is_poisoned() {
+        false => {
+            let took = format!("{}ms", started.elapsed().as_millis());
+            let status = "ok".to_owned();
+            (StatusCode::OK, StoreCheck { status, response_time: Some(took), message: None })
+        }
+        true => {
+            let (status, message) = ("error".to_owned(), "the log takes no records".to_owned());
+            let check = StoreCheck { status, response_time: None, message: Some(message) };
+            (StatusCode::SERVICE_UNAVAILABLE, check)
+        }
     }
 }
 
-fn check(app: &App) -> (bool, String) {
-    let started = Instant::now();
-    let is_ok = !app.is_poisoned();
-    (is_ok, format!("{}ms", started.elapsed().as_millis()))
-}
-
 /// Megabytes resident and of the machine; 0 where the system does not tell.
-fn memory() -> Value {
+fn memory() -> Memory {
     let read = |path: &str, name: &str| -> Option<u64> {
         let text = std::fs::read_to_string(path).ok()?;
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
         line.trim().trim_end_matches(" kB").parse().ok()
     };
     let megabytes = |kilobytes: Option<u64>| kilobytes.unwrap_or(0) / 1024;
-    json!({
-        "used": megabytes(read("/proc/self/status", "VmRSS:")),
-        "total": megabytes(read("/proc/meminfo", "MemTotal:")),
-        "unit": "MB",
-    })
+    Memory {
+        used: megabytes(read("/proc/self/status", "VmRSS:")),
+        total: megabytes(read("/proc/meminfo", "MemTotal:")),
+        unit: "MB".to_owned(),
+    }
 }

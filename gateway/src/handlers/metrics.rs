@@ -24,9 +24,9 @@ pub(crate) async fn text(app: &Arc<App>, _: &Request) -> Result<Response, ApiErr
 /// How many wait for each event, from one look at the view.
 fn count_lines(app: &App) {
     let lines: Vec<([String; 3], u32)> = app.view.read(|state| {
-        let labelled = state.events().iter().take(EVENTS_LABELLED_MAX).zip(0..);
-        let line = |(event, index): (&Event, u32)| {
-            let index = EventIndex(index);
+        let labelled =
+            state.listed_events().take_while(|(index, _)| index.position() < EVENTS_LABELLED_MAX);
+        let line = |(index, event): (EventIndex, &Event)| {
             let artist = event.details.artist_name.clone().unwrap_or_default();
             let labels = [Id::from(index).to_string(), event.details.title.clone(), artist];
             (labels, state.queue(index).map_or(0, Queue::waiting_count))

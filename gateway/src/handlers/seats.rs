@@ -193,6 +193,9 @@ fn reserved(
 impl App {
     /// What never changes about an event's seats; `None` for an event that does not exist.
     pub(crate) fn plan(&self, event: EventIndex) -> Option<Arc<EventPlan>> {
+        if !self.engine.has_event(event) {
+            return None;
+        }
         self.plans
             .get(event, || self.view.read(|state| Some(EventPlan::of(event, state.event(event)?))))
     }

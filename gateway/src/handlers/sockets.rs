@@ -6,6 +6,7 @@ use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 use tiketi_engine::ids::ExternalId;
+use utoipa::ToSchema;
 
 use crate::api::Id;
 use crate::app::App;
@@ -69,8 +70,10 @@ fn take_sockets(app: &App) -> Result<(), ApiError> {
 }
 
 /// Engine.IO's own refusals (contract/socket.md 3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-struct Refusal {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = EngineIoRefusal)]
+pub(crate) struct Refusal {
+    /// Engine.IO's own.
     code: u8,
     message: &'static str,
 }

@@ -275,6 +275,7 @@ impl SampleEvent {
             layout: Some(self.layout),
             ticket_types: self.tickets.iter().map(ticket_type).collect(),
             rules,
+            category: None,
             created_by: None,
         }
     }

@@ -24,6 +24,16 @@ async fn only_administrators() {
         ("GET", "/api/admin/orders/x"),
         ("POST", "/api/admin/orders/x/cancel"),
         ("GET", "/api/admin/stats"),
+        ("DELETE", "/api/admin/events/x"),
+        ("POST", "/api/admin/events/x/duplicate"),
+        ("POST", "/api/admin/events/x/generate-seats"),
+        ("DELETE", "/api/admin/events/x/seats"),
+        ("POST", "/api/admin/events/x/tickets"),
+        ("PUT", "/api/admin/tickets/x"),
+        ("GET", "/api/admin/categories"),
+        ("PUT", "/api/admin/categories/x"),
+        ("GET", "/api/admin/reservations"),
+        ("PATCH", "/api/admin/reservations/x/status"),
     ] {
         refused(shop.gateway.call(method, path, "", &json!({})).await, 401, "AUTH_REQUIRED");
         refused(shop.gateway.call(method, path, &buyer, &json!({})).await, 403, "ADMIN_ONLY");

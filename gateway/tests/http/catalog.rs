@@ -8,11 +8,11 @@ const FOREIGN: &str = "0b0e7a52-5f0f-4c8a-9c53-0d6a2c1d9f10";
 
 const ROW: &str = "id:uuid title:text description:text? venue:text address:text? event_date:time \
      sale_start_date:time sale_end_date:time poster_image_url:text? status:text artist_name:text? \
-     ticket_type_count:digits min_price:int? max_price:int?";
+     ticket_type_count:digits min_price:int? max_price:int? category:text?";
 pub(crate) const DETAIL: &str = "id:uuid title:text description:text? venue:text address:text? event_date:time \
      sale_start_date:time sale_end_date:time poster_image_url:text? status:text \
      seat_layout_id:uuid? artist_name:text? pre_scaled:bool created_by:uuid? created_at:time \
-     updated_at:time";
+     updated_at:time category:text?";
 const TICKET_TYPE: &str =
     "id:uuid name:text price:int total_quantity:int available_quantity:int description:text?";
 

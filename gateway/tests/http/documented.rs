@@ -27,7 +27,7 @@ fn documented() -> Vec<Row> {
 }
 
 /// The lines of the table in the source.
-fn served() -> Vec<Row> {
+pub(crate) fn served() -> Vec<Row> {
     let line = |line: &str| -> Option<Row> {
         let mut parts = line.trim().strip_prefix("route(")?.split(',').map(str::trim);
         let method = parts.next()?;

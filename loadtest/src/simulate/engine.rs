@@ -69,6 +69,7 @@ impl Stage {
                     hold_ttl_ms: assumptions.hold_seconds * 1_000,
                     seats_per_user: None,
                 },
+                category: None,
                 created_by: None,
             };
             done(engine.create_event(new.check()?, BEGIN)?);

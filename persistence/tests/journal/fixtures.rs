@@ -8,16 +8,18 @@ use std::fs;
 use std::path::PathBuf;
 
 use tiketi_engine::ids::{
-    Attempt, ChargeIndex, Epoch, EventIndex, HoldSlot, Lane, LayoutIndex, Lsn, OrderNumber, Place,
-    RefundIndex, ReservationId, SeatIndex, TicketTypeIndex, UnixMillis, UserId, UserIndex,
+    Attempt, ChargeIndex, Epoch, EventIndex, HoldSlot, Lane, LayoutIndex, Lsn, NewsIndex,
+    OrderNumber, Place, RefundIndex, ReservationId, SeatIndex, TicketTypeIndex, UnixMillis, UserId,
+    UserIndex,
 };
 use tiketi_engine::money::{BankAccount, Captured, Deposit, Means, Purpose, Split};
 use tiketi_engine::record::{
-    CaptureOutcome, CaptureStarted, ChargeOpened, Claim, EndReason, EventCreated, EventDetails,
-    EventRules, Held, IdempotencyKey, KeywordKind, KeywordMapping, LayoutCreated, LeaveReason,
-    NewTicketType, OrderRef, PaymentMethod, PaymentStarted, ProviderAnswered, ProviderCall,
-    ProviderName, QueueSettings, Record, RefundAccountGiven, RefundOutcome, Role, SeatList,
-    SeatsReturned, Section, TicketLine, UserRegistered,
+    AdminActed, CaptureOutcome, CaptureStarted, CategoryRenamed, ChargeOpened, Claim, EndReason,
+    EventCreated, EventDetails, EventRules, Held, IdempotencyKey, KeywordKind, KeywordMapping,
+    LayoutCreated, LeaveReason, NewTicketType, NewsEdited, NewsPosted, NewsViews, OrderConfirmed,
+    OrderRef, PaymentMethod, PaymentStarted, ProviderAnswered, ProviderCall, ProviderName,
+    QueueSettings, Record, RefundAccountGiven, RefundOutcome, Role, SeatList, SeatsReturned,
+    Section, TicketLine, TicketTypeDetails, TicketTypeEdited, TicketTypesAdded, UserRegistered,
 };
 use tiketi_engine::waiting_room::lanes::LaneShare;
 use tiketi_persistence::batch::{Batch, BatchDefect, BatchHash, HEADER_BYTES, seal};
@@ -121,6 +123,52 @@ fn lanes() -> Vec<LaneShare> {
     vec![lane("general", 1), lane("팬클럽", 3), lane("patrons", 100)]
 }
 
+/// The kinds that came with news, suspensions and the audit list.
+fn people_samples() -> Vec<(&'static str, Record)> {
+    let at = UnixMillis(1_700_000_000_000);
+    let (news, user, by) = (NewsIndex(300), UserIndex(1_000_000), UserIndex(4));
+    let posted = NewsPosted {
+        news,
+        title: "오픈".to_owned(),
+        content: "어서\n오세요".to_owned(),
+        author: Some(user),
+        author_name: "김".to_owned(),
+        is_pinned: true,
+        views: 125,
+        at,
+    };
+    let sample = NewsPosted { author: None, is_pinned: false, ..posted.clone() };
+    let edited = |is_pinned| NewsEdited {
+        news,
+        title: "연기".to_owned(),
+        content: "곧".to_owned(),
+        is_pinned,
+        by: user,
+        at,
+    };
+    let acted = AdminActed {
+        by,
+        method: "PUT".to_owned(),
+        path: "/api/admin/users/x/role".to_owned(),
+        body: "{\"role\":\"admin\"}".to_owned(),
+        at,
+    };
+    let views =
+        vec![NewsViews { news, count: 3 }, NewsViews { news: NewsIndex(301), count: 1_000 }];
+    let reason = "암표".to_owned();
+    vec![
+        ("news_posted", Record::NewsPosted(Box::new(posted))),
+        ("news_posted_sample", Record::NewsPosted(Box::new(sample))),
+        ("news_edited", Record::NewsEdited(Box::new(edited(None)))),
+        ("news_edited_pinned", Record::NewsEdited(Box::new(edited(Some(true))))),
+        ("news_deleted", Record::NewsDeleted { news, by: Some(by), at }),
+        ("news_viewed", Record::NewsViewed { views, at }),
+        ("user_suspended", Record::UserSuspended { user, reason, by: Some(by), at }),
+        ("user_restored", Record::UserRestored { user, by: None, at }),
+        ("admin_acted", Record::AdminActed(Box::new(acted))),
+    ]
+}
+
 /// The kinds that came with the waiting room.
 fn queue_samples() -> Vec<(&'static str, Record)> {
     let at = UnixMillis(1_700_000_000_000);
@@ -149,6 +197,51 @@ fn queue_samples() -> Vec<(&'static str, Record)> {
         ),
         ("queue_lobby_opened", Record::QueueLobbyOpened { event, seed: [0xa5; 32], at }),
         ("queue_drawn", Record::QueueDrawn { event, beacon: "3 11 15".to_owned(), at }),
+    ]
+}
+
+/// The kinds that came with what administrators change of events, tickets and orders.
+fn catalog_samples() -> Vec<(&'static str, Record)> {
+    let at = UnixMillis(1_700_000_000_000);
+    let (event, by) = (EventIndex(3), Some(UserIndex(1_000_000)));
+    let order = OrderRef { event, number: OrderNumber(300) };
+    let new = NewTicketType {
+        name: "balcony".into(),
+        price: 70_000,
+        total_quantity: 300,
+        sold_elsewhere: 7,
+        description: Some("second floor".into()),
+    };
+    let details = TicketTypeDetails {
+        name: "발코니".into(),
+        price: 80_000,
+        total_quantity: 400,
+        description: None,
+    };
+    let (first, ticket_type) = (TicketTypeIndex(4), TicketTypeIndex(5));
+    let added = TicketTypesAdded { event, first, ticket_types: vec![new], by, at };
+    let edited = TicketTypeEdited { event, ticket_type, details, by: None, at };
+    let confirmed = OrderConfirmed {
+        order,
+        slot: HoldSlot(70_000),
+        method: PaymentMethod::BankTransfer,
+        by,
+        at,
+    };
+    let category = Some("콘서트".to_owned());
+    let renamed =
+        CategoryRenamed { from: "concert".to_owned(), to: "콘서트".to_owned(), by, at };
+    vec![
+        ("event_deleted", Record::EventDeleted { event, by, at }),
+        ("event_deleted_bare", Record::EventDeleted { event, by: None, at }),
+        ("seats_removed", Record::SeatsRemoved { event, by, at }),
+        ("seats_generated", Record::SeatsGenerated { event, by, at }),
+        ("ticket_types_added", Record::TicketTypesAdded(Box::new(added))),
+        ("ticket_type_edited", Record::TicketTypeEdited(Box::new(edited))),
+        ("order_confirmed", Record::OrderConfirmed(Box::new(confirmed))),
+        ("event_categorised", Record::EventCategorised { event, category, by, at }),
+        ("event_categorised_none", Record::EventCategorised { event, category: None, by, at }),
+        ("category_renamed", Record::CategoryRenamed(Box::new(renamed))),
     ]
 }
 
@@ -292,7 +385,8 @@ fn samples() -> Vec<(&'static str, Record)> {
 #[test]
 fn frames_of_every_record() {
     let mut kinds = std::collections::BTreeSet::new();
-    for (name, record) in samples().into_iter().chain(queue_samples()).chain(money_samples()) {
+    let samples = samples().into_iter().chain(queue_samples()).chain(money_samples());
+    for (name, record) in samples.chain(catalog_samples()).chain(people_samples()) {
         let written = with_frame(&record, <[u8]>::to_vec);
         let fixture = held_fast(&format!("frame_{name}.bin"), &written);
         assert_eq!(take_frame(&fixture), Ok((record.clone(), &[][..])), "{name}");
@@ -306,7 +400,7 @@ fn frames_of_every_record() {
     }
     assert_eq!(
         kinds.into_iter().collect::<Vec<_>>(),
-        (0..33).collect::<Vec<_>>(),
+        (0..48).collect::<Vec<_>>(),
         "a kind is missing"
     );
 }
@@ -406,6 +500,56 @@ fn log_with_a_refund() -> Vec<Record> {
     log
 }
 
+/// The same, then an event with a category and changed ticket types, an order that was confirmed, and
+/// events that have no seats any more or are gone.
+fn log_with_changes() -> Vec<Record> {
+    let (event, at) = (EventIndex(0), UnixMillis(140));
+    let mut log = log_with_a_refund();
+    let details = TicketTypeDetails {
+        name: "pit".to_owned(),
+        price: 9_000,
+        total_quantity: 1_000,
+        description: None,
+    };
+    let new = NewTicketType {
+        name: "balcony".to_owned(),
+        price: 7_000,
+        total_quantity: 3,
+        sold_elsewhere: 1,
+        description: None,
+    };
+    let state = fold(&log);
+    let first = TicketTypeIndex(state.event(event).unwrap().ticket_types.len() as u16);
+    let ticket_types = vec![new.clone(), new];
+    let added = TicketTypesAdded { event, first, ticket_types, by: None, at };
+    log.push(Record::TicketTypesAdded(Box::new(added)));
+    let edited = TicketTypeEdited { event, ticket_type: first, details, by: None, at };
+    log.push(Record::TicketTypeEdited(Box::new(edited)));
+    let category = Some("콘서트".to_owned());
+    log.push(Record::EventCategorised { event, category, by: None, at });
+    let (number, order) = state.event(event).unwrap().orders().next().unwrap();
+    let reference = OrderRef { event, number };
+    if order.is_live() {
+        log.push(Record::OrderEnded { order: reference, reason: EndReason::CancelledByAdmin, at });
+    }
+    let method = PaymentMethod::BankTransfer;
+    let slot = HoldSlot(77);
+    let confirmed = OrderConfirmed { order: reference, slot, method, by: None, at };
+    log.push(Record::OrderConfirmed(Box::new(confirmed)));
+    let created = log.iter().find_map(|record| match record {
+        Record::EventCreated(created) => Some(created.as_ref().clone()),
+        _ => None,
+    });
+    for (event, gone) in [
+        (EventIndex(1), Record::EventDeleted { event: EventIndex(1), by: None, at }),
+        (EventIndex(2), Record::SeatsRemoved { event: EventIndex(2), by: None, at }),
+    ] {
+        let another = EventCreated { event, at, ..created.clone().unwrap() };
+        log.extend([Record::EventCreated(Box::new(another)), gone]);
+    }
+    log
+}
+
 fn log_with_lanes() -> Vec<Record> {
     let (event, at) = (EventIndex(0), UnixMillis(120));
     let user = UserIndex;
@@ -466,9 +610,66 @@ fn points_bought() -> [Record; 4] {
     ]
 }
 
+/// The same, then news, an account that is shut out, and what its administrator did.
+fn log_with_people() -> Vec<Record> {
+    let at = UnixMillis(200);
+    let mut log = log_with_changes();
+    let posted = |news, title: &str| NewsPosted {
+        news: NewsIndex(news),
+        title: title.to_owned(),
+        content: "text".to_owned(),
+        author: Some(UserIndex(1)),
+        author_name: "b".to_owned(),
+        is_pinned: news == 2,
+        views: 0,
+        at,
+    };
+    log.extend((0..3).map(|news| Record::NewsPosted(Box::new(posted(news, "first")))));
+    let edited = NewsEdited {
+        news: NewsIndex(0),
+        title: "second".to_owned(),
+        content: "more".to_owned(),
+        is_pinned: None,
+        by: UserIndex(1),
+        at,
+    };
+    log.push(Record::NewsEdited(Box::new(edited)));
+    log.push(Record::NewsDeleted { news: NewsIndex(1), by: None, at });
+    let views = vec![NewsViews { news: NewsIndex(2), count: 7 }];
+    log.push(Record::NewsViewed { views, at });
+    let user = UserIndex(0);
+    let suspended = |reason: &str| {
+        let reason = reason.to_owned();
+        Record::UserSuspended { user, reason, by: Some(UserIndex(0)), at }
+    };
+    log.push(suspended("암표"));
+    log.push(Record::UserRestored { user, by: None, at });
+    log.push(suspended("다시"));
+    let acted = AdminActed {
+        by: UserIndex(0),
+        method: "POST".to_owned(),
+        path: "/api/admin/users/1/suspend".to_owned(),
+        body: "{}".to_owned(),
+        at,
+    };
+    log.push(Record::AdminActed(Box::new(acted)));
+    log
+}
+
 #[test]
 fn a_snapshot() {
-    let state = fold(&log_with_a_refund());
+    let state = fold(&log_with_people());
+    assert_eq!(state.listed_events().count(), 2);
+    let event = state.event(EventIndex(0)).unwrap();
+    assert!(event.ticket_types.iter().any(|found| !found.former_names.is_empty()));
+    let (number, order) = event.orders().next().unwrap();
+    assert_eq!(event.live_slot(number, order), HoldSlot(77));
+    assert!(state.events()[2].seats_removed && event.category.is_some());
+    let posts: Vec<_> = state.news().posts().map(|(index, post)| (index.0, post.views)).collect();
+    assert_eq!((posts, state.news().next()), (vec![(0, 0), (2, 7)], NewsIndex(3)));
+    let suspension = state.suspension(UserIndex(0));
+    assert!(suspension.is_some_and(|suspension| suspension.reason == "다시"));
+    assert_eq!(state.audit().actions().count(), 1);
     assert_eq!(state.ledger().refund_account(ChargeIndex(1)), Some(&account()));
     let queue = state.queue(EventIndex(0)).unwrap();
     assert_eq!((queue.waiting_count(), queue.active_count()), (4, 0));
@@ -482,8 +683,8 @@ fn a_snapshot() {
     assert_eq!(header.chain, BatchHash([0xcd; 16]));
     // The header alone is held fast here; the content is the engine's state, whose encoding is held
     // by the hash at the end.
-    held_fast("snapshot_header_4.bin", &written[..snapshot::HEADER_BYTES]);
-    let fixture = held_fast("snapshot_4.bin", &written);
+    held_fast("snapshot_header_5.bin", &written[..snapshot::HEADER_BYTES]);
+    let fixture = held_fast("snapshot_5.bin", &written);
     assert_eq!(snapshot::decode(&fixture).unwrap().1, state);
     for cut in [0, 10, 60, fixture.len() - 1] {
         assert!(snapshot::decode(&fixture[..cut]).is_err());
@@ -495,7 +696,23 @@ fn a_snapshot() {
     }
 }
 
-/// What version 2 wrote, before lines had lanes.
+/// What version 4 wrote, before events could be deleted and before there were news.
+#[test]
+fn a_snapshot_of_version_4() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/journal/fixtures");
+    let fixture = fs::read(path.join("snapshot_4.bin")).unwrap();
+    let (_, mut decoded) = snapshot::decode(&fixture).unwrap();
+    let log = log_with_a_refund();
+    assert_eq!(decoded, fold(&log));
+    // The log goes on with changes and news.
+    let longer = log_with_people();
+    for record in &longer[log.len()..] {
+        decoded.apply(decoded.lsn().next(), record).unwrap();
+    }
+    assert_eq!(decoded, fold(&longer));
+}
+
+/// What version 3 wrote, before there were accounts for refunds.
 #[test]
 fn a_snapshot_of_version_3() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/journal/fixtures");
@@ -511,6 +728,7 @@ fn a_snapshot_of_version_3() {
     assert_eq!(decoded, fold(&longer));
 }
 
+/// What version 2 wrote, before lines had lanes.
 #[test]
 fn a_snapshot_of_version_2() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/journal/fixtures");
@@ -546,7 +764,7 @@ fn a_snapshot_of_version_1() {
     }
     assert_eq!(decoded, fold(&log));
     // The same content under the number of another version is not taken for it.
-    for version in [0_u16, 2, 3, 4] {
+    for version in [0_u16, 2, 3, 4, 5] {
         let mut other = fixture[..fixture.len() - snapshot::HASH_BYTES].to_vec();
         other[4..6].copy_from_slice(&version.to_le_bytes());
         let hash = blake3::hash(&other);

@@ -3,8 +3,10 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's own output")]
 
 mod buyer;
+mod dashboard;
 mod durable;
 mod engine;
+mod events;
 mod http;
 mod payments;
 mod provider;
@@ -31,12 +33,12 @@ const USAGE: &str = "\
 figures [ROW...] [--dir DIR] [--seconds N]
 figures soak [--dir DIR] [--seconds N]
 
-Prints the table of figures. ROW is one of engine, scale, durable, lone, stores, http, seat-map,
-queue, check, line, seat-change, slow, admission, sockets, churn, confirm, under-way, called-off,
-memory, recovery; all of them
-without one. DIR holds the logs (default: target/figures); its disk is what is measured. N is the
-length of each timed run (default 10). soak changes seats before 19,000 sockets for N seconds (default
-600) and fails where one was lost or missed a change.";
+Prints the table of figures. ROW is one of engine, scale, durable, lone, stores, http, events,
+seat-map, queue, check, line, seat-change, slow, admission, sockets, churn, confirm, under-way,
+called-off, dashboard, memory, recovery; all of them without one. DIR holds the logs (default:
+target/figures); its disk is what is measured. N is the length of each timed run (default 10). soak
+changes seats before 19,000 sockets for N seconds (default 600) and fails where one was lost or
+missed a change.";
 
 type Row = (&'static str, fn(&Setup, &mut Table) -> anyhow::Result<()>);
 
@@ -47,6 +49,7 @@ const ROWS: &[Row] = &[
     ("lone", durable::lone_hold),
     ("stores", durable::stores),
     ("http", http::reserve),
+    ("events", events::pages),
     ("seat-map", seat_map::cached_against_encoded),
     ("queue", queue::joins_and_positions),
     ("check", queue::check_over_http),
@@ -59,6 +62,7 @@ const ROWS: &[Row] = &[
     ("confirm", payments::confirmations),
     ("under-way", payments::under_way),
     ("called-off", payments::called_off),
+    ("dashboard", dashboard::a_million_orders),
     ("memory", recovery::memory_and_start),
     ("recovery", recovery::ten_million_records),
 ];

@@ -1,5 +1,6 @@
 //! What a hold claims: how much, until when, at which price, and from whom.
 
+use tiketi_engine::ids::UnixMillis;
 use tiketi_engine::record::{Claim, Held};
 
 use super::finding::Rule;
@@ -61,9 +62,11 @@ pub(super) fn take_seats(
     found
 }
 
+/// `at` is when they were bought; `None` for an order that takes again what it had.
 pub(super) fn take_tickets(
     event: &mut EventModel,
     claim: &ClaimModel,
+    at: Option<UnixMillis>,
     name: &str,
 ) -> Vec<(Rule, String)> {
     let ClaimModel::Tickets(lines) = claim else {
@@ -88,7 +91,7 @@ pub(super) fn take_tickets(
             );
             found.push((Rule::Stock, text));
         }
-        if line.unit_price != ticket.price {
+        if at.is_some_and(|at| !ticket.costs(line.unit_price, at)) {
             let text = format!(
                 "{name} pays {} for ticket type {}, which costs {}",
                 line.unit_price, line.ticket_type, ticket.price

@@ -163,6 +163,9 @@ fn sums(
         let seats = &event.seats[section.first_seat..section.first_seat + section.seats];
         let count = |wanted: Seat| seats.iter().filter(|&&seat| seat == wanted).count() as u64;
         let (free, blocked) = (count(Seat::Free), count(Seat::Blocked));
+        if event.seats_removed {
+            continue;
+        }
         let capacity = section.seats as u64;
         let sum = free + held[position] + sold[position] + blocked;
         if sum != capacity {

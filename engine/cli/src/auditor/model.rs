@@ -7,6 +7,7 @@ use tiketi_engine::record::{
     Claim, EndReason, EventDetails, EventRules, NewTicketType, Section, TicketLine,
 };
 
+use super::RACE_MS;
 use super::queue::QueueModel;
 
 /// A user, as far as the auditor cares.
@@ -37,6 +38,9 @@ pub(super) struct EventModel {
     /// Holds outside every window known so far; an edit just after them may explain them.
     pub(super) doubtful: Vec<(Lsn, u32, UnixMillis)>,
     pub(super) cancelled_at: Option<UnixMillis>,
+    pub(super) deleted: bool,
+    /// Whether its seats were taken away: all of them are blocked then.
+    pub(super) seats_removed: bool,
     pub(super) queue: QueueModel,
     pub(super) created_lsn: Lsn,
 }
@@ -64,6 +68,10 @@ pub(super) enum Seat {
 pub(super) struct TicketModel {
     pub(super) name: String,
     pub(super) price: u32,
+    /// Prices of the past, and when each was replaced.
+    pub(super) past_prices: Vec<(u32, UnixMillis)>,
+    /// When it was edited last before what is known begins.
+    pub(super) edited_before: Option<UnixMillis>,
     pub(super) for_sale: u64,
     pub(super) total: u64,
     pub(super) in_orders: u64,
@@ -94,6 +102,7 @@ pub(super) struct OrderModel {
 }
 
 /// What an order claims.
+#[derive(Clone)]
 pub(super) enum ClaimModel {
     Seats(Vec<usize>),
     Tickets(Vec<TicketLine>),
@@ -120,6 +129,27 @@ impl Life {
             Life::Paid => "paid",
             Life::Ended(_) => "ended",
         }
+    }
+}
+
+impl TicketModel {
+    pub(super) fn new(new: &NewTicketType) -> TicketModel {
+        TicketModel {
+            name: new.name.clone(),
+            price: new.price,
+            past_prices: Vec::new(),
+            edited_before: None,
+            for_sale: u64::from(new.total_quantity.saturating_sub(new.sold_elsewhere)),
+            total: u64::from(new.total_quantity),
+            in_orders: 0,
+        }
+    }
+
+    /// Whether it had this price at about that moment.
+    pub(super) fn costs(&self, price: u32, at: UnixMillis) -> bool {
+        let was = |&(past, until): &(u32, UnixMillis)| past == price && at <= until.plus(RACE_MS);
+        let is_unknown = self.edited_before.is_some_and(|edited| at <= edited.plus(RACE_MS));
+        self.price == price || is_unknown || self.past_prices.iter().any(was)
     }
 }
 
@@ -182,18 +212,11 @@ impl EventModel {
                 model
             })
             .collect();
-        let tickets = ticket_types.iter().map(|new| TicketModel {
-            name: new.name.clone(),
-            price: new.price,
-            for_sale: u64::from(new.total_quantity.saturating_sub(new.sold_elsewhere)),
-            total: u64::from(new.total_quantity),
-            in_orders: 0,
-        });
         EventModel {
             title: details.title.clone(),
             sections,
             seats: vec![Seat::Free; first_seat],
-            tickets: tickets.collect(),
+            tickets: ticket_types.iter().map(TicketModel::new).collect(),
             rules,
             orders: BTreeMap::new(),
             slots: HashMap::new(),
@@ -203,6 +226,8 @@ impl EventModel {
             doubtful: Vec::new(),
             queue: QueueModel::default(),
             cancelled_at: None,
+            deleted: false,
+            seats_removed: false,
             created_lsn,
         }
     }

@@ -38,7 +38,9 @@ impl Auditor {
         let claim = ClaimModel::of(&held.claim);
         match &claim {
             ClaimModel::Seats(seats) => found.extend(take_seats(event, seats, number, &name)),
-            ClaimModel::Tickets(_) => found.extend(take_tickets(event, &claim, &name)),
+            ClaimModel::Tickets(_) => {
+                found.extend(take_tickets(event, &claim, Some(held.at), &name));
+            }
         }
         let order = OrderModel {
             slot: held.slot.0,
@@ -278,7 +280,8 @@ fn end(
     order.life = Life::Ended(reason);
     order.changed_at = at;
     let (slot, user, quantity) = (order.slot, order.user, order.claim.quantity());
-    let claim = std::mem::replace(&mut order.claim, ClaimModel::Tickets(Vec::new()));
+    // It stays with the order, which may be confirmed all the same.
+    let claim = order.claim.clone();
     if event.slots.get(&slot) == Some(&number) {
         event.slots.remove(&slot);
     }

@@ -1,7 +1,7 @@
 //! Snapshots: where a log begins with one, the audit begins with it; where the log goes through
 //! one, it must say what the auditor knows (R7, R8).
 
-use tiketi_engine::ids::{EventIndex, Lsn, SeatIndex, UnixMillis};
+use tiketi_engine::ids::{EventIndex, HoldSlot, Lsn, SeatIndex, UnixMillis};
 use tiketi_engine::record::{NewTicketType, Section};
 use tiketi_engine::state::{Event, Order, OrderState, SeatStatus, State};
 
@@ -32,7 +32,7 @@ impl Auditor {
         for (position, event) in state.events().iter().enumerate() {
             let index = EventIndex(position as u32);
             let mut model = self.seeded_event(index, event, state.last_at());
-            model.queue = state.queue(index).map(QueueModel::of).unwrap_or_default();
+            model.queue = state.queues().get(position).map(QueueModel::of).unwrap_or_default();
             self.events.push(model);
         }
         self.money = MoneyModel::of(state.ledger());
@@ -80,6 +80,17 @@ impl Auditor {
             model.past_windows.push((any, event.updated_at));
         }
         model.cancelled_at = event.cancelled.then_some(event.updated_at);
+        model.deleted = event.is_deleted();
+        if event.seats_removed {
+            model.seats_removed = true;
+            model.seats.fill(Seat::Blocked);
+        }
+        for (ticket, stored) in model.tickets.iter_mut().zip(&event.ticket_types) {
+            if stored.updated_at > stored.created_at {
+                // What it cost before is not in the snapshot; a race with its edit is none of ours.
+                ticket.edited_before = Some(stored.updated_at);
+            }
+        }
         let mut found = Vec::new();
         for seat in event.blocks().iter().flat_map(|block| &block.seats) {
             if let Err(why) = model.take(seat.position(), Seat::Blocked) {
@@ -87,7 +98,8 @@ impl Auditor {
             }
         }
         for (number, order) in event.orders() {
-            seed_order(&mut model, index, number.0, order, &mut found);
+            let slot = event.live_slot(number, order);
+            seed_order(&mut model, index, number.0, (order, slot), &mut found);
         }
         for text in found {
             self.find(Rule::Snapshot, text);
@@ -116,7 +128,7 @@ impl Auditor {
         for (position, (stored, known)) in state.events().iter().zip(&self.events).enumerate() {
             let index = EventIndex(position as u32);
             compare_event(index, stored, known, &mut found);
-            if state.queue(index).is_none_or(|queue| !known.queue.agrees_with(queue)) {
+            if state.queues().get(position).is_none_or(|queue| !known.queue.agrees_with(queue)) {
                 found.push(format!("the queue of event {index} differs in the snapshot"));
             }
         }
@@ -134,15 +146,15 @@ fn seed_order(
     model: &mut EventModel,
     index: EventIndex,
     number: u32,
-    order: &Order,
+    (order, slot): (&Order, HoldSlot),
     found: &mut Vec<String>,
 ) {
     let (life, changed_at) = life_of(order);
-    let mut claim = ClaimModel::of(&order.claim);
+    let claim = ClaimModel::of(&order.claim);
     if life.is_live() {
         let name = order_name(index, number);
-        if model.slots.insert(order.slot.0, number).is_some() {
-            found.push(format!("slot {} of event {index} has two orders", order.slot));
+        if model.slots.insert(slot.0, number).is_some() {
+            found.push(format!("slot {slot} of event {index} has two orders"));
         }
         *model.by_user.entry(order.user.0).or_default() += claim.quantity();
         match &claim {
@@ -162,12 +174,10 @@ fn seed_order(
                 }
             }
         }
-    } else {
-        claim = ClaimModel::Tickets(Vec::new());
     }
     let payment = order.payment;
     let seeded = OrderModel {
-        slot: order.slot.0,
+        slot: slot.0,
         user: order.user.0,
         claim,
         held_lsn: order.held_lsn,
@@ -192,13 +202,16 @@ fn life_of(order: &Order) -> (Life, UnixMillis) {
 
 fn held_lsn(state: &State, event: EventIndex, number: u32) -> Lsn {
     let number = tiketi_engine::ids::OrderNumber(number);
-    let order = state.event(event).and_then(|event| event.order(number));
+    let order = state.event_of_orders(event).and_then(|event| event.order(number));
     order.map_or(Lsn::ZERO, |order| order.held_lsn)
 }
 
 fn compare_event(index: EventIndex, stored: &Event, known: &EventModel, found: &mut Vec<String>) {
     if stored.cancelled != known.cancelled_at.is_some() {
         found.push(format!("event {index} is called off in the snapshot or the log, not in both"));
+    }
+    if (stored.is_deleted(), stored.seats_removed) != (known.deleted, known.seats_removed) {
+        found.push(format!("event {index} or its seats are gone in the snapshot or the log alone"));
     }
     let (orders, seats) = (stored.orders().count(), stored.plan().seat_count() as usize);
     if orders != known.orders.len() {
@@ -231,7 +244,8 @@ fn compare_event(index: EventIndex, stored: &Event, known: &EventModel, found: &
         }
     }
     for (stored, known) in stored.ticket_types.iter().zip(&known.tickets) {
-        if u64::from(stored.in_orders) != known.in_orders {
+        let numbers = (stored.in_orders.into(), stored.total_quantity.into(), stored.price);
+        if numbers != (known.in_orders, known.total, known.price) {
             found.push(format!("tickets {} of event {index} differ in the snapshot", stored.name));
         }
     }

@@ -1,9 +1,10 @@
-//! Making, editing and calling off events.
+//! Making, copying, editing, calling off and deleting events.
 
 use std::sync::Arc;
 
-use tiketi_engine::command::{EditEvent, NewEvent};
+use tiketi_engine::command::{Category, EditEvent, NewEvent};
 use tiketi_engine::ids::{EventIndex, ExternalId, LayoutIndex, Lsn, UnixMillis};
+use tiketi_engine::journal::Pending;
 use tiketi_engine::record::{EventDetails, EventRules, NewTicketType};
 
 use crate::api::Id;
@@ -11,6 +12,7 @@ use crate::api::admin::{
     AdminEventAnswer, EditEventRequest, EventCancelledAnswer, NewEventRequest,
     NewTicketTypeRequest, TypedNumber,
 };
+use crate::api::changes::{DuplicateRequest, EventDeletedAnswer};
 use crate::api::events::EventDetail;
 use crate::app::App;
 use crate::catalog_view;
@@ -23,7 +25,6 @@ use crate::refusals;
 /// `POST /api/admin/events`.
 pub(crate) async fn create(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let body: NewEventRequest = request.json()?;
-    let created_by = Some(request.user()?.user.index);
     let details = EventDetails {
         title: body.title.trim().to_owned(),
         description: unless_blank(body.description),
@@ -43,9 +44,11 @@ pub(crate) async fn create(app: &Arc<App>, request: &Request) -> Result<Response
         },
         seats_per_user: narrow(body.max_per_user)?,
     };
+    let category = category_of(body.category)?;
     let ticket_types = body.ticket_types.unwrap_or_default();
     let ticket_types = ticket_types.into_iter().map(ticket_type).collect::<Result<_, _>>()?;
-    let mut new = NewEvent { details, layout: None, ticket_types, rules, created_by };
+    let created_by = Some(request.user()?.user.index);
+    let mut new = NewEvent { details, layout: None, ticket_types, rules, category, created_by };
     // Everything else is checked before a layout is made for it.
     new.clone().check().map_err(refusals::field)?;
     new.layout = match (body.seat_layout_id, body.layout) {
@@ -87,9 +90,16 @@ pub(crate) async fn edit(app: &Arc<App>, request: &Request) -> Result<Response, 
         sale_ends_at: date(body.sale_end_date, old.sale_ends_at)?,
     };
     let edit = EditEvent { event: index, details }.check().map_err(refusals::field)?;
-    let pending = app.engine.edit_event(edit, app.clock.now()).map_err(refusals::catalog)?;
-    let lsn = pending.lsn();
-    app.durable(pending).await?;
+    let category = body.category.map(category_of).transpose()?;
+    let now = app.clock.now();
+    let mut lsn = app.engine.edit_event(edit, now).map_err(refusals::catalog)?.lsn();
+    if let Some(category) = category {
+        let by = Some(request.user()?.user.index);
+        let given = app.engine.categorise_event(index, category, by, now);
+        lsn = given.map_err(refusals::catalog)?.lsn();
+    }
+    // Of two records the later one is waited for.
+    app.durable(Pending::new((), lsn)).await?;
     let event = detail(app, index, lsn).await?;
     let answer = AdminEventAnswer { message: "공연을 수정했어요.".to_owned(), event };
     Ok(app.written(Response::ok(&answer), lsn))
@@ -108,6 +118,68 @@ pub(crate) async fn cancel(app: &Arc<App>, request: &Request) -> Result<Response
     Ok(app.written(Response::ok(&answer), lsn))
 }
 
+/// `DELETE /api/admin/events/:id`.
+pub(crate) async fn delete(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    let index = request.event_id(0)?;
+    let by = Some(request.user()?.user.index);
+    let pending = app.engine.delete_event(index, by, app.clock.now()).map_err(refusals::catalog)?;
+    let lsn = pending.lsn();
+    let orders = app.durable(pending).await? as u64;
+    app.metrics.event(index).cancelled_with_event.inc_by(orders);
+    app.shown(lsn).await?;
+    let message = "공연을 삭제했어요.".to_owned();
+    let answer = EventDeletedAnswer { message, cancelled_reservations: orders };
+    Ok(app.written(Response::ok(&answer), lsn))
+}
+
+/// `POST /api/admin/events/:id/duplicate`: the same hall, tickets, rules and category on other dates;
+/// everything is for sale again.
+pub(crate) async fn duplicate(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    let original = request.event_id(0)?;
+    let body: DuplicateRequest = request.json()?;
+    let created_by = Some(request.user()?.user.index);
+    app.catch_up(None).await?;
+    let copied = app.view.read(|state| {
+        let event = state.event(original)?;
+        let ticket_types = event.ticket_types.iter().map(|found| NewTicketType {
+            name: found.name.clone(),
+            price: found.price,
+            total_quantity: found.total_quantity,
+            sold_elsewhere: 0,
+            description: found.description.clone(),
+        });
+        let new = NewEvent {
+            details: event.details.clone(),
+            layout: event.layout,
+            ticket_types: ticket_types.collect(),
+            rules: event.rules,
+            category: event.category.as_deref().and_then(|name| Category::new(name).ok()),
+            created_by,
+        };
+        Some(new)
+    });
+    let mut new = copied.ok_or_else(|| ApiError::new(Code::NotFound))?;
+    let details = &mut new.details;
+    details.title =
+        body.title.map_or_else(|| details.title.clone(), |title| title.trim().to_owned());
+    details.event_at = instant(&body.event_date)?;
+    details.sale_starts_at = instant(&body.sale_start_date)?;
+    details.sale_ends_at = instant(&body.sale_end_date)?;
+    let new = new.check().map_err(refusals::field)?;
+    let pending = app.engine.create_event(new, app.clock.now()).map_err(refusals::catalog)?;
+    let lsn = pending.lsn();
+    let index = app.durable(pending).await?;
+    let event = detail(app, index, lsn).await?;
+    let answer = AdminEventAnswer { message: "공연을 복제했어요.".to_owned(), event };
+    Ok(app.written(Response::created(&answer), lsn))
+}
+
+/// A blank one is none.
+fn category_of(name: Option<String>) -> Result<Option<Category>, ApiError> {
+    let category = |name: String| Category::new(&name).map_err(refusals::field);
+    unless_blank(name).map(category).transpose()
+}
+
 /// The event as of `lsn` or later.
 async fn detail(app: &App, index: EventIndex, lsn: Lsn) -> Result<EventDetail, ApiError> {
     app.shown(lsn).await?;
@@ -124,7 +196,7 @@ fn layout_index(id: Id) -> Result<LayoutIndex, ApiError> {
     }
 }
 
-fn ticket_type(new: NewTicketTypeRequest) -> Result<NewTicketType, ApiError> {
+pub(super) fn ticket_type(new: NewTicketTypeRequest) -> Result<NewTicketType, ApiError> {
     let number = |TypedNumber(number)| u32::try_from(number).map_err(|_| out_of_range());
     Ok(NewTicketType {
         name: new.name.trim().to_owned(),

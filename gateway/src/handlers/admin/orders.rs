@@ -81,7 +81,7 @@ fn detail(state: &State, found: OrderView<'_>, now: UnixMillis) -> Option<OrderD
     Some(OrderDetail {
         id: found.id.into(),
         reservation_number: found.number(),
-        event_id: found.id.event.into(),
+        event_id: found.event_id(),
         event_title: event.details.title.clone(),
         user_id: user.id.into(),
         user_email: user.email.clone(),

@@ -1,11 +1,13 @@
-//! Taking seats off sale and putting them back.
+//! Taking seats off sale and putting them back, or all of them away.
 
 use std::sync::Arc;
 
+use tiketi_engine::error::{CatalogRefusal, CommandError};
 use tiketi_engine::ids::{ExternalId, SeatIndex};
 
 use crate::api::Id;
 use crate::api::admin::{BlockAnswer, BlockRequest};
+use crate::api::changes::{SeatsCreatedAnswer, SeatsDeletedAnswer};
 use crate::app::App;
 use crate::error::{ApiError, Code};
 use crate::event_plans::EventPlan;
@@ -42,6 +44,40 @@ pub(crate) async fn unblock(app: &Arc<App>, request: &Request) -> Result<Respons
     app.durable(pending).await?;
     let answer = answer("좌석을 다시 열었어요.", seats);
     Ok(app.written(Response::ok(&answer), lsn))
+}
+
+/// `POST /api/admin/events/:id/generate-seats`.
+pub(crate) async fn generate(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    let event = request.event_id(0)?;
+    let by = Some(request.user()?.user.index);
+    let now = app.clock.now();
+    let pending = app.engine.generate_seats(event, by, now).map_err(refusals::catalog)?;
+    let lsn = pending.lsn();
+    let seats_created = app.durable(pending).await?;
+    app.shown(lsn).await?;
+    let title = app.view.read(|state| Some(state.event(event)?.details.title.clone()));
+    let event_title = title.ok_or_else(|| ApiError::new(Code::NotFound))?;
+    let message = "좌석을 만들었어요.".to_owned();
+    let answer = SeatsCreatedAnswer { message, seats_created, event_title };
+    Ok(app.written(Response::ok(&answer), lsn))
+}
+
+/// `DELETE /api/admin/events/:id/seats`: none where there are none.
+pub(crate) async fn remove(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    let event = request.event_id(0)?;
+    let by = Some(request.user()?.user.index);
+    let message = "좌석을 삭제했어요.".to_owned();
+    let pending = match app.engine.remove_seats(event, by, app.clock.now()) {
+        Ok(pending) => pending,
+        Err(CommandError::Refused(CatalogRefusal::NoSeats(_))) => {
+            return Ok(Response::ok(&SeatsDeletedAnswer { message, seats_deleted: 0 }));
+        }
+        Err(error) => return Err(refusals::catalog(error)),
+    };
+    let lsn = pending.lsn();
+    let seats_deleted = app.durable(pending).await?;
+    app.shown(lsn).await?;
+    Ok(app.written(Response::ok(&SeatsDeletedAnswer { message, seats_deleted }), lsn))
 }
 
 fn wanted(

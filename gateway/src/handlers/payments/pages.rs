@@ -12,6 +12,7 @@ use tiketi_engine::record::ProviderName;
 use tiketi_engine::state::State;
 
 use super::request::{CUSTOMER_EMAIL, CUSTOMER_NAME, Customer, success_url};
+use crate::api::toss::ClientSecret;
 use crate::app::App;
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
@@ -107,7 +108,7 @@ pub(crate) async fn client_secret(app: &Arc<App>, request: &Request) -> Result<R
     let index = found.ok_or_else(|| ApiError::new(Code::NotFound))?;
     let secret = opening::prepare(app, index).await?;
     let secret = secret.ok_or_else(|| ApiError::new(Code::NotFound))?;
-    Ok(Response::ok(&json!({ "clientSecret": secret.expose() })))
+    Ok(Response::ok(&ClientSecret { client_secret: secret.expose().to_owned() }))
 }
 
 fn by_stripe(

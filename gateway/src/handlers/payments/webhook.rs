@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tiketi_engine::record::ProviderName;
 
+use crate::api::toss::WebhookTaken;
 use crate::app::App;
 use crate::config::Secret;
 use crate::error::{ApiError, Code};
@@ -37,7 +38,7 @@ async fn webhook(
     let Some(hint) = hint else {
         return Err(refusals::invalid("웹훅이 아니에요."));
     };
-    let told = Response::ok(&serde_json::json!({}));
+    let told = Response::ok(&WebhookTaken {});
     let Some(subject) = hint.subject else { return Ok(told) };
     app.catch_up(None).await?;
     let found = app.view.read(|state| {

@@ -1,20 +1,20 @@
-//! Searching events (contract/domain.md 6): in memory, over the view.
+//! What a query means (contract/domain.md 6).
 //!
 //! A term matches by substring, whatever the case; `%` and `_` are plain characters. The terms are
 //! the query and every partner of each keyword mapping with a side that contains the query: one
 //! hop, no ranking.
 
-use tiketi_engine::record::{EventDetails, KeywordMapping};
+use tiketi_engine::record::KeywordMapping;
 
 /// A query with the words that mean the same.
-pub(crate) struct Search {
+pub(super) struct Terms {
     /// Lower case.
     terms: Vec<String>,
 }
 
-impl Search {
+impl Terms {
     /// `None` for a blank query: everything matches.
-    pub(crate) fn new(query: &str, keywords: &[KeywordMapping]) -> Option<Search> {
+    pub(super) fn new(query: &str, keywords: &[KeywordMapping]) -> Option<Terms> {
         let query = query.trim().to_lowercase();
         if query.is_empty() {
             return None;
@@ -30,19 +30,11 @@ impl Search {
                 }
             }
         }
-        Some(Search { terms })
+        Some(Terms { terms })
     }
 
-    /// Whether title, artist, venue or address match; the description is not searched.
-    pub(crate) fn matches(&self, details: &EventDetails) -> bool {
-        let haystack = [
-            details.title.as_str(),
-            details.artist_name.as_deref().unwrap_or_default(),
-            details.venue.as_str(),
-            details.address.as_deref().unwrap_or_default(),
-        ]
-        .join(" ")
-        .to_lowercase();
+    /// Whether one of them is in a text, which is in lower case.
+    pub(super) fn match_in(&self, haystack: &str) -> bool {
         self.terms.iter().any(|term| haystack.contains(term.as_str()))
     }
 }
@@ -54,17 +46,18 @@ mod tests {
 
     use super::*;
     use crate::sample_data;
+    use crate::search::catalogue::haystack;
 
     fn hits(query: &str) -> Vec<String> {
         let keywords = sample_data::keywords();
         let rules =
             EventRules { seats_per_reservation: 4, hold_ttl_ms: 300_000, seats_per_user: None };
         let events = sample_data::events(rules, UnixMillis(1_795_196_714_996));
-        let search = Search::new(query, &keywords);
+        let terms = Terms::new(query, &keywords);
         events
             .into_iter()
             .map(|event| event.details)
-            .filter(|details| search.as_ref().is_none_or(|search| search.matches(details)))
+            .filter(|of| terms.as_ref().is_none_or(|terms| terms.match_in(&haystack(of))))
             .map(|details| details.title)
             .collect()
     }
