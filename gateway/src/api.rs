@@ -8,6 +8,7 @@ pub mod payments;
 pub mod queue;
 pub mod reservations;
 pub mod seats;
+pub mod sheets;
 pub mod stats;
 pub mod toss;
 

@@ -32,6 +32,7 @@ mod search;
 mod seat_maps;
 pub mod seed;
 mod server;
+mod sheet;
 pub mod shutdown;
 mod stream;
 mod tally;

@@ -20,6 +20,7 @@ mod reservations;
 mod sample;
 mod seats;
 mod settings;
+mod sheets;
 mod shop;
 mod sockets;
 mod support;

@@ -7,6 +7,7 @@ pub(crate) mod orders;
 pub(crate) mod payments;
 pub(crate) mod reservations;
 pub(crate) mod seats;
+pub(crate) mod sheets;
 pub(crate) mod stats;
 pub(crate) mod ticket_types;
 pub(crate) mod users;
