@@ -1,5 +1,8 @@
 //! Validated inputs. What these types hold has passed every check that needs no state.
 
+mod people;
+
+pub use crate::command::people::{AdminAct, EditPost, NewPost, Suspend};
 use crate::error::{HoldRefusal, InvalidField};
 use crate::ids::TicketTypeIndex;
 use crate::ids::{EventIndex, LayoutIndex, SeatIndex, UnixMillis, UserIndex};

@@ -5,13 +5,16 @@
 //! durable (I6).
 
 mod agreement;
+mod audit;
 mod booking;
 mod catalog;
 mod confirm;
 mod money;
+mod news;
 mod queue;
 mod restore;
 mod seats;
+mod suspension;
 mod ticket_types;
 
 use std::collections::VecDeque;
@@ -20,9 +23,11 @@ use std::sync::OnceLock;
 use parking_lot::Mutex;
 
 use crate::accounts::Accounts;
+pub use crate::accounts::Standing;
 use crate::append_vec::AppendVec;
 use crate::command::{Checked, NewUser};
 use crate::engine::catalog::Layouts;
+use crate::engine::news::Board;
 use crate::error::{AccountRefusal, CommandError};
 use crate::idempotency::IdempotencyKeys;
 use crate::ids::{Attempt, EventIndex, ReservationId, UnixMillis, UserId, UserIndex};
@@ -47,6 +52,7 @@ pub struct Engine<J> {
     expiry: ExpiryLines,
     keys: IdempotencyKeys,
     ledger: Mutex<Ledger>,
+    news: Mutex<Board>,
     /// Cancelled events that may still have orders to end.
     closing: Mutex<VecDeque<EventIndex>>,
     queue_defaults: Mutex<QueueDefaults>,
@@ -117,7 +123,12 @@ impl<J: Journal> Engine<J> {
 
     /// What a user may do, or `None` where this installation has no such user.
     pub fn role(&self, user: UserId) -> Option<Role> {
-        self.accounts.role(user)
+        self.standing(user).map(|standing| standing.role)
+    }
+
+    /// What a user is and may do, or `None` where this installation has no such user. Takes no lock.
+    pub fn standing(&self, user: UserId) -> Option<Standing> {
+        self.accounts.standing(user)
     }
 
     /// Makes an account.
@@ -159,14 +170,12 @@ impl<J: Journal> Engine<J> {
         role: Role,
         now: UnixMillis,
     ) -> Result<Pending<()>, CommandError<AccountRefusal>> {
-        let by_email = self.accounts.by_email.lock();
-        if user.position() >= by_email.len() {
-            return Err(AccountRefusal::Unknown(user).into());
-        }
+        let _one_at_a_time = self.accounts.by_email.lock();
+        let standing = self.accounts.at(user).ok_or(AccountRefusal::Unknown(user))?;
         let permit = self.journal.reserve(Purpose::Completion)?;
         // From here it must succeed.
         let lsn = self.journal.append(permit, &Record::UserRoleChanged { user, role, at: now });
-        self.accounts.set_role(user, role);
+        self.accounts.set(user, Standing { role, ..standing });
         Ok(Pending::new((), lsn))
     }
 

@@ -4,8 +4,8 @@
 use thiserror::Error;
 
 use crate::ids::{
-    ChargeIndex, EventIndex, LayoutIndex, OrderNumber, RefundIndex, SeatIndex, TicketTypeIndex,
-    UserIndex,
+    ChargeIndex, EventIndex, LayoutIndex, NewsIndex, OrderNumber, RefundIndex, SeatIndex,
+    TicketTypeIndex, UserIndex,
 };
 use crate::money::ChargeState;
 
@@ -196,6 +196,29 @@ pub enum AccountRefusal {
     /// There is no such account.
     #[error("no user {0}")]
     Unknown(UserIndex),
+    /// Nobody shuts himself out.
+    #[error("user {0} asks for his own suspension")]
+    Yourself(UserIndex),
+    /// The account is shut out already.
+    #[error("user {0} is suspended")]
+    AlreadySuspended(UserIndex),
+    /// The account is not shut out.
+    #[error("user {0} is not suspended")]
+    NotSuspended(UserIndex),
+}
+
+/// Why a news post was not written or changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum NewsRefusal {
+    /// There is no such post.
+    #[error("no news post {0}")]
+    Unknown(NewsIndex),
+    /// It is another's.
+    #[error("news post {0} is another's")]
+    NotYours(NewsIndex),
+    /// No more fit.
+    #[error("no more news posts fit")]
+    Full,
 }
 
 /// Why the catalogue was not changed.
@@ -300,6 +323,7 @@ impl Refusal for HoldRefusal {}
 impl Refusal for OrderRefusal {}
 impl Refusal for MoneyRefusal {}
 impl Refusal for AccountRefusal {}
+impl Refusal for NewsRefusal {}
 impl Refusal for CatalogRefusal {}
 impl Refusal for BlockRefusal {}
 impl Refusal for ConfirmRefusal {}

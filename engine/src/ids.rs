@@ -82,6 +82,10 @@ index!(
     /// A lane of an event's line, counted from 0.
     Lane(u8)
 );
+index!(
+    /// A news post, counted from 0 and never used again.
+    NewsIndex(u32)
+);
 
 impl Lane {
     /// The lane of everybody who was put into no other.
@@ -189,6 +193,8 @@ pub enum ExternalId {
     TicketType(EventIndex, TicketTypeIndex),
     /// An order.
     Reservation(ReservationId),
+    /// A news post.
+    News(NewsIndex),
 }
 
 const VERSION: u8 = 0x80;
@@ -205,6 +211,7 @@ impl ExternalId {
             ExternalId::Seat(event, seat) => (4, event.0, 0, seat.0),
             ExternalId::TicketType(event, ticket) => (5, event.0, 0, u32::from(ticket.0)),
             ExternalId::Reservation(id) => (6, id.event.0, id.order.0, id.slot.0),
+            ExternalId::News(news) => (7, news.0, 0, 0),
         };
         let mut bytes = [0; 16];
         bytes[0..4].copy_from_slice(&a.to_be_bytes());
@@ -236,6 +243,7 @@ impl ExternalId {
                 slot: HoldSlot(b),
                 order: OrderNumber(middle),
             }),
+            7 => ExternalId::News(NewsIndex(a)),
             _ => return None,
         };
         // One spelling each: whatever does not encode back to itself was not ours.
@@ -305,6 +313,7 @@ mod tests {
             ExternalId::Seat(EventIndex(1), SeatIndex(4_899)),
             ExternalId::TicketType(EventIndex(2), TicketTypeIndex(u16::MAX)),
             ExternalId::Reservation(reservation),
+            ExternalId::News(NewsIndex(12)),
         ] {
             assert_eq!(ExternalId::decode(id.encode()), Some(id), "{id:?}");
         }

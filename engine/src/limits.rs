@@ -77,6 +77,24 @@ pub const CATEGORY_CHARS_MAX: usize = 50;
 /// Characters of a description, a picture's address or the reason of a block.
 pub const DESCRIPTION_CHARS_MAX: usize = 2_000;
 
+/// Characters of a news post's text.
+pub const NEWS_CONTENT_CHARS_MAX: usize = 10_000;
+
+/// News posts that stand at once.
+pub const NEWS_MAX: usize = 10_000;
+
+/// News posts whose views one record counts.
+pub const NEWS_VIEWS_PER_RECORD_MAX: usize = 4_000;
+
+/// What administrators did, as far as it can be looked up; the log has all of it.
+pub const AUDIT_KEPT_MAX: usize = 10_000;
+
+/// Bytes of a target in the audit list.
+pub const AUDIT_PATH_BYTES_MAX: usize = 512;
+
+/// Bytes of a request's content in the audit list.
+pub const AUDIT_BODY_BYTES_MAX: usize = 2_048;
+
 /// Bytes of one encoded record. Larger ones are refused before they are logged.
 pub const RECORD_BYTES_MAX: usize = 48 * 1024;
 
@@ -154,6 +172,12 @@ const _: () = {
     assert!(RECORD_BYTES_MAX + 1024 <= BATCH_BYTES_MAX);
     // A block of seats fits a record: five bytes are the longest encoded index.
     assert!(SEATS_PER_BLOCK_MAX * 5 + DESCRIPTION_CHARS_MAX * 4 + 64 <= RECORD_BYTES_MAX);
+    // So do a news post, the views of many, and what an administrator did.
+    assert!(
+        (NEWS_CONTENT_CHARS_MAX + TEXT_CHARS_MAX + NAME_CHARS_MAX) * 4 + 64 <= RECORD_BYTES_MAX
+    );
+    assert!(NEWS_VIEWS_PER_RECORD_MAX * 10 + 64 <= RECORD_BYTES_MAX);
+    assert!(AUDIT_BODY_BYTES_MAX + AUDIT_PATH_BYTES_MAX + 64 <= RECORD_BYTES_MAX);
     // So does a group of members of a lane.
     assert!(LANE_MEMBERS_PER_COMMAND_MAX * 5 + 64 <= RECORD_BYTES_MAX);
     // When the last of the longest line is due is a number.

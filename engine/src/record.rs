@@ -9,8 +9,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{
-    Attempt, ChargeIndex, Epoch, EventIndex, HoldSlot, Lane, LayoutIndex, OrderNumber, Place,
-    RefundIndex, SeatIndex, TicketTypeIndex, UnixMillis, UserId, UserIndex,
+    Attempt, ChargeIndex, Epoch, EventIndex, HoldSlot, Lane, LayoutIndex, NewsIndex, OrderNumber,
+    Place, RefundIndex, SeatIndex, TicketTypeIndex, UnixMillis, UserId, UserIndex,
 };
 use crate::inline_list::InlineList;
 use crate::money::{BankAccount, Captured, Deposit, Purpose, Split};
@@ -113,6 +113,21 @@ pub enum Record {
     },
     /// All events of a category went over to another one, which may have had events before.
     CategoryRenamed(Box<CategoryRenamed>),
+    /// A news post was written.
+    NewsPosted(Box<NewsPosted>),
+    /// A news post was edited.
+    NewsEdited(Box<NewsEdited>),
+    /// A news post was taken down.
+    NewsDeleted { news: NewsIndex, by: Option<UserIndex>, at: UnixMillis },
+    /// News posts were read, some of them many times, since the last such record.
+    NewsViewed { views: Vec<NewsViews>, at: UnixMillis },
+    /// An account was shut out.
+    UserSuspended { user: UserIndex, reason: String, by: Option<UserIndex>, at: UnixMillis },
+    /// An account that was shut out may come in again.
+    UserRestored { user: UserIndex, by: Option<UserIndex>, at: UnixMillis },
+    /// An administrator used the rights of one: what was asked for, beside the records of what that
+    /// did.
+    AdminActed(Box<AdminActed>),
 }
 
 /// Why somebody's place or session ended.
@@ -344,6 +359,68 @@ pub struct CategoryRenamed {
     /// Who renamed it; `None` for the server itself.
     pub by: Option<UserIndex>,
     /// When.
+    pub at: UnixMillis,
+}
+
+/// See [`Record::NewsPosted`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewsPosted {
+    /// The new post.
+    pub news: NewsIndex,
+    /// Title.
+    pub title: String,
+    /// Free text.
+    pub content: String,
+    /// Who wrote it; `None` for sample data.
+    pub author: Option<UserIndex>,
+    /// The author's name at that moment.
+    pub author_name: String,
+    /// Whether it stands before those that are not.
+    pub is_pinned: bool,
+    /// How often it was read before it came here.
+    pub views: u64,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// See [`Record::NewsEdited`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewsEdited {
+    /// Which post.
+    pub news: NewsIndex,
+    /// Its title from now on.
+    pub title: String,
+    /// Its text from now on.
+    pub content: String,
+    /// Whether it is pinned from now on; `None` for as before.
+    pub is_pinned: Option<bool>,
+    /// Who edited it.
+    pub by: UserIndex,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// How often a news post was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewsViews {
+    /// Which post.
+    pub news: NewsIndex,
+    /// How often.
+    pub count: u32,
+}
+
+/// See [`Record::AdminActed`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdminActed {
+    /// Who.
+    pub by: UserIndex,
+    /// The verb of the request.
+    pub method: String,
+    /// Its target, cut at [`crate::limits::AUDIT_PATH_BYTES_MAX`].
+    pub path: String,
+    /// The beginning of what came with it, without secrets.
+    pub body: String,
+    /// When it was done.
     pub at: UnixMillis,
 }
 

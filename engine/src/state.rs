@@ -8,10 +8,12 @@ mod event;
 mod fold;
 mod fold_catalog;
 mod order_index;
+mod people;
 mod queue;
 mod stored;
+mod sums;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -26,8 +28,10 @@ pub use crate::state::event::{
     Block, Event, FormerName, Order, OrderState, Payment, SeatStatus, SectionCounts, TicketType,
 };
 pub use crate::state::order_index::{OrderClass, OrderIndex};
+pub use crate::state::people::{AdminAction, Audit, News, Post, Suspension};
 pub use crate::state::queue::{Admission, Draw, Lottery, Queue};
 pub use crate::state::stored::{State1, State2, State3, State4};
+pub use crate::state::sums::{OrderSums, Sales};
 
 /// A record that cannot follow the ones before it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -55,6 +59,9 @@ pub struct State {
     /// By event.
     queues: Vec<Queue>,
     ledger: Ledger,
+    news: News,
+    suspensions: BTreeMap<UserIndex, Suspension>,
+    audit: Audit,
 
     #[serde(skip)]
     by_email: HashMap<String, UserIndex>,
@@ -65,6 +72,8 @@ pub struct State {
     order_index: OrderIndex,
     #[serde(skip)]
     by_key: HashMap<(UserIndex, u128), Key>,
+    #[serde(skip)]
+    sales: Sales,
 }
 
 /// An account.
@@ -223,6 +232,30 @@ impl State {
         &self.ledger
     }
 
+    /// News posts.
+    #[must_use]
+    pub fn news(&self) -> &News {
+        &self.news
+    }
+
+    /// Why a user is shut out; `None` for one who is not.
+    #[must_use]
+    pub fn suspension(&self, user: UserIndex) -> Option<&Suspension> {
+        self.suspensions.get(&user)
+    }
+
+    /// What administrators did.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Sums over the orders of all events.
+    #[must_use]
+    pub fn sales(&self) -> &Sales {
+        &self.sales
+    }
+
     /// An order with its event, which may be deleted.
     #[must_use]
     pub fn order(&self, id: ReservationId) -> Option<(&Event, &Order)> {
@@ -255,7 +288,8 @@ impl State {
     }
 
     /// Recounts everything that is kept as a sum: available + held + sold + blocked = capacity per
-    /// section, stock = total - orders, no seat in two live orders, no user twice in one queue.
+    /// section, stock = total - orders, no seat in two live orders, no user twice in one queue, orders
+    /// by state.
     ///
     /// # Errors
     /// The first sum that differs.
@@ -266,7 +300,16 @@ impl State {
         for (index, queue) in self.queues.iter().enumerate() {
             queue.check().map_err(|why| format!("event {index}: {why}"))?;
         }
-        Ok(())
+        if let Some(user) = self.suspensions.keys().find(|user| self.users.len() <= user.position())
+        {
+            return Err(format!("user {user} is suspended and does not exist"));
+        }
+        let mut recounted = Sales::default();
+        self.events.iter().flat_map(Event::counted).for_each(|order| recounted.add(order));
+        if recounted != self.sales {
+            return Err("the sums over all orders differ from the orders".into());
+        }
+        self.news.check()
     }
 
     fn remember(&mut self, key: Key) {

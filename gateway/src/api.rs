@@ -1,11 +1,16 @@
 //! The wire types: what requests and answers look like, shared with the load generator and the
 //! administrator's command.
 
+pub mod accounts;
 pub mod admin;
+pub mod audit;
 pub mod changes;
+pub mod dashboard;
 pub mod events;
+pub mod news;
 pub mod payments;
 pub mod queue;
+pub mod reports;
 pub mod reservations;
 pub mod seats;
 pub mod sheets;
@@ -16,7 +21,9 @@ use std::fmt;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use tiketi_engine::ids::{EventIndex, ExternalId, LayoutIndex, ReservationId, UnixMillis, UserId};
+use tiketi_engine::ids::{
+    EventIndex, ExternalId, LayoutIndex, NewsIndex, ReservationId, UnixMillis, UserId,
+};
 use tiketi_engine::record::Role;
 use uuid::Uuid;
 
@@ -92,6 +99,12 @@ impl From<LayoutIndex> for Id {
 impl From<UserId> for Id {
     fn from(user: UserId) -> Self {
         ExternalId::User(user).into()
+    }
+}
+
+impl From<NewsIndex> for Id {
+    fn from(news: NewsIndex) -> Self {
+        ExternalId::News(news).into()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::http::Response;
 
 pub(crate) const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 pub(crate) const EXPOSED_HEADERS: HeaderValue =
-    HeaderValue::from_static("ETag, Retry-After, Tiketi-Lsn, X-Request-Id");
+    HeaderValue::from_static("Content-Disposition, ETag, Retry-After, Tiketi-Lsn, X-Request-Id");
 const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,PUT,PATCH,POST,DELETE");
 const USUAL_HEADERS: HeaderValue =
     HeaderValue::from_static("authorization, content-type, idempotency-key, tiketi-min-lsn");

@@ -51,6 +51,8 @@ codes! {
     TokenExpired = "TOKEN_EXPIRED", UNAUTHORIZED, "로그인이 만료됐어요. 다시 로그인해 주세요.";
     /// Not a token of ours.
     TokenInvalid = "TOKEN_INVALID", FORBIDDEN, "로그인 정보가 올바르지 않아요.";
+    /// The account is shut out. Never 401, which would read as logged out.
+    Suspended = "SUSPENDED", FORBIDDEN, "이용이 정지된 계정이에요. 고객센터에 문의해 주세요.";
     /// The caller is no administrator.
     AdminOnly = "ADMIN_ONLY", FORBIDDEN, "관리자만 할 수 있어요.";
     /// The thing is somebody else's.

@@ -6,6 +6,9 @@ use tiketi_engine::ids::UnixMillis;
 
 /// Seoul time: nine hours ahead, without daylight saving.
 pub(crate) const SEOUL: Offset = Offset::constant(9);
+const SEOUL_AHEAD_MS: u64 = 9 * 60 * 60 * 1_000;
+/// No summer time since 1988.
+pub(crate) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Reads an ISO-8601 date and time. One without a zone is Seoul time (contract/http.md 1).
 pub(crate) fn parse(text: &str) -> Option<UnixMillis> {
@@ -17,6 +20,25 @@ pub(crate) fn parse(text: &str) -> Option<UnixMillis> {
         Err(_) => SEOUL.to_timestamp(text.parse::<DateTime>().ok()?).ok()?,
     };
     u64::try_from(instant.as_millisecond()).ok().map(UnixMillis)
+}
+
+/// The same for the end of a span: a day alone ends with itself.
+pub(crate) fn parse_end(text: &str) -> Option<UnixMillis> {
+    const DAY_CHARS: usize = "2027-01-10".len();
+    let is_day = text.trim().len() == DAY_CHARS;
+    parse(text).map(|at| if is_day { at.plus(DAY_MS) } else { at })
+}
+
+/// When the Seoul day of an instant began.
+pub(crate) fn seoul_midnight(at: UnixMillis) -> UnixMillis {
+    let local = at.0.saturating_add(SEOUL_AHEAD_MS);
+    UnixMillis((local - local % DAY_MS).saturating_sub(SEOUL_AHEAD_MS))
+}
+
+/// The Seoul day of an instant: `2027-01-10`.
+pub(crate) fn seoul_day(at: UnixMillis) -> Option<String> {
+    let instant = jiff::Timestamp::from_millisecond(i64::try_from(at.0).ok()?).ok()?;
+    Some(instant.to_zoned(TimeZone::fixed(SEOUL)).date().to_string())
 }
 
 /// Whether something that looks like an offset follows the time.
@@ -71,6 +93,29 @@ mod tests {
             let found = parse(text).map(|at| Timestamp(at).to_string());
             assert_eq!(found.as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn days_begin_at_midnight_in_seoul() {
+        // 2026-11-20T15:00Z is midnight of the 21st in Seoul.
+        let midnight = 1_795_186_800_000;
+        for (now, expected) in [
+            (midnight, midnight),
+            (midnight + DAY_MS - 1, midnight),
+            (midnight - 1, midnight - DAY_MS),
+            (0, 0),
+        ] {
+            assert_eq!(seoul_midnight(UnixMillis(now)), UnixMillis(expected));
+        }
+        assert_eq!(seoul_day(UnixMillis(midnight)).as_deref(), Some("2026-11-21"));
+        assert_eq!(seoul_day(UnixMillis(midnight - 1)).as_deref(), Some("2026-11-20"));
+    }
+
+    #[test]
+    fn a_day_alone_ends_with_itself() {
+        assert_eq!(parse_end("2026-11-20"), parse("2026-11-21"));
+        assert_eq!(parse_end("2026-11-20T12:00:00"), parse("2026-11-20T12:00:00"));
+        assert_eq!(parse_end("2026-11-32"), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod app;
+mod audit;
 mod auth;
 mod catalog_view;
 pub mod clock;
@@ -27,6 +28,7 @@ pub mod payments;
 pub mod rate_limit;
 mod refusals;
 mod routes;
+mod sales_report;
 mod sample_data;
 mod search;
 mod seat_maps;

@@ -4,7 +4,7 @@
 
 use tiketi_engine::error::{
     AccountRefusal, BlockRefusal, CatalogRefusal, CommandError, ConfirmRefusal, HoldRefusal,
-    InvalidField, OrderRefusal,
+    InvalidField, NewsRefusal, OrderRefusal,
 };
 use tiketi_engine::record::EndReason;
 use tiketi_engine::state::{Order, OrderState};
@@ -191,6 +191,29 @@ pub(crate) fn account(error: CommandError<AccountRefusal>) -> ApiError {
         AccountRefusal::EmailTaken => ApiError::new(Code::EmailTaken),
         AccountRefusal::Full => ApiError::new(Code::Unavailable),
         AccountRefusal::Unknown(_) => ApiError::new(Code::NotFound),
+        AccountRefusal::Yourself(_) => {
+            ApiError::new(Code::Conflict).message("자기 계정은 정지할 수 없어요.")
+        }
+        AccountRefusal::AlreadySuspended(_) => {
+            ApiError::new(Code::Conflict).message("이미 정지된 계정이에요.")
+        }
+        AccountRefusal::NotSuspended(_) => {
+            ApiError::new(Code::Conflict).message("정지된 계정이 아니에요.")
+        }
+    };
+    answer.cause(refusal)
+}
+
+/// A news post that was not written or changed.
+pub(crate) fn news(error: CommandError<NewsRefusal>) -> ApiError {
+    let refusal = match error {
+        CommandError::Refused(refusal) => refusal,
+        CommandError::Unavailable(unavailable) => return unavailable.into(),
+    };
+    let answer = match refusal {
+        NewsRefusal::Unknown(_) => ApiError::new(Code::NotFound),
+        NewsRefusal::NotYours(_) => ApiError::new(Code::Forbidden),
+        NewsRefusal::Full => ApiError::new(Code::Conflict).message("더 쓸 수 없어요."),
     };
     answer.cause(refusal)
 }

@@ -15,8 +15,8 @@ use crate::auth::Access::{self, Admin, Public, User};
 use crate::error::ApiError;
 use crate::handlers::payments::{charge, confirm, pages, points, refund, request, webhook};
 use crate::handlers::{
-    admin, auth, events, health, lanes, lottery, metrics, payments, queue, reservations, seats,
-    sockets, tickets,
+    admin, auth, events, health, lanes, lottery, metrics, news, payments, queue, reservations,
+    seats, sockets, tickets,
 };
 use crate::http::body::JSON_BYTES_MAX;
 use crate::http::{Params, Request, Response};
@@ -77,6 +77,12 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Post, "/api/queue/admin/:eventId/lobby",         Admin,  Other,     handler!(lottery::open)),
     route(Post, "/api/queue/admin/:eventId/draw",          Admin,  Other,     handler!(lottery::draw)),
     route(Get,  "/api/queue/draw/:eventId",                Public, Other,     handler!(lottery::show)),
+    route(Get,  "/api/news",                               Public, Other,     handler!(news::list)),
+    route(Get,  "/api/news/:id",                           Public, Other,     handler!(news::detail)),
+    route(Post, "/api/news",                               User,   Other,     handler!(news::write)),
+    route(Put,  "/api/news/:id",                           User,   Other,     handler!(news::edit)),
+    route(Delete, "/api/news/:id",                         User,   Other,     handler!(news::delete)),
+    route(Get,  "/api/admin/dashboard/stats",              Admin,  Other,     handler!(admin::dashboard::stats)),
     route(Get,  "/api/admin/seat-layouts",                 Admin,  Other,     handler!(admin::layouts::list)),
     route(Post, "/api/admin/seat-layouts",                 Admin,  Other,     handler!(admin::layouts::create)),
     route(Post, "/api/admin/events",                       Admin,  Other,     handler!(admin::events::create)),
@@ -98,7 +104,13 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Post, "/api/admin/events/:id/seats/block",       Admin,  Other,     handler!(admin::seats::block)),
     route(Post, "/api/admin/events/:id/seats/unblock",     Admin,  Other,     handler!(admin::seats::unblock)),
     route(Get,  "/api/admin/users/:idOrEmail",             Admin,  Other,     handler!(admin::users::show)),
+    route(Get,  "/api/admin/users",                        Admin,  Other,     handler!(admin::users::list)),
     route(Put,  "/api/admin/users/:id/role",               Admin,  Other,     handler!(admin::users::set_role)),
+    route(Post, "/api/admin/users/:id/suspend",            Admin,  Other,     handler!(admin::users::suspend)),
+    route(Post, "/api/admin/users/:id/restore",            Admin,  Other,     handler!(admin::users::restore)),
+    route(Get,  "/api/admin/users/:id/orders",             Admin,  Other,     handler!(admin::users::orders)),
+    route(Get,  "/api/admin/reports/sales",                Admin,  Other,     handler!(admin::reports::sales)),
+    route(Get,  "/api/admin/audit",                        Admin,  Other,     handler!(admin::audit::list)),
     route(Get,  "/api/admin/orders/:idOrNumber",           Admin,  Other,     handler!(admin::orders::show)),
     route(Post, "/api/admin/orders/:id/cancel",            Admin,  Other,     handler!(admin::orders::cancel)),
     route(Get,  "/api/admin/payments",                     Admin,  Other,     handler!(admin::payments::list)),

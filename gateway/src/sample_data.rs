@@ -1,10 +1,11 @@
-//! The sample catalogue (contract/domain.md 11): layouts, keyword mappings, 25 events.
+//! The sample (contract/domain.md 11): three news posts, layouts, keyword mappings, 25 events.
 //!
 //! Loaded into an empty log only, each piece once and always in the same order. So what is there
 //! tells what is missing: a load that was cut short goes on with the next start, and a log that
 //! begins with anything else is left alone.
 
 mod catalogue;
+mod news;
 
 use tiketi_engine::engine::Engine;
 use tiketi_engine::ids::{Lsn, UnixMillis};
@@ -15,10 +16,12 @@ use tracing::info;
 
 pub(crate) use crate::sample_data::catalogue::{events, keywords};
 use crate::sample_data::catalogue::{layouts, titles};
+use crate::sample_data::news::news;
 
-/// What the log has of the sample, as numbers of layouts, mappings and events.
+/// What the log has of the sample, as numbers of posts, layouts, mappings and events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Loaded {
+    news: usize,
     layouts: usize,
     keywords: usize,
     events: usize,
@@ -34,8 +37,14 @@ pub(crate) fn missing_from(state: &State, administrator: &str) -> Option<Loaded>
             .events()
             .iter()
             .zip(titles())
-            .all(|(a, title)| a.created_by.is_none() && a.details.title == title);
+            .all(|(a, title)| a.created_by.is_none() && a.details.title == title)
+        && state
+            .news()
+            .posts()
+            .zip(news())
+            .all(|((_, a), b)| a.author.is_none() && a.title == b.title);
     let loaded = Loaded {
+        news: state.news().next().position(),
         layouts: state.layouts().len(),
         keywords: state.keywords().len(),
         events: state.events().len(),
@@ -61,6 +70,11 @@ pub(crate) fn load<J: Journal>(
     now: UnixMillis,
 ) -> Result<Option<Lsn>, String> {
     let mut last = None;
+    for post in news().into_iter().skip(loaded.news) {
+        let post = post.check().map_err(|error| error.to_string())?;
+        let made = engine.post_news(post, now).map_err(|error| error.to_string())?;
+        last = Some(made.lsn());
+    }
     for layout in layouts().into_iter().skip(loaded.layouts) {
         let layout = layout.check().map_err(|error| error.to_string())?;
         let made = engine.create_layout(layout, now).map_err(|error| error.to_string())?;
@@ -117,7 +131,7 @@ mod tests {
     }
 
     fn load_all(engine: &Engine<MemoryJournal>) {
-        let loaded = Loaded { layouts: 0, keywords: 0, events: 0 };
+        let loaded = Loaded { news: 0, layouts: 0, keywords: 0, events: 0 };
         load(engine, loaded, RULES, NOW).expect("loaded");
     }
 
@@ -128,6 +142,8 @@ mod tests {
         assert_eq!(totals, [265, 1_250, 4_900]);
         assert_eq!(state.keywords().len(), 41);
         assert_eq!(state.events().len(), 25);
+        let views: Vec<u64> = state.news().posts().map(|(_, post)| post.views).collect();
+        assert_eq!(views, [125, 89, 45]);
         let seats: u32 = state.events().iter().map(|event| event.plan().seat_count()).sum();
         assert_eq!(seats, 34_320);
         let left = |at: usize| -> Vec<u32> {
@@ -146,7 +162,7 @@ mod tests {
     #[test]
     fn a_load_cut_anywhere_goes_on_where_it_was_cut() {
         let whole = after(usize::MAX, load_all);
-        for cut in 0..3 + 41 + 25 {
+        for cut in 0..3 + 3 + 41 + 25 {
             let state = after(cut, load_all);
             let missing = missing_from(&state, ADMINISTRATOR).expect("missing");
             let mut resumed = state.clone();

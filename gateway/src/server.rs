@@ -22,10 +22,12 @@ use hyper_util::rt::TokioTimer;
 use parking_lot::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
 use tiketi_engine::ids::UnixMillis;
+use tiketi_engine::record::Role;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::{error, info, warn};
 
 use crate::app::App;
+use crate::audit;
 use crate::auth;
 use crate::compression::Encoding;
 use crate::connections::{Connections, Place};
@@ -262,7 +264,11 @@ async fn carry_out(
     let bytes = body::read(&parts.headers, incoming, route.body_bytes_max).await.map_err(unread)?;
     let mut request = Request::new(route, params, parts, now).with_body(bytes);
     request.caller = caller;
+    let administrator = caller.filter(|caller| caller.role == Role::Admin);
     let work = async {
+        if let (Some(administrator), true) = (administrator, route.verb != Verb::Get) {
+            return audit::carry_out(app, request, administrator.user.index).await;
+        }
         if route.verb == Verb::Get && route.rate != RateClass::Unlimited {
             app.catch_up(request.min_lsn()?).await?;
         }
@@ -276,7 +282,7 @@ async fn carry_out(
 
 /// A panic becomes an error: one broken request must not close a connection that others share
 /// (a proxy's). A panic past an append ends the process elsewhere (I9).
-async fn guarded(mut handler: HandlerFuture<'_>) -> Result<Response, ApiError> {
+pub(crate) async fn guarded(mut handler: HandlerFuture<'_>) -> Result<Response, ApiError> {
     poll_fn(move |cx| {
         match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
             Ok(poll) => poll,

@@ -12,12 +12,9 @@ use tiketi_engine::state::{Event, OrderState};
 use crate::api::Id;
 use crate::api::payments::method_id;
 use crate::app::App;
+use crate::instants::{DAY_MS, seoul_midnight};
 use crate::metrics::EVENTS_LABELLED_MAX;
 
-const HOUR_MS: u64 = 60 * 60 * 1000;
-const DAY_MS: u64 = 24 * HOUR_MS;
-/// Korea Standard Time; no summer time since 1988.
-const SEOUL_AHEAD_MS: u64 = 9 * HOUR_MS;
 const METHODS: [PaymentMethod; 3] =
     [PaymentMethod::NaverPay, PaymentMethod::KakaoPay, PaymentMethod::BankTransfer];
 
@@ -93,7 +90,7 @@ pub(crate) fn recount(app: &App) {
 /// Walks back from the newest order to those older than a day.
 fn count(event: &Event, now: UnixMillis, totals: &mut Totals) -> EventTally {
     let since = UnixMillis(now.0.saturating_sub(DAY_MS));
-    let midnight = midnight_in_seoul(now);
+    let midnight = seoul_midnight(now);
     let mut tally = EventTally::default();
     let sections = event.counts().iter().filter(|_| !event.is_deleted());
     for section in sections {
@@ -120,11 +117,6 @@ fn count(event: &Event, now: UnixMillis, totals: &mut Totals) -> EventTally {
     tally
 }
 
-fn midnight_in_seoul(now: UnixMillis) -> UnixMillis {
-    let local = now.0 + SEOUL_AHEAD_MS;
-    UnixMillis((local - local % DAY_MS).saturating_sub(SEOUL_AHEAD_MS))
-}
-
 fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { 100.0 * part as f64 / whole as f64 }
 }
@@ -132,20 +124,6 @@ fn percent(part: u64, whole: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn days_begin_at_midnight_in_seoul() {
-        // 2026-11-20T15:00Z is midnight of the 21st in Seoul.
-        let midnight = 1_795_186_800_000;
-        for (now, expected) in [
-            (midnight, midnight),
-            (midnight + DAY_MS - 1, midnight),
-            (midnight - 1, midnight - DAY_MS),
-            (0, 0),
-        ] {
-            assert_eq!(midnight_in_seoul(UnixMillis(now)), UnixMillis(expected));
-        }
-    }
 
     #[test]
     fn shares_of_nothing_are_nothing() {

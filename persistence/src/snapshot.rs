@@ -23,7 +23,8 @@ pub const MAGIC: [u8; 4] = *b"TKTS";
 /// The version of header and content that is written.
 pub const VERSION: u16 = 5;
 
-/// The version before events could be deleted and ticket types edited. Read, never written.
+/// The version before events could be deleted and ticket types edited, and before there were news,
+/// suspended accounts and an audit list. Read, never written.
 pub const VERSION_4: u16 = 4;
 
 /// The version before buyers gave accounts for refunds. Read, never written.

@@ -14,6 +14,7 @@ mod finding;
 mod model;
 mod money;
 mod orders;
+mod people;
 mod queue;
 mod seeding;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use finding::Findings;
 pub(crate) use finding::Rule;
 use model::{EventModel, LayoutModel, UserModel};
 use money::MoneyModel;
+use people::NewsModel;
 
 /// How far apart in time two things may be that happened at once.
 const RACE_MS: u64 = 10_000;
@@ -59,6 +61,8 @@ pub(crate) struct Auditor {
     layout_names: HashSet<String>,
     events: Vec<EventModel>,
     money: MoneyModel,
+    news: NewsModel,
+    suspended: HashSet<u32>,
     /// Idempotency keys of the last day: by user and key, the order it made and when.
     keys: HashMap<(u32, u128), (EventIndex, u32, UnixMillis)>,
     keys_by_age: VecDeque<(UnixMillis, (u32, u128))>,
@@ -153,6 +157,17 @@ impl Auditor {
                 }
             }
             Record::CategoryRenamed(renamed) => self.instant(renamed.at),
+            Record::NewsPosted(posted) => self.news_posted(posted.news, posted.at),
+            Record::NewsEdited(edited) => self.about_news(edited.news, edited.at),
+            Record::NewsDeleted { news, by: _, at } => self.news_deleted(*news, *at),
+            Record::NewsViewed { views, at } => {
+                views.iter().for_each(|viewed| self.about_news(viewed.news, *at));
+            }
+            Record::UserSuspended { user, reason: _, by: _, at } => {
+                self.user_suspended(*user, *at);
+            }
+            Record::UserRestored { user, by: _, at } => self.user_restored(*user, *at),
+            Record::AdminActed(acted) => self.admin_acted(acted.by, acted.at),
         }
     }
 

@@ -1,5 +1,7 @@
 //! A record in words and as JSON, with the names that the log gave things before it.
 
+mod people;
+
 use serde_json::{Map, Value, json};
 use tiketi_engine::ids::{
     EventIndex, ExternalId, Lsn, ReservationId, SeatIndex, UnixMillis, UserIndex,
@@ -275,11 +277,11 @@ impl Names {
             Record::EventCancelled { event, at } => {
                 new("event-cancelled", Some(*at), self.event(*event), json!({})).of_event(*event)
             }
-            _ => self.describe_queue(record),
+            _ => self.describe_people(record),
         }
     }
 
-    /// Waiting rooms.
+    /// Waiting rooms and money.
     fn describe_queue(&self, record: &Record) -> Described {
         let new = Described::new;
         let who = |event: EventIndex, user: UserIndex| {

@@ -1,6 +1,6 @@
 //! Whether live memory and the fold of the log say the same (R2, R7).
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Standing};
 use crate::ids::{EventIndex, HoldSlot, OrderNumber, Place, SeatIndex, UserIndex};
 use crate::inventory::EventInventory;
 use crate::inventory::hold_table::Phase;
@@ -25,8 +25,14 @@ impl<J: Journal> Engine<J> {
         if *self.ledger.lock() != *state.ledger() {
             return Some("the ledger differs".to_owned());
         }
-        let known = state.users().iter().find(|user| self.role(user.id) != Some(user.role));
-        known.map(|user| format!("the role of user {} differs", user.id.index))
+        if let Some(what) = self.news.lock().disagreement_with(state.news()) {
+            return Some(what);
+        }
+        let differs = state.users().iter().find(|user| {
+            let is_suspended = state.suspension(user.id.index).is_some();
+            self.standing(user.id) != Some(Standing { role: user.role, is_suspended })
+        });
+        differs.map(|user| format!("the standing of user {} differs", user.id.index))
     }
 }
 

@@ -7,7 +7,9 @@ use parking_lot::Mutex;
 use crate::accounts::Accounts;
 use crate::append_vec::AppendVec;
 use crate::engine::Engine;
+use crate::engine::Standing;
 use crate::engine::catalog::Layouts;
+use crate::engine::news::Board;
 use crate::idempotency::{IdempotencyKeys, Remembered};
 use crate::ids::{EventIndex, HoldSlot, OrderNumber, ReservationId, SeatIndex};
 use crate::inline_list::InlineList;
@@ -38,6 +40,7 @@ impl<J: Journal> Engine<J> {
             expiry: ExpiryLines::default(),
             keys: IdempotencyKeys::default(),
             ledger: Mutex::new(state.ledger().clone()),
+            news: Mutex::new(Board::of(state.news())),
             closing: Mutex::default(),
             queue_defaults: Mutex::default(),
             rooms_in_use: Mutex::default(),
@@ -84,6 +87,9 @@ impl<J: Journal> Engine<J> {
         for user in state.users() {
             self.accounts.publish(user.id, user.role);
             by_email.insert(user.email.as_str().into(), user.id.index);
+            if state.suspension(user.id.index).is_some() {
+                self.accounts.set(user.id.index, Standing { role: user.role, is_suspended: true });
+            }
         }
         let mut layouts = self.layouts.lock();
         for layout in state.layouts() {

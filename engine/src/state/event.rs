@@ -13,6 +13,7 @@ use crate::record::{
     Claim, EndReason, EventDetails, EventRules, NewTicketType, PaymentMethod, Section,
 };
 use crate::state::order_index::OrderClass;
+use crate::state::sums::{Counted, OrderSums};
 
 /// An event.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -60,6 +61,8 @@ pub struct Event {
     /// By section.
     #[serde(skip)]
     pub(super) counts: Vec<SectionCounts>,
+    #[serde(skip)]
+    pub(super) sums: OrderSums,
 }
 
 pub(super) const BLOCKED: u32 = u32::MAX;
@@ -308,6 +311,12 @@ impl Event {
         &self.counts
     }
 
+    /// How many of its orders are where in their life.
+    #[must_use]
+    pub fn sums(&self) -> &OrderSums {
+        &self.sums
+    }
+
     /// The last record that changed a seat or a ticket: a seat map made at or after it is current.
     #[must_use]
     pub fn inventory_lsn(&self) -> Lsn {
@@ -398,6 +407,11 @@ impl Event {
         self.counts.fill(SectionCounts::default());
     }
 
+    /// Its orders as sums count them.
+    pub(super) fn counted(&self) -> impl Iterator<Item = Counted> + '_ {
+        self.orders().map(|(_, order)| Counted::of(self, order))
+    }
+
     /// Moves a seat from one status to another in the sums.
     pub(super) fn recount(&mut self, seat: SeatIndex, from: SeatStatus, to: SeatStatus) {
         let counts = &mut self.counts[self.plan.place(seat).section];
@@ -434,6 +448,9 @@ impl Event {
             }
             self.recount(seat, SeatStatus::Available, status);
         }
+        let mut sums = OrderSums::default();
+        self.counted().for_each(|order| sums.add(order));
+        self.sums = sums;
         Ok(())
     }
 
@@ -445,6 +462,9 @@ impl Event {
         recounted.derive(Arc::clone(&self.sections))?;
         if recounted.counts != self.counts || recounted.owners != self.owners {
             return Err("the sums over its seats differ from its orders".into());
+        }
+        if recounted.sums != self.sums {
+            return Err("the sums over its orders differ from its orders".into());
         }
         let mut in_orders = vec![0_u64; self.ticket_types.len()];
         for (_, order) in self.orders().filter(|(_, order)| order.is_live()) {

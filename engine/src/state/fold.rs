@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ids::{
-    Attempt, ChargeIndex, EventIndex, Lsn, ReservationId, SeatIndex, UnixMillis, UserIndex,
+    Attempt, ChargeIndex, EventIndex, HoldSlot, Lsn, ReservationId, SeatIndex, UnixMillis,
+    UserIndex,
 };
 use crate::inventory::layout::SeatPlan;
 use crate::limits::{ORDERS_PER_EVENT_MAX, SEATS_PER_EVENT_MAX};
@@ -18,6 +19,8 @@ use crate::state::event::{
     BLOCKED, Block, Event, Order, OrderState, Payment, SeatStatus, TicketType,
 };
 use crate::state::order_index::OrderClass;
+use crate::state::people::Suspension;
+use crate::state::sums::{Counted, OrderSums};
 use crate::state::{FoldError, Key, Layout, Queue, State, User};
 
 impl State {
@@ -164,6 +167,36 @@ impl State {
                 self.category_renamed(renamed);
                 Ok(())
             }
+            Record::NewsPosted(posted) => {
+                self.seen(posted.at);
+                self.news.posted(posted)
+            }
+            Record::NewsEdited(edited) => {
+                self.seen(edited.at);
+                self.news.edited(edited)
+            }
+            Record::NewsDeleted { news, by: _, at } => {
+                self.seen(*at);
+                self.news.deleted(*news)
+            }
+            Record::NewsViewed { views, at } => {
+                self.seen(*at);
+                self.news.viewed(views)
+            }
+            Record::UserSuspended { user, reason, by, at } => {
+                self.seen(*at);
+                self.suspended(*user, Suspension { reason: reason.clone(), by: *by, at: *at })
+            }
+            Record::UserRestored { user, by: _, at } => {
+                self.seen(*at);
+                let suspension = self.suspensions.remove(user);
+                suspension.map(drop).ok_or_else(|| format!("user {user} is not suspended"))
+            }
+            Record::AdminActed(acted) => {
+                self.seen(acted.at);
+                self.audit.note(lsn, acted);
+                Ok(())
+            }
         }
     }
 
@@ -195,8 +228,7 @@ impl State {
             Claim::Tickets(lines) => event.sell_tickets(lines)?,
         }
         let seq = self.order_index.push(held.order, OrderClass::Open);
-        let event = self.event_mut(held.order.event)?;
-        event.orders[position] = Some(Order {
+        let order = Order {
             slot: held.slot,
             user: held.user,
             claim: held.claim.clone(),
@@ -206,7 +238,12 @@ impl State {
             state: OrderState::Held,
             payment: None,
             seq,
-        });
+        };
+        let event = self.event_mut(held.order.event)?;
+        let counted = Counted::of(event, &order);
+        event.sums.add(counted);
+        event.orders[position] = Some(order);
+        self.sales.add(counted);
         let reservation =
             ReservationId { event: held.order.event, slot: held.slot, order: held.order.number };
         self.remember_key(held.key.as_deref(), held.user, reservation, lsn, held.at);
@@ -216,9 +253,7 @@ impl State {
     fn payment_started(&mut self, lsn: Lsn, started: &PaymentStarted) -> Result<(), String> {
         self.seen(started.at);
         let &PaymentStarted { order, attempt, method, at, .. } = started;
-        self.paying(order, attempt, method, at)?;
-        let (_, found) = self.live_order(order)?;
-        let (user, slot) = (found.user, found.slot);
+        let (user, slot) = self.paying(order, attempt, method, at)?;
         let reservation =
             ReservationId { event: started.order.event, slot, order: started.order.number };
         self.remember_key(started.key.as_deref(), user, reservation, lsn, started.at);
@@ -234,32 +269,34 @@ impl State {
         self.seen(started.at);
         self.ledger.apply(record, lsn)?;
         let Some(order) = self.order_of(started.charge) else { return Ok(()) };
-        self.paying(order, started.attempt, started.method, started.at)
+        self.paying(order, started.attempt, started.method, started.at).map(drop)
     }
 
-    /// A held order is being paid from now on.
+    /// A held order is being paid from now on. Answers with whose it is, and its slot.
     fn paying(
         &mut self,
         order: OrderRef,
         attempt: Attempt,
         method: PaymentMethod,
         started_at: UnixMillis,
-    ) -> Result<(), String> {
-        let (_, found) = self.live_order(order)?;
-        if found.state != OrderState::Held {
-            return Err(format!("order {} is not held", order.number));
-        }
-        found.state = OrderState::Paying;
-        found.payment = Some(Payment { attempt, method, started_at, paid_at: None });
-        Ok(())
+    ) -> Result<(UserIndex, HoldSlot), String> {
+        self.change_live_order(order, |found| {
+            if found.state != OrderState::Held {
+                return Err(format!("order {} is not held", order.number));
+            }
+            found.state = OrderState::Paying;
+            found.payment = Some(Payment { attempt, method, started_at, paid_at: None });
+            Ok((found.user, found.slot))
+        })
     }
 
     /// A payment ended without money: the order is held as before.
     fn unpaid(&mut self, order: OrderRef, attempt: Attempt) -> Result<(), String> {
-        let (_, found) = self.live_order(order)?;
-        expect_payment(found, attempt)?;
-        found.state = OrderState::Held;
-        Ok(())
+        self.change_live_order(order, |found| {
+            expect_payment(found, attempt)?;
+            found.state = OrderState::Held;
+            Ok(())
+        })
     }
 
     fn capture_ended(
@@ -299,14 +336,14 @@ impl State {
         at: UnixMillis,
     ) -> Result<(), String> {
         self.seen(at);
-        let (event, found) = self.live_order(order)?;
-        expect_payment(found, attempt)?;
-        found.state = OrderState::Paid;
-        found.payment = found.payment.map(|payment| Payment { paid_at: Some(at), ..payment });
-        let (claim, seq) = (found.claim.clone(), found.seq);
-        self.order_index.set(seq, OrderClass::Paid);
+        let claim = self.change_live_order(order, |found| {
+            expect_payment(found, attempt)?;
+            found.state = OrderState::Paid;
+            found.payment = found.payment.map(|payment| Payment { paid_at: Some(at), ..payment });
+            Ok(found.claim.clone())
+        })?;
         if let Claim::Seats(seats) = claim {
-            let event = self.event_mut(event)?;
+            let event = self.event_mut(order.event)?;
             event.inventory_lsn = lsn;
             for &seat in seats.iter() {
                 event.recount(seat, SeatStatus::Locked, SeatStatus::Reserved);
@@ -316,14 +353,15 @@ impl State {
     }
 
     fn ended(&mut self, lsn: Lsn, order: OrderRef, state: OrderState) -> Result<(), String> {
-        let (event, found) = self.live_order(order)?;
-        if found.state == OrderState::Paying {
-            return Err(format!("order {} ended while being paid", order.number));
-        }
-        let (claim, status, seq) = (found.claim.clone(), found.seat_status(), found.seq);
-        found.state = state;
-        self.order_index.set(seq, OrderClass::Ended);
-        let event = self.event_mut(event)?;
+        let (claim, status) = self.change_live_order(order, |found| {
+            if found.state == OrderState::Paying {
+                return Err(format!("order {} ended while being paid", order.number));
+            }
+            let held = (found.claim.clone(), found.seat_status());
+            found.state = state;
+            Ok(held)
+        })?;
+        let event = self.event_mut(order.event)?;
         event.moved.remove(&order.number);
         event.inventory_lsn = lsn;
         match claim {
@@ -340,14 +378,16 @@ impl State {
     fn seats_returned(&mut self, lsn: Lsn, returned: &SeatsReturned) -> Result<(), String> {
         self.seen(returned.at);
         let order = self.order_of(returned.charge).ok_or("seats go back for points")?;
-        let (event, found) = self.live_order(order)?;
-        let rest = match (&found.claim, found.state) {
-            (Claim::Seats(seats), OrderState::Paid) => seats.without(&returned.seats),
-            _ => None,
-        };
-        let rest = rest.ok_or_else(|| format!("not seats that order {} paid", order.number))?;
-        found.claim = Claim::Seats(rest);
-        let event = self.event_mut(event)?;
+        self.change_live_order(order, |found| {
+            let rest = match (&found.claim, found.state) {
+                (Claim::Seats(seats), OrderState::Paid) => seats.without(&returned.seats),
+                _ => None,
+            };
+            let rest = rest.ok_or_else(|| format!("not seats that order {} paid", order.number))?;
+            found.claim = Claim::Seats(rest);
+            Ok(())
+        })?;
+        let event = self.event_mut(order.event)?;
         event.inventory_lsn = lsn;
         for &seat in returned.seats.iter() {
             event.disown(seat, order.number.0 + 1, SeatStatus::Reserved)?;
@@ -447,6 +487,7 @@ impl State {
             plan: Arc::new(SeatPlan::new(&[])),
             owners: Vec::new(),
             counts: Vec::new(),
+            sums: OrderSums::default(),
             inventory_lsn: lsn,
             deleted: false,
             seats_removed: false,
@@ -499,12 +540,49 @@ impl State {
         self.queues.get_mut(event.position()).ok_or_else(|| format!("no event {event}"))
     }
 
-    fn live_order(&mut self, order: OrderRef) -> Result<(EventIndex, &mut Order), String> {
-        let found = self.event_mut(order.event)?.orders.get_mut(order.number.position());
-        match found.and_then(Option::as_mut) {
-            Some(found) if found.is_live() => Ok((order.event, found)),
-            Some(_) => Err(format!("order {} ended before", order.number)),
-            None => Err(format!("no order {}", order.number)),
+    /// Changes a live order, and whatever counts it.
+    fn change_live_order<T>(
+        &mut self,
+        order: OrderRef,
+        change: impl FnOnce(&mut Order) -> Result<T, String>,
+    ) -> Result<T, String> {
+        self.change_order(order, |found| match found.is_live() {
+            true => change(found),
+            false => Err(format!("order {} ended before", order.number)),
+        })
+    }
+
+    /// Changes an order, and whatever counts it.
+    pub(super) fn change_order<T>(
+        &mut self,
+        order: OrderRef,
+        change: impl FnOnce(&mut Order) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let OrderRef { event, number } = order;
+        let event =
+            self.events.get_mut(event.position()).ok_or_else(|| format!("no event {event}"))?;
+        let place = event.orders.get_mut(number.position());
+        let found = place.and_then(Option::take);
+        let mut found = found.ok_or_else(|| format!("no order {number}"))?;
+        let before = Counted::of(event, &found);
+        let done = change(&mut found)?;
+        let after = Counted::of(event, &found);
+        self.order_index.set(found.seq, found.class());
+        event.orders[number.position()] = Some(found);
+        event.sums.remove(before);
+        event.sums.add(after);
+        self.sales.remove(before);
+        self.sales.add(after);
+        Ok(done)
+    }
+
+    fn suspended(&mut self, user: UserIndex, suspension: Suspension) -> Result<(), String> {
+        if user.position() >= self.users.len() {
+            return Err(format!("no user {user}"));
+        }
+        match self.suspensions.insert(user, suspension) {
+            None => Ok(()),
+            Some(_) => Err(format!("user {user} is suspended already")),
         }
     }
 }

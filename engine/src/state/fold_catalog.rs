@@ -6,7 +6,6 @@ use crate::record::{
 };
 use crate::state::State;
 use crate::state::event::{BLOCKED, FormerName, OrderState, Payment, SeatStatus, TicketType};
-use crate::state::order_index::OrderClass;
 
 impl State {
     pub(super) fn event_deleted(
@@ -119,7 +118,7 @@ impl State {
         let event = self.event_mut(order.event)?;
         let found =
             event.order(order.number).ok_or_else(|| format!("no order {}", order.number))?;
-        let (claim, seq) = (found.claim.clone(), found.seq);
+        let claim = found.claim.clone();
         let is_moving = match found.state {
             OrderState::Held if slot == event.live_slot(order.number, found) => false,
             OrderState::Ended { .. } => true,
@@ -144,12 +143,11 @@ impl State {
             event.moved.insert(order.number, slot);
         }
         event.inventory_lsn = lsn;
-        if let Some(Some(found)) = event.orders.get_mut(order.number.position()) {
+        self.change_order(order, |found| {
             found.state = OrderState::Paid;
             found.payment = Some(Payment { attempt, method, started_at: at, paid_at: Some(at) });
-        }
-        self.order_index.set(seq, OrderClass::Paid);
-        Ok(())
+            Ok(())
+        })
     }
 
     pub(super) fn category_renamed(&mut self, renamed: &CategoryRenamed) {

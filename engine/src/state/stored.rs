@@ -12,22 +12,28 @@ use crate::inventory::layout::SeatPlan;
 use crate::money::{Ledger, StoredLedger3};
 use crate::record::{EventDetails, EventRules, KeywordMapping, OrderRef, Section};
 use crate::state::event::{Block, Event, Order, TicketType};
+use crate::state::people::{Audit, News, Suspension};
 use crate::state::queue::StoredFormerQueue;
+use crate::state::sums::OrderSums;
 use crate::state::{Key, Layout, Queue, State, User};
 
 /// The stored fields of [`State`], in its order.
 #[derive(Deserialize)]
 pub(super) struct StoredState {
-    without_queues: StoredBase<StoredEvent>,
-    queues: Vec<Queue>,
-    ledger: Ledger,
+    without_people: WithoutPeople<StoredEvent>,
+    news: News,
+    suspensions: BTreeMap<UserIndex, Suspension>,
+    audit: Audit,
 }
 
 /// The stored fields of a [`State`] as they were before events could be deleted, their seats taken
-/// away and their ticket types edited.
+/// away and their ticket types edited, and before there were news, suspensions and an audit list.
+type StoredState4 = WithoutPeople<StoredEvent4>;
+
+/// The fields up to the ledger.
 #[derive(Deserialize)]
-struct StoredState4 {
-    without_queues: StoredBase<StoredEvent4>,
+struct WithoutPeople<E> {
+    without_queues: StoredBase<E>,
     queues: Vec<Queue>,
     ledger: Ledger,
 }
@@ -81,17 +87,11 @@ pub struct State2(State);
 #[serde(try_from = "StoredState3")]
 pub struct State3(State);
 
-/// A state as snapshots of version 4 have it, without changes to ticket types: decodes from that
-/// encoding.
+/// A state as snapshots of version 4 have it, without changes to ticket types, without news, suspensions
+/// and an audit list: decodes from that encoding.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "StoredState4")]
 pub struct State4(State);
-
-impl From<State4> for State {
-    fn from(former: State4) -> State {
-        former.0
-    }
-}
 
 impl From<State1> for State {
     fn from(former: State1) -> State {
@@ -107,6 +107,12 @@ impl From<State2> for State {
 
 impl From<State3> for State {
     fn from(former: State3) -> State {
+        former.0
+    }
+}
+
+impl From<State4> for State {
+    fn from(former: State4) -> State {
         former.0
     }
 }
@@ -151,9 +157,15 @@ impl TryFrom<StoredState4> for State4 {
 
 impl StoredState4 {
     fn restore(self) -> Result<State, String> {
-        let StoredState4 { without_queues, queues, ledger } = self;
-        StoredState { without_queues: without_queues.map(StoredEvent::from), queues, ledger }
-            .try_into()
+        let WithoutPeople { without_queues, queues, ledger } = self;
+        let without_queues = without_queues.map(StoredEvent::from);
+        StoredState {
+            without_people: WithoutPeople { without_queues, queues, ledger },
+            news: News::default(),
+            suspensions: BTreeMap::new(),
+            audit: Audit::default(),
+        }
+        .try_into()
     }
 }
 
@@ -253,7 +265,8 @@ impl TryFrom<StoredState> for State {
     type Error = String;
 
     fn try_from(stored: StoredState) -> Result<State, String> {
-        let StoredState { without_queues: stored, queues, ledger } = stored;
+        let StoredState { without_people, news, suspensions, audit } = stored;
+        let WithoutPeople { without_queues: stored, queues, ledger } = without_people;
         if queues.len() != stored.events.len() {
             return Err(format!("{} queues for {} events", queues.len(), stored.events.len()));
         }
@@ -266,6 +279,9 @@ impl TryFrom<StoredState> for State {
             keywords: stored.keywords,
             queues,
             ledger,
+            news,
+            suspensions,
+            audit,
             ..State::default()
         };
         for (position, user) in state.users.iter().enumerate() {
@@ -306,6 +322,7 @@ impl State {
             plan: Arc::new(SeatPlan::new(&[])),
             owners: Vec::new(),
             counts: Vec::new(),
+            sums: OrderSums::default(),
             inventory_lsn: stored.inventory_lsn,
             deleted,
             seats_removed,
@@ -330,7 +347,7 @@ impl State {
         }
     }
 
-    /// Fills `orders_by_user` and the index of all orders, oldest first.
+    /// Fills `orders_by_user`, the index of all orders, oldest first, and the sums over them.
     fn index_orders(&mut self) -> Result<(), String> {
         let mut orders: Vec<(Lsn, UserIndex, OrderRef)> = Vec::new();
         for (index, event) in self.events.iter().enumerate() {
@@ -340,6 +357,7 @@ impl State {
             }));
         }
         orders.sort_unstable_by_key(|&(held_lsn, ..)| held_lsn);
+        self.events.iter().flat_map(Event::counted).for_each(|order| self.sales.add(order));
         for (_, user, order) in orders {
             self.orders_by_user
                 .get_mut(user.position())

@@ -6,14 +6,14 @@
 //! - a refused command logs nothing.
 
 use proptest::prelude::*;
-use tiketi_engine::command::{EditTicketType, NewTicketTypes};
+use tiketi_engine::command::{EditPost, EditTicketType, NewPost, NewTicketTypes, Suspend};
 use tiketi_engine::engine::{Confirmation, EndedOrder, PaymentIntent, PaymentOutcome};
 use tiketi_engine::error::{CommandError, ConfirmRefusal};
 use tiketi_engine::ids::{
-    Attempt, EventIndex, ReservationId, SeatIndex, TicketTypeIndex, UnixMillis,
+    Attempt, EventIndex, NewsIndex, ReservationId, SeatIndex, TicketTypeIndex, UnixMillis,
 };
-use tiketi_engine::record::{Claim, NewTicketType, PaymentMethod, TicketTypeDetails};
-use tiketi_engine::state::OrderState;
+use tiketi_engine::record::{Claim, NewTicketType, PaymentMethod, Role, TicketTypeDetails};
+use tiketi_engine::state::{Order, OrderState, State};
 
 use crate::house::{Hall, House, OPENS, SMALL, details, durable};
 
@@ -38,6 +38,14 @@ enum Step {
     EditTickets { event: u32, total: u32, price: u32 },
     Confirm { order: usize },
     CloseCancelled,
+    Post { user: usize },
+    EditPost { post: u32, user: usize },
+    DeletePost { post: u32, user: usize, may_any: bool },
+    ViewPost { post: u32 },
+    LogViews,
+    Suspend { user: usize, by: usize },
+    RestoreUser { user: usize },
+    Promote { user: usize },
     Restart,
 }
 
@@ -51,7 +59,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(event, user, seats)| Step::Hold { event, user, seats }),
         3 => (event.clone(), user.clone(), 1..5_usize)
             .prop_map(|(event, user, count)| Step::Best { event, user, count }),
-        4 => (event.clone(), user, 1..6_u32)
+        4 => (event.clone(), user.clone(), 1..6_u32)
             .prop_map(|(event, user, quantity)| Step::Tickets { event, user, quantity }),
         6 => order.clone().prop_map(|order| Step::Pay { order }),
         6 => (order.clone(), any::<bool>())
@@ -72,6 +80,23 @@ fn step() -> impl Strategy<Value = Step> {
         1 => event.prop_map(|event| Step::DeleteEvent { event }),
         2 => Just(Step::CloseCancelled),
         2 => Just(Step::Restart),
+        4 => people(),
+    ]
+}
+
+fn people() -> impl Strategy<Value = Step> {
+    let user = 0..4_usize;
+    let post = 0..4_u32;
+    prop_oneof![
+        user.clone().prop_map(|user| Step::Post { user }),
+        (post.clone(), user.clone()).prop_map(|(post, user)| Step::EditPost { post, user }),
+        (post.clone(), user.clone(), any::<bool>())
+            .prop_map(|(post, user, may_any)| Step::DeletePost { post, user, may_any }),
+        post.prop_map(|post| Step::ViewPost { post }),
+        Just(Step::LogViews),
+        (user.clone(), user.clone()).prop_map(|(user, by)| Step::Suspend { user, by }),
+        user.clone().prop_map(|user| Step::RestoreUser { user }),
+        user.prop_map(|user| Step::Promote { user }),
     ]
 }
 
@@ -177,6 +202,55 @@ impl History {
                 self.order(*order).is_some_and(|order| confirm(&self.house, order, now).is_ok())
             }
             Step::CloseCancelled => engine.close_cancelled(now) > 0,
+            Step::Post { user } => {
+                let post = NewPost {
+                    title: "소식".into(),
+                    content: "내용".into(),
+                    author: Some(self.house.users[*user].index),
+                    author_name: "이름".into(),
+                    is_pinned: false,
+                    views: 0,
+                };
+                engine.post_news(post.check().unwrap(), now).map(durable).is_ok()
+            }
+            Step::EditPost { post, user } => {
+                let edit = EditPost {
+                    news: NewsIndex(*post),
+                    title: "정정".into(),
+                    content: "내용".into(),
+                    is_pinned: Some(true),
+                    by: self.house.users[*user].index,
+                };
+                engine.edit_news(edit.check().unwrap(), now).map(durable).is_ok()
+            }
+            Step::DeletePost { post, user, may_any } => {
+                let by = self.house.users[*user].index;
+                engine.delete_news(NewsIndex(*post), by, *may_any, now).map(durable).is_ok()
+            }
+            // Counted, not logged.
+            Step::ViewPost { post } => {
+                engine.view_news(NewsIndex(*post));
+                false
+            }
+            Step::LogViews => {
+                let before = self.house.fold.lsn();
+                engine.log_news_views(now).unwrap();
+                self.house.catch_up();
+                self.house.fold.lsn() > before
+            }
+            Step::Suspend { user, by } => {
+                let [user, by] = [*user, *by].map(|user| self.house.users[user].index);
+                let suspend = Suspend { user, reason: "암표".into(), by: Some(by) };
+                engine.suspend_user(suspend.check().unwrap(), now).map(durable).is_ok()
+            }
+            Step::RestoreUser { user } => {
+                let user = self.house.users[*user].index;
+                engine.restore_user(user, None, now).map(durable).is_ok()
+            }
+            Step::Promote { user } => {
+                let user = self.house.users[*user].index;
+                engine.set_role(user, Role::Admin, now).map(durable).is_ok()
+            }
             Step::Restart => {
                 self.house.restart();
                 false
@@ -239,8 +313,23 @@ fn run(steps: &[Step]) {
         history.house.assert_agreement();
         let logged = history.house.fold.lsn() > before;
         assert_eq!(changed, logged, "{step:?}");
+        assert_sums(&history.house.fold, history.now);
     }
     settle(&mut history);
+}
+
+/// The sums that are kept say what walking all orders says, at whatever instant.
+fn assert_sums(fold: &State, now: UnixMillis) {
+    let is_over = |order: &Order| {
+        let is_late = order.expires_at.is_some_and(|at| at <= now);
+        !order.is_live() || (order.state == OrderState::Held && is_late)
+    };
+    let hour = UnixMillis(now.0 - now.0 % 3_600_000);
+    let orders = || fold.events().iter().flat_map(|event| event.orders().map(|(_, order)| order));
+    let live = || orders().filter(|order| !is_over(order));
+    let of_this_hour = live().filter(|order| order.held_at >= hour).count() as u64;
+    assert_eq!(fold.sales().live(now), live().count() as u64);
+    assert_eq!(fold.sales().live_since(hour, now), of_this_hour);
 }
 
 /// However a history went: once payments are answered and time has passed, nothing is held but what

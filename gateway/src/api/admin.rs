@@ -3,6 +3,7 @@
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::api::accounts::Suspension;
 use crate::api::events::EventDetail;
 use crate::api::reservations::{DetailItem, PaymentStatus, ReservationStatus};
 use crate::api::seats::{Layout, SectionConfig};
@@ -231,6 +232,8 @@ pub struct UserDetail {
     pub created_at: Timestamp,
     /// How many reservations it has made.
     pub reservations: u64,
+    /// Since when and why it is shut out; `None` where it is not.
+    pub suspension: Option<Suspension>,
 }
 
 /// `PUT /api/admin/users/:id/role`.

@@ -37,7 +37,8 @@ pub(crate) enum Access {
 /// The caller that the headers prove.
 ///
 /// # Errors
-/// In this order: no token 401, a wrong one 403, one whose time is over 401, no account 401.
+/// In this order: no token 401, a wrong one 403, one whose time is over 401, no account 401, one that
+/// is suspended 403.
 pub(crate) fn identify(
     app: &App,
     headers: &HeaderMap,
@@ -48,9 +49,12 @@ pub(crate) fn identify(
         TokenError::Invalid => ApiError::new(Code::TokenInvalid),
         TokenError::Expired => ApiError::new(Code::TokenExpired),
     })?;
-    let account = claim.user.and_then(|user| Some((user, app.account_role(user)?)));
-    let (user, role) = account.ok_or_else(|| ApiError::new(Code::UserNotFound))?;
-    let role = match (role, claim.role) {
+    let account = claim.user.and_then(|user| Some((user, app.engine.standing(user)?)));
+    let (user, standing) = account.ok_or_else(|| ApiError::new(Code::UserNotFound))?;
+    if standing.is_suspended {
+        return Err(ApiError::new(Code::Suspended));
+    }
+    let role = match (standing.role, claim.role) {
         (Role::Admin, Role::Admin) => Role::Admin,
         (Role::User, _) | (_, Role::User) => Role::User,
     };

@@ -43,6 +43,7 @@ struct Outbox {
     user: Option<UserIndex>,
     /// Something was lost that no state brings back.
     is_lost: bool,
+    is_shut_out: bool,
     waker: Option<Waker>,
 }
 
@@ -55,6 +56,8 @@ pub(super) enum Work {
     CatchUp(Room, Lsn),
     /// Something that must arrive did not fit.
     Lost,
+    /// Its user may not be here any more.
+    ShutOut,
     /// Nothing; the waker is kept.
     Nothing,
 }
@@ -101,6 +104,13 @@ impl Client {
             true => outbox.queue(frames),
             false => outbox.is_lost = true,
         }
+        wake(outbox);
+    }
+
+    /// The socket is closed; its user may not be here any more.
+    pub(super) fn shut_out(&self) {
+        let mut outbox = self.outbox.lock();
+        outbox.is_shut_out = true;
         wake(outbox);
     }
 
@@ -162,6 +172,9 @@ impl Client {
     /// What there is to do; `sent_all` says that nothing taken before is still unsent.
     pub(super) fn work(&self, sent_all: bool, waker: &Waker) -> Work {
         let mut outbox = self.outbox.lock();
+        if outbox.is_shut_out {
+            return Work::ShutOut;
+        }
         if outbox.is_lost {
             return Work::Lost;
         }

@@ -126,6 +126,12 @@ impl Hub {
         app.metrics.sockets.sent(name, reached);
     }
 
+    /// Closes every socket of a user.
+    pub(crate) fn shut_out(&self, user: UserIndex) {
+        let clients = self.users.lock().get(&user).cloned().unwrap_or_default();
+        clients.iter().for_each(|client| client.shut_out());
+    }
+
     /// How many sockets are in a room.
     pub(super) fn members(&self, room: Room) -> usize {
         self.known_feed(room.event()).map_or(0, |feed| feed.lock().count(room))
@@ -445,7 +451,14 @@ impl Follower {
             | Record::EventCreated(_)
             | Record::EventDeleted { .. }
             | Record::EventCategorised { .. }
-            | Record::CategoryRenamed(_) => {}
+            | Record::CategoryRenamed(_)
+            | Record::NewsPosted(_)
+            | Record::NewsEdited(_)
+            | Record::NewsDeleted { .. }
+            | Record::NewsViewed { .. }
+            | Record::UserRestored { .. }
+            | Record::UserSuspended { .. }
+            | Record::AdminActed(_) => {}
         }
     }
 

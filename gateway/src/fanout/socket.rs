@@ -123,6 +123,11 @@ impl Ending {
         Ending::told("overload", 1013)
     }
 
+    /// Its user is suspended.
+    pub(super) const fn shut_out() -> Self {
+        Ending::told("suspended", 1008)
+    }
+
     /// The client said so in its dialect.
     pub(super) const fn by_client() -> Self {
         Ending::told("client", 1000)
@@ -327,6 +332,7 @@ impl Socket {
                 Work::Frames => self.client.take(&mut self.sending),
                 Work::CatchUp(room, since) => return Ok(Poll::Ready(Next::CatchUp(room, since))),
                 Work::Lost => return Err(Ending::told("slow", 1013)),
+                Work::ShutOut => return Err(Ending::shut_out()),
                 Work::Nothing if self.pong.is_none() => return Ok(Poll::Pending),
                 Work::Nothing => {}
             }

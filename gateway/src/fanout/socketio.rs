@@ -25,6 +25,7 @@ const MESSAGE_BYTES_MAX: usize = 1_000_000;
 const NO_TOKEN: &str = "Authentication required";
 /// The client logs out on whatever has the word `authentication` in small letters.
 const BAD_TOKEN: &str = "Invalid authentication token";
+const SUSPENDED: &str = "Account suspended";
 
 /// Where a connection to the namespace stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,19 +102,28 @@ fn connect(
 ) -> Result<Option<UserId>, Ending> {
     let app = &presence.app;
     let claim = token.map(|token| app.tokens.verify(token, app.clock.now()));
-    let user = match &claim {
-        Some(Ok(claim)) => claim.user.filter(|user| app.account_role(*user).is_some()),
+    let account = match &claim {
+        Some(Ok(claim)) => claim.user.and_then(|user| Some((user, app.engine.standing(user)?))),
         Some(Err(_)) | None => None,
     };
+    let user = account.filter(|(_, standing)| !standing.is_suspended).map(|(user, _)| user);
     let index = user.map(|user| user.index);
     app.limits.check(RateClass::Queue, index, socket.address()).map_err(|_| Ending::overload())?;
     let Some(user) = user else {
-        let message = if claim.is_none() { NO_TOKEN } else { BAD_TOKEN };
+        let message = match (&claim, account) {
+            (None, _) => NO_TOKEN,
+            (Some(_), None) => BAD_TOKEN,
+            (Some(_), Some(_)) => SUSPENDED,
+        };
         socket.send(frames::text(&format!("44{}", json!({"message": message}))));
         return Ok(None);
     };
     if !presence.identify(user.index) {
         return Err(Ending::overload());
+    }
+    // Whoever was suspended before the hub knew of this socket.
+    if app.engine.standing(user).is_some_and(|standing| standing.is_suspended) {
+        return Err(Ending::shut_out());
     }
     socket.send(frames::text(&format!("40{{\"sid\":\"{}\"}}", new_id())));
     Ok(Some(user))

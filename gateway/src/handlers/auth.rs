@@ -6,7 +6,6 @@ use hyper::StatusCode;
 use rand::Rng;
 use serde_json::{Map, Value, json};
 use tiketi_engine::command::NewUser;
-use tiketi_engine::error::{AccountRefusal, CommandError};
 use tiketi_engine::ids::{UnixMillis, UserId};
 use tiketi_engine::limits::{NAME_CHARS_MAX, PHONE_CHARS_MAX};
 use tiketi_engine::record::Role;
@@ -17,6 +16,7 @@ use crate::auth::email;
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
 use crate::metrics::AuthKind;
+use crate::refusals;
 
 const PASSWORD_CHARS_MIN: usize = 6;
 
@@ -70,7 +70,7 @@ async fn try_register(app: &Arc<App>, request: &Request) -> Result<Response, Api
         tag: rand::rng().next_u64(),
     };
     let checked = new.check().map_err(|error| ApiError::new(Code::Validation).cause(error))?;
-    let pending = app.engine.register_user(checked, request.now).map_err(refusal)?;
+    let pending = app.engine.register_user(checked, request.now).map_err(refusals::account)?;
     let lsn = pending.lsn();
     let user = app.durable(pending).await?;
     let answer = answer(app, user, email, name, Role::User, request.now)?;
@@ -98,6 +98,10 @@ async fn try_login(app: &Arc<App>, request: &Request) -> Result<Response, ApiErr
     let is_right = app.passwords.verify(password, hash).await?;
     let account = account.filter(|_| is_right);
     let (user, name, role) = account.ok_or_else(|| ApiError::new(Code::BadCredentials))?;
+    // Told to whoever knows the password alone.
+    if app.engine.standing(user).is_some_and(|standing| standing.is_suspended) {
+        return Err(ApiError::new(Code::Suspended));
+    }
     Ok(Response::ok(&answer(app, user, email, name, role, request.now)?))
 }
 
@@ -116,19 +120,6 @@ fn answer(
     let id = user.into();
     let user = AuthUser { id, user_id: id, email, name, role: role_name(role).to_owned() };
     Ok(AuthAnswer { message: "환영해요.".to_owned(), token, user })
-}
-
-fn refusal(error: CommandError<AccountRefusal>) -> ApiError {
-    match error {
-        CommandError::Refused(AccountRefusal::EmailTaken) => ApiError::new(Code::EmailTaken),
-        CommandError::Refused(AccountRefusal::Full) => {
-            ApiError::new(Code::Unavailable).cause(AccountRefusal::Full)
-        }
-        CommandError::Refused(unknown @ AccountRefusal::Unknown(_)) => {
-            ApiError::new(Code::UserNotFound).cause(unknown)
-        }
-        CommandError::Unavailable(unavailable) => unavailable.into(),
-    }
 }
 
 /// No control characters, and not too long.

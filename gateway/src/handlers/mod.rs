@@ -7,6 +7,7 @@ pub(crate) mod health;
 pub(crate) mod lanes;
 pub(crate) mod lottery;
 pub(crate) mod metrics;
+pub(crate) mod news;
 pub(crate) mod payments;
 pub(crate) mod queue;
 pub(crate) mod reservations;

@@ -1,5 +1,7 @@
 //! The request as a handler gets it: matched, authenticated, its body read.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use fastwebsockets::upgrade::{UpgradeFut, is_upgrade_request, upgrade};
 use http_body_util::Empty;
@@ -8,13 +10,14 @@ use hyper::header::{HeaderName, IF_NONE_MATCH, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_
 use hyper::http::request::Parts;
 use serde::de::DeserializeOwned;
 use tiketi_engine::ids::{
-    EventIndex, ExternalId, Lsn, ReservationId, TicketTypeIndex, UnixMillis, UserId,
+    EventIndex, ExternalId, Lsn, NewsIndex, ReservationId, TicketTypeIndex, UnixMillis, UserId,
 };
 
 use crate::api::{Id, NOT_A_UUID};
 use crate::auth::Caller;
 use crate::error::{ApiError, Code};
 use crate::http::query;
+use crate::instants;
 use crate::routes::Route;
 
 /// Rows of one page, whatever the caller asks for.
@@ -151,6 +154,14 @@ impl Request {
         }
     }
 
+    /// A news post's id in the path. Errors as [`Request::event_id`].
+    pub(crate) fn news_id(&self, position: usize) -> Result<NewsIndex, ApiError> {
+        match self.id(position)? {
+            ExternalId::News(news) => Ok(news),
+            _ => Err(ApiError::new(Code::NotFound)),
+        }
+    }
+
     /// A user's id in the path. Errors as [`Request::event_id`].
     pub(crate) fn user_id(&self, position: usize) -> Result<UserId, ApiError> {
         match self.id(position)? {
@@ -188,7 +199,48 @@ impl Request {
         Ok(Page { page: number("page", 1)?, limit })
     }
 
+    /// `from` and `to`, each absent for an open end: instants, or Seoul days, the last of which is
+    /// inside.
+    ///
+    /// # Errors
+    /// 400 where one is neither.
+    pub(crate) fn span(&self) -> Result<Range<UnixMillis>, ApiError> {
+        let end = |name, parse: fn(&str) -> Option<UnixMillis>, open| match self
+            .parameter(name)?
+            .as_deref()
+        {
+            None | Some("") => Ok(open),
+            Some(text) => parse(text).ok_or_else(|| {
+                ApiError::new(Code::Validation).cause(format!("query parameter {name}"))
+            }),
+        };
+        let from = end("from", instants::parse, UnixMillis(0))?;
+        Ok(from..end("to", instants::parse_end, UnixMillis(u64::MAX))?)
+    }
+
+    /// An event's id in the query; `None` where it is absent or empty.
+    ///
+    /// # Errors
+    /// 400 where it is no UUID, 404 where it is no event's.
+    pub(crate) fn event_parameter(&self) -> Result<Option<EventIndex>, ApiError> {
+        match self.parameter("event")?.as_deref() {
+            None | Some("") => Ok(None),
+            Some(text) => {
+                let id = Id::parse(text).ok_or_else(|| ApiError::new(Code::BadId))?;
+                match ExternalId::decode(id.0) {
+                    Some(ExternalId::Event(index)) => Ok(Some(index)),
+                    _ => Err(ApiError::new(Code::NotFound)),
+                }
+            }
+        }
+    }
+
     // === headers and body ===
+
+    /// Path and query as they came.
+    pub(crate) fn target(&self) -> &str {
+        self.parts.uri.path_and_query().map_or("", |target| target.as_str())
+    }
 
     /// All headers.
     pub(crate) fn headers(&self) -> &hyper::HeaderMap {

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http_body_util::{Empty, Full};
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL,
-    CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER, VARY,
+    CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+    RETRY_AFTER, VARY,
 };
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -31,6 +32,8 @@ pub(crate) struct Response {
     headers: HeaderMap,
     payload: Payload,
     handshake: Option<Box<Handshake>>,
+    /// Whether an administrator did this by the rights of one, on a route that is everybody's.
+    pub(crate) is_admins_act: bool,
 }
 
 enum Payload {
@@ -46,6 +49,7 @@ impl Response {
             headers: HeaderMap::with_capacity(8),
             payload: Payload::Once(Bytes::new()),
             handshake: None,
+            is_admins_act: false,
         }
     }
 
@@ -95,6 +99,25 @@ impl Response {
         response
     }
 
+    /// 200 with a file to be saved under `name`, of plain ASCII without quotes.
+    pub(crate) fn download(
+        content_type: HeaderValue,
+        name: &str,
+        bytes: impl Into<Bytes>,
+    ) -> Result<Self, ApiError> {
+        let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
+            .map_err(|error| ApiError::new(Code::Internal).cause(error))?;
+        let response = Self::bytes(StatusCode::OK, content_type, bytes);
+        Ok(response.header(CONTENT_DISPOSITION, disposition))
+    }
+
+    /// See [`Response::is_admins_act`].
+    #[must_use]
+    pub(crate) fn by_an_administrator(mut self, is_admins_act: bool) -> Self {
+        self.is_admins_act = is_admins_act;
+        self
+    }
+
     /// The connection becomes a socket once this answer is sent.
     pub(crate) fn switching(answer: &hyper::Response<Empty<Bytes>>, handshake: Handshake) -> Self {
         let mut response = Self::empty(answer.status());
@@ -137,7 +160,7 @@ impl Response {
         preferred: Encoding,
         compressor: &Compressor,
     ) -> hyper::Response<Full<Bytes>> {
-        let Response { status, mut headers, payload, handshake: _ } = self;
+        let Response { status, mut headers, payload, handshake: _, is_admins_act: _ } = self;
         let length = match &payload {
             Payload::Once(bytes) => bytes.len(),
             Payload::Kept(body) => body.len(),

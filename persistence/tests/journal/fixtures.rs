@@ -8,17 +8,18 @@ use std::fs;
 use std::path::PathBuf;
 
 use tiketi_engine::ids::{
-    Attempt, ChargeIndex, Epoch, EventIndex, HoldSlot, Lane, LayoutIndex, Lsn, OrderNumber, Place,
-    RefundIndex, ReservationId, SeatIndex, TicketTypeIndex, UnixMillis, UserId, UserIndex,
+    Attempt, ChargeIndex, Epoch, EventIndex, HoldSlot, Lane, LayoutIndex, Lsn, NewsIndex,
+    OrderNumber, Place, RefundIndex, ReservationId, SeatIndex, TicketTypeIndex, UnixMillis, UserId,
+    UserIndex,
 };
 use tiketi_engine::money::{BankAccount, Captured, Deposit, Means, Purpose, Split};
 use tiketi_engine::record::{
-    CaptureOutcome, CaptureStarted, CategoryRenamed, ChargeOpened, Claim, EndReason, EventCreated,
-    EventDetails, EventRules, Held, IdempotencyKey, KeywordKind, KeywordMapping, LayoutCreated,
-    LeaveReason, NewTicketType, OrderConfirmed, OrderRef, PaymentMethod, PaymentStarted,
-    ProviderAnswered, ProviderCall, ProviderName, QueueSettings, Record, RefundAccountGiven,
-    RefundOutcome, Role, SeatList, SeatsReturned, Section, TicketLine, TicketTypeDetails,
-    TicketTypeEdited, TicketTypesAdded, UserRegistered,
+    AdminActed, CaptureOutcome, CaptureStarted, CategoryRenamed, ChargeOpened, Claim, EndReason,
+    EventCreated, EventDetails, EventRules, Held, IdempotencyKey, KeywordKind, KeywordMapping,
+    LayoutCreated, LeaveReason, NewTicketType, NewsEdited, NewsPosted, NewsViews, OrderConfirmed,
+    OrderRef, PaymentMethod, PaymentStarted, ProviderAnswered, ProviderCall, ProviderName,
+    QueueSettings, Record, RefundAccountGiven, RefundOutcome, Role, SeatList, SeatsReturned,
+    Section, TicketLine, TicketTypeDetails, TicketTypeEdited, TicketTypesAdded, UserRegistered,
 };
 use tiketi_engine::waiting_room::lanes::LaneShare;
 use tiketi_persistence::batch::{Batch, BatchDefect, BatchHash, HEADER_BYTES, seal};
@@ -120,6 +121,52 @@ fn money_samples() -> Vec<(&'static str, Record)> {
 fn lanes() -> Vec<LaneShare> {
     let lane = |name: &str, share| LaneShare { name: name.to_owned(), share };
     vec![lane("general", 1), lane("팬클럽", 3), lane("patrons", 100)]
+}
+
+/// The kinds that came with news, suspensions and the audit list.
+fn people_samples() -> Vec<(&'static str, Record)> {
+    let at = UnixMillis(1_700_000_000_000);
+    let (news, user, by) = (NewsIndex(300), UserIndex(1_000_000), UserIndex(4));
+    let posted = NewsPosted {
+        news,
+        title: "오픈".to_owned(),
+        content: "어서\n오세요".to_owned(),
+        author: Some(user),
+        author_name: "김".to_owned(),
+        is_pinned: true,
+        views: 125,
+        at,
+    };
+    let sample = NewsPosted { author: None, is_pinned: false, ..posted.clone() };
+    let edited = |is_pinned| NewsEdited {
+        news,
+        title: "연기".to_owned(),
+        content: "곧".to_owned(),
+        is_pinned,
+        by: user,
+        at,
+    };
+    let acted = AdminActed {
+        by,
+        method: "PUT".to_owned(),
+        path: "/api/admin/users/x/role".to_owned(),
+        body: "{\"role\":\"admin\"}".to_owned(),
+        at,
+    };
+    let views =
+        vec![NewsViews { news, count: 3 }, NewsViews { news: NewsIndex(301), count: 1_000 }];
+    let reason = "암표".to_owned();
+    vec![
+        ("news_posted", Record::NewsPosted(Box::new(posted))),
+        ("news_posted_sample", Record::NewsPosted(Box::new(sample))),
+        ("news_edited", Record::NewsEdited(Box::new(edited(None)))),
+        ("news_edited_pinned", Record::NewsEdited(Box::new(edited(Some(true))))),
+        ("news_deleted", Record::NewsDeleted { news, by: Some(by), at }),
+        ("news_viewed", Record::NewsViewed { views, at }),
+        ("user_suspended", Record::UserSuspended { user, reason, by: Some(by), at }),
+        ("user_restored", Record::UserRestored { user, by: None, at }),
+        ("admin_acted", Record::AdminActed(Box::new(acted))),
+    ]
 }
 
 /// The kinds that came with the waiting room.
@@ -339,7 +386,7 @@ fn samples() -> Vec<(&'static str, Record)> {
 fn frames_of_every_record() {
     let mut kinds = std::collections::BTreeSet::new();
     let samples = samples().into_iter().chain(queue_samples()).chain(money_samples());
-    for (name, record) in samples.chain(catalog_samples()) {
+    for (name, record) in samples.chain(catalog_samples()).chain(people_samples()) {
         let written = with_frame(&record, <[u8]>::to_vec);
         let fixture = held_fast(&format!("frame_{name}.bin"), &written);
         assert_eq!(take_frame(&fixture), Ok((record.clone(), &[][..])), "{name}");
@@ -353,7 +400,7 @@ fn frames_of_every_record() {
     }
     assert_eq!(
         kinds.into_iter().collect::<Vec<_>>(),
-        (0..41).collect::<Vec<_>>(),
+        (0..48).collect::<Vec<_>>(),
         "a kind is missing"
     );
 }
@@ -563,15 +610,66 @@ fn points_bought() -> [Record; 4] {
     ]
 }
 
+/// The same, then news, an account that is shut out, and what its administrator did.
+fn log_with_people() -> Vec<Record> {
+    let at = UnixMillis(200);
+    let mut log = log_with_changes();
+    let posted = |news, title: &str| NewsPosted {
+        news: NewsIndex(news),
+        title: title.to_owned(),
+        content: "text".to_owned(),
+        author: Some(UserIndex(1)),
+        author_name: "b".to_owned(),
+        is_pinned: news == 2,
+        views: 0,
+        at,
+    };
+    log.extend((0..3).map(|news| Record::NewsPosted(Box::new(posted(news, "first")))));
+    let edited = NewsEdited {
+        news: NewsIndex(0),
+        title: "second".to_owned(),
+        content: "more".to_owned(),
+        is_pinned: None,
+        by: UserIndex(1),
+        at,
+    };
+    log.push(Record::NewsEdited(Box::new(edited)));
+    log.push(Record::NewsDeleted { news: NewsIndex(1), by: None, at });
+    let views = vec![NewsViews { news: NewsIndex(2), count: 7 }];
+    log.push(Record::NewsViewed { views, at });
+    let user = UserIndex(0);
+    let suspended = |reason: &str| {
+        let reason = reason.to_owned();
+        Record::UserSuspended { user, reason, by: Some(UserIndex(0)), at }
+    };
+    log.push(suspended("암표"));
+    log.push(Record::UserRestored { user, by: None, at });
+    log.push(suspended("다시"));
+    let acted = AdminActed {
+        by: UserIndex(0),
+        method: "POST".to_owned(),
+        path: "/api/admin/users/1/suspend".to_owned(),
+        body: "{}".to_owned(),
+        at,
+    };
+    log.push(Record::AdminActed(Box::new(acted)));
+    log
+}
+
 #[test]
 fn a_snapshot() {
-    let state = fold(&log_with_changes());
+    let state = fold(&log_with_people());
     assert_eq!(state.listed_events().count(), 2);
     let event = state.event(EventIndex(0)).unwrap();
     assert!(event.ticket_types.iter().any(|found| !found.former_names.is_empty()));
     let (number, order) = event.orders().next().unwrap();
     assert_eq!(event.live_slot(number, order), HoldSlot(77));
     assert!(state.events()[2].seats_removed && event.category.is_some());
+    let posts: Vec<_> = state.news().posts().map(|(index, post)| (index.0, post.views)).collect();
+    assert_eq!((posts, state.news().next()), (vec![(0, 0), (2, 7)], NewsIndex(3)));
+    let suspension = state.suspension(UserIndex(0));
+    assert!(suspension.is_some_and(|suspension| suspension.reason == "다시"));
+    assert_eq!(state.audit().actions().count(), 1);
     assert_eq!(state.ledger().refund_account(ChargeIndex(1)), Some(&account()));
     let queue = state.queue(EventIndex(0)).unwrap();
     assert_eq!((queue.waiting_count(), queue.active_count()), (4, 0));
@@ -598,7 +696,7 @@ fn a_snapshot() {
     }
 }
 
-/// What version 4 wrote, before events could be deleted.
+/// What version 4 wrote, before events could be deleted and before there were news.
 #[test]
 fn a_snapshot_of_version_4() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/journal/fixtures");
@@ -606,8 +704,8 @@ fn a_snapshot_of_version_4() {
     let (_, mut decoded) = snapshot::decode(&fixture).unwrap();
     let log = log_with_a_refund();
     assert_eq!(decoded, fold(&log));
-    // The log goes on with changes.
-    let longer = log_with_changes();
+    // The log goes on with changes and news.
+    let longer = log_with_people();
     for record in &longer[log.len()..] {
         decoded.apply(decoded.lsn().next(), record).unwrap();
     }

@@ -17,7 +17,7 @@ pub(crate) enum Rule {
     Instant,
     /// A record names only what an earlier one made.
     UnknownThing,
-    /// Users, layouts and events are numbered densely; names and addresses are unique.
+    /// Users, layouts, events and news are numbered densely; names and addresses are unique.
     Numbering,
     /// What a record describes cannot exist.
     Malformed,
@@ -25,7 +25,8 @@ pub(crate) enum Rule {
     TwoOwners,
     /// Only the owner of a seat gives it back.
     NotTheOwner,
-    /// Held, then paying, then paid or held again, then ended: in this order, ended once.
+    /// Held, then paying, then paid or held again, then ended: in this order, ended once. Suspended,
+    /// then restored.
     OrderOfLife,
     /// A hold expires at its deadline, not before, and is not paid after it.
     Deadline,

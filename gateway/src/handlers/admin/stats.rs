@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use tiketi_engine::ids::{EventIndex, ExternalId, UnixMillis};
-use tiketi_engine::record::EndReason;
-use tiketi_engine::state::{Event, OrderState, SectionCounts, State, TicketType};
+use tiketi_engine::ids::{EventIndex, UnixMillis};
+use tiketi_engine::state::{Event, OrderSums, SectionCounts, State, TicketType};
 
-use crate::api::Id;
 use crate::api::stats::{
     EventStats, OrderCounts, SeatCounts, SectionStats, Stats, TicketCounts, TicketTypeStats,
     Watermarks,
@@ -18,16 +16,7 @@ use crate::http::{Request, Response};
 
 /// `GET /api/admin/stats`, `?event=` for one event as well.
 pub(crate) async fn show(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    let event = match request.parameter("event")?.as_deref() {
-        None | Some("") => None,
-        Some(text) => {
-            let id = Id::parse(text).ok_or_else(|| ApiError::new(Code::BadId))?;
-            match ExternalId::decode(id.0) {
-                Some(ExternalId::Event(index)) => Some(index),
-                _ => return Err(ApiError::new(Code::NotFound)),
-            }
-        }
-    };
+    let event = request.event_parameter()?;
     let now = app.clock.now();
     let mut stats = app.view.read(|state| count(state, event, now));
     if event.is_some() && stats.event.is_none() {
@@ -48,19 +37,16 @@ pub(crate) async fn show(app: &Arc<App>, request: &Request) -> Result<Response, 
 }
 
 fn count(state: &State, wanted: Option<EventIndex>, now: UnixMillis) -> Stats {
+    let sums = state.sales().orders();
     let mut stats = Stats {
         events: state.listed_events().count() as u64,
         users: state.users().len() as u64,
+        orders: counts(sums),
+        revenue: sums.revenue,
+        holds_live: sums.expiring,
         ..Stats::default()
     };
-    for event in state.events() {
-        let (orders, revenue) = orders(event);
-        add_orders(&mut stats.orders, &orders);
-        stats.revenue += revenue;
-        stats.holds_live += expiring(event);
-        if event.is_deleted() {
-            continue;
-        }
+    for (_, event) in state.listed_events() {
         add_stock(&mut stats.seats, &mut stats.tickets, event);
     }
     stats.event = wanted.and_then(|index| Some(event_stats(index, state.event(index)?, now)));
@@ -84,7 +70,6 @@ fn add_stock(seats: &mut SeatCounts, tickets: &mut TicketCounts, event: &Event) 
 }
 
 fn event_stats(index: EventIndex, event: &Event, now: UnixMillis) -> EventStats {
-    let (orders, revenue) = orders(event);
     let sections = event.sections().iter().zip(event.counts()).map(|(section, counts)| {
         let mut seats = SeatCounts::default();
         add_seats(&mut seats, counts);
@@ -99,51 +84,16 @@ fn event_stats(index: EventIndex, event: &Event, now: UnixMillis) -> EventStats 
         id: index.into(),
         title: event.details.title.clone(),
         status: catalog_view::status(event, now),
-        orders,
-        revenue,
+        orders: counts(event.sums()),
+        revenue: event.sums().revenue,
         sections: sections.collect(),
         ticket_types: ticket_types.collect(),
     }
 }
 
-/// An event's orders by state, and the won of those that are paid.
-fn orders(event: &Event) -> (OrderCounts, u64) {
-    let mut counts = OrderCounts::default();
-    let mut revenue = 0;
-    for (_, order) in event.orders() {
-        counts.total += 1;
-        *match order.state {
-            OrderState::Held => &mut counts.held,
-            OrderState::Paying => &mut counts.paying,
-            OrderState::Paid => {
-                revenue += event.amount(&order.claim);
-                &mut counts.paid
-            }
-            OrderState::Ended { reason: EndReason::Expired, .. } => &mut counts.expired,
-            OrderState::Ended {
-                reason:
-                    EndReason::CancelledByUser | EndReason::CancelledByAdmin | EndReason::EventCancelled,
-                ..
-            } => &mut counts.cancelled,
-        } += 1;
-    }
-    (counts, revenue)
-}
-
-fn expiring(event: &Event) -> u64 {
-    let waits = event
-        .orders()
-        .filter(|(_, order)| order.state == OrderState::Held && order.expires_at.is_some());
-    waits.count() as u64
-}
-
-fn add_orders(sum: &mut OrderCounts, part: &OrderCounts) {
-    sum.total += part.total;
-    sum.held += part.held;
-    sum.paying += part.paying;
-    sum.paid += part.paid;
-    sum.expired += part.expired;
-    sum.cancelled += part.cancelled;
+fn counts(sums: &OrderSums) -> OrderCounts {
+    let &OrderSums { held, paying, paid, expired, cancelled, .. } = sums;
+    OrderCounts { total: sums.total(), held, paying, paid, expired, cancelled }
 }
 
 fn add_seats(sum: &mut SeatCounts, part: &SectionCounts) {

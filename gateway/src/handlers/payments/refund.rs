@@ -59,7 +59,8 @@ pub(crate) async fn refund(app: &Arc<App>, request: &Request) -> Result<Response
         });
         if is_over {
             // Its refund waited for the account.
-            return answer(app, charge, lsn).await;
+            let answer = answer(app, charge, lsn).await?;
+            return Ok(answer.by_an_administrator(!is_own));
         }
     }
     let returned = match &body.seat_ids {
@@ -68,7 +69,7 @@ pub(crate) async fn refund(app: &Arc<App>, request: &Request) -> Result<Response
     };
     let lsn = returned.lsn();
     app.durable(returned).await?;
-    answer(app, charge, lsn).await
+    Ok(answer(app, charge, lsn).await?.by_an_administrator(!is_own))
 }
 
 fn give_account(app: &App, paid: &Paid, account: RefundAccount) -> Result<Pending<()>, ApiError> {
