@@ -74,6 +74,9 @@ pub struct State {
     by_key: HashMap<(UserIndex, u128), Key>,
     #[serde(skip)]
     sales: Sales,
+    /// How many of `events` are deleted.
+    #[serde(skip)]
+    deleted_events: u64,
 }
 
 /// An account.
@@ -195,6 +198,12 @@ impl State {
         indexed.filter(|(_, event)| !event.deleted)
     }
 
+    /// How many those are.
+    #[must_use]
+    pub fn listed_count(&self) -> u64 {
+        self.events.len() as u64 - self.deleted_events
+    }
+
     /// An event, unless it was deleted.
     #[must_use]
     pub fn event(&self, event: EventIndex) -> Option<&Event> {
@@ -306,8 +315,8 @@ impl State {
         }
         let mut recounted = Sales::default();
         self.events.iter().flat_map(Event::counted).for_each(|order| recounted.add(order));
-        if recounted != self.sales {
-            return Err("the sums over all orders differ from the orders".into());
+        if recounted != self.sales || self.listed_events().count() as u64 != self.listed_count() {
+            return Err("the sums over all orders and events differ from them".into());
         }
         self.news.check()
     }

@@ -1,4 +1,4 @@
-//! `tiketi user`: show, promote, demote, seed; and `tiketi login`.
+//! `tiketi user`: show, promote, demote, suspend, restore, seed; and `tiketi login`.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
+use tiketi_gateway::api::accounts::{SuspendRequest, SuspensionAnswer};
 use tiketi_gateway::api::admin::{RoleAnswer, RoleRequest, UserAnswer, UserDetail};
 use tiketi_gateway::config::{LogStoreKind, Secret};
 use tiketi_gateway::seed::{self, SeedError, Seeded};
@@ -15,7 +16,7 @@ use crate::client::{Client, segment};
 use crate::data::open_failure;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Paint};
-use crate::text::{fields, number, seoul};
+use crate::text::{clean, fields, number, seoul};
 
 /// What to do with accounts.
 #[derive(Subcommand)]
@@ -32,6 +33,19 @@ pub(crate) enum UserCommand {
     },
     /// Make an administrator an ordinary account again
     Demote {
+        /// Id or e-mail address
+        user: String,
+    },
+    /// Shut an account out: it may do nothing until it is restored
+    Suspend {
+        /// Id or e-mail address
+        user: String,
+        /// Why; the user is not told
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let an account in again
+    Restore {
         /// Id or e-mail address
         user: String,
     },
@@ -63,25 +77,54 @@ pub(crate) fn run(
     client: &dyn Fn() -> Result<Client, Failure>,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let (named, role) = match command {
+    let (named, change) = match command {
         UserCommand::Show { user } => (user, None),
-        UserCommand::Promote { user } => (user, Some("admin")),
-        UserCommand::Demote { user } => (user, Some("user")),
+        UserCommand::Promote { user } => (user, Some(Change::Role("admin"))),
+        UserCommand::Demote { user } => (user, Some(Change::Role("user"))),
+        UserCommand::Suspend { user, reason } => (user, Some(Change::Suspend(reason))),
+        UserCommand::Restore { user } => (user, Some(Change::Restore)),
         UserCommand::Seed(args) => return seed(args, output),
     };
     let client = client()?;
     let found: UserAnswer = client.admin_get(&format!("/api/admin/users/{}", segment(named)))?;
-    let Some(role) = role else {
-        output.either(&found, |output| show(output, &found.user))?;
-        return Ok(Exit::Ok);
+    let path = |what: &str| format!("/api/admin/users/{}/{what}", found.user.id);
+    let answer: SuspensionAnswer = match change {
+        None => {
+            output.either(&found, |output| show(output, &found.user))?;
+            return Ok(Exit::Ok);
+        }
+        Some(Change::Role(role)) => {
+            let body = RoleRequest { role: role.to_owned() };
+            let answer: RoleAnswer = client.admin_put(&path("role"), &body)?;
+            output.either(&answer, |output| {
+                let now = output.paint(Paint::Green, &answer.user.role);
+                format!("{} is now {now}\n", answer.user.email)
+            })?;
+            return Ok(Exit::Ok);
+        }
+        Some(Change::Suspend(reason)) => {
+            let body = SuspendRequest { reason: reason.to_owned() };
+            client.admin_post(&path("suspend"), &body)?
+        }
+        Some(Change::Restore) => client.admin_post(&path("restore"), &json!({}))?,
     };
-    let path = format!("/api/admin/users/{}/role", found.user.id);
-    let answer: RoleAnswer = client.admin_put(&path, &RoleRequest { role: role.to_owned() })?;
-    output.either(&answer, |output| {
-        let now = output.paint(Paint::Green, &answer.user.role);
-        format!("{} is now {now}\n", answer.user.email)
-    })?;
+    output.either(&answer, |output| standing(output, &answer.user))?;
     Ok(Exit::Ok)
+}
+
+/// What is to become of an account.
+enum Change<'a> {
+    Role(&'static str),
+    Suspend(&'a str),
+    Restore,
+}
+
+fn standing(output: &Output, user: &UserDetail) -> String {
+    let now = match user.suspension {
+        Some(_) => output.paint(Paint::Red, "suspended"),
+        None => output.paint(Paint::Green, "active"),
+    };
+    format!("{} is now {now}\n", user.email)
 }
 
 /// Makes accounts and writes down what opens them.
@@ -141,6 +184,16 @@ fn show(output: &Output, user: &UserDetail) -> String {
             ("role", user.role.clone()),
             ("since", seoul(user.created_at.0)),
             ("reservations", number(user.reservations)),
+            ("suspended", suspended(user)),
         ],
     )
+}
+
+fn suspended(user: &UserDetail) -> String {
+    match &user.suspension {
+        Some(suspension) => {
+            format!("since {}: {}", seoul(suspension.at.0), clean(&suspension.reason))
+        }
+        None => "no".to_owned(),
+    }
 }

@@ -23,6 +23,7 @@ impl State {
         event.cancelled = true;
         event.updated_at = at;
         event.inventory_lsn = lsn;
+        self.deleted_events += 1;
         Ok(())
     }
 

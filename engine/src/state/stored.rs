@@ -294,6 +294,7 @@ impl TryFrom<StoredState> for State {
         for (position, event) in stored.events.into_iter().enumerate() {
             let event =
                 state.restore_event(event).map_err(|why| format!("event {position}: {why}"))?;
+            state.deleted_events += u64::from(event.deleted);
             state.events.push(event);
         }
         state.index_orders()?;

@@ -1,21 +1,26 @@
 //! The gateway over real sockets, one binary for the crate.
 
+mod accounts;
 mod admin;
+mod audit;
 mod auth;
 mod best;
 mod catalog;
 mod changes;
 mod connections;
+mod dashboard;
 mod documented;
 mod drain;
 mod idempotency;
 mod journeys;
+mod news;
 mod numbers;
 mod operations;
 mod payments;
 mod protocol;
 mod queue;
 mod races;
+mod reports;
 mod reservations;
 mod sample;
 mod seats;

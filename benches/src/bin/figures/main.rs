@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's own output")]
 
 mod buyer;
+mod dashboard;
 mod durable;
 mod engine;
 mod http;
@@ -33,7 +34,7 @@ figures soak [--dir DIR] [--seconds N]
 
 Prints the table of figures. ROW is one of engine, scale, durable, lone, stores, http, seat-map,
 queue, check, line, seat-change, slow, admission, sockets, churn, confirm, under-way, called-off,
-memory, recovery; all of them
+dashboard, memory, recovery; all of them
 without one. DIR holds the logs (default: target/figures); its disk is what is measured. N is the
 length of each timed run (default 10). soak changes seats before 19,000 sockets for N seconds (default
 600) and fails where one was lost or missed a change.";
@@ -59,6 +60,7 @@ const ROWS: &[Row] = &[
     ("confirm", payments::confirmations),
     ("under-way", payments::under_way),
     ("called-off", payments::called_off),
+    ("dashboard", dashboard::a_million_orders),
     ("memory", recovery::memory_and_start),
     ("recovery", recovery::ten_million_records),
 ];

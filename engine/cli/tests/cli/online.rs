@@ -137,6 +137,14 @@ fn orders_and_users() {
     let id = user["id"].as_str().unwrap();
     assert_eq!(gateway.json(&["user", "demote", id])["user"]["role"], "user");
     gateway.tiketi(&as_buyer).fails(1, "ADMIN_ONLY");
+    let suspend = ["user", "suspend", "buyer@tiketi.gg", "--reason", "암표"];
+    assert!(gateway.tiketi(&suspend).succeeds().contains("suspended"));
+    gateway.tiketi(&suspend).fails(1, "CONFLICT");
+    gateway.tiketi(&as_buyer).fails(1, "SUSPENDED");
+    assert!(gateway.tiketi(&["user", "show", id]).succeeds().contains("암표"));
+    let restored = gateway.json(&["user", "restore", id]);
+    assert!(restored["user"]["suspension"].is_null(), "{restored}");
+    gateway.tiketi(&as_buyer).fails(1, "ADMIN_ONLY");
     gateway.tiketi(&["user", "show", "nobody@tiketi.gg"]).fails(1, "NOT_FOUND");
 }
 

@@ -22,7 +22,7 @@ pub(crate) async fn stats(app: &Arc<App>, _: &Request) -> Result<Response, ApiEr
         let sales = state.sales();
         Dashboard {
             stats: DashboardStats {
-                total_events: state.listed_events().count() as u64,
+                total_events: state.listed_count(),
                 total_reservations: sales.live(now),
                 total_revenue: sales.orders().revenue,
                 today_reservations: sales.live_since(seoul_midnight(now), now),

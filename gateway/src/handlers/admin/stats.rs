@@ -39,7 +39,7 @@ pub(crate) async fn show(app: &Arc<App>, request: &Request) -> Result<Response, 
 fn count(state: &State, wanted: Option<EventIndex>, now: UnixMillis) -> Stats {
     let sums = state.sales().orders();
     let mut stats = Stats {
-        events: state.listed_events().count() as u64,
+        events: state.listed_count(),
         users: state.users().len() as u64,
         orders: counts(sums),
         revenue: sums.revenue,

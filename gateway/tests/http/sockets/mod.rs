@@ -9,3 +9,4 @@ mod life;
 mod line;
 mod maps;
 mod seats;
+mod suspended;

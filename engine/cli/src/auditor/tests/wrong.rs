@@ -1,8 +1,8 @@
 //! Deliberately wrong logs, each with the rules it breaks.
 
-use tiketi_engine::ids::{EventIndex, HoldSlot, Lsn, UserIndex};
+use tiketi_engine::ids::{EventIndex, HoldSlot, Lsn, NewsIndex, UserIndex};
 use tiketi_engine::record::EndReason::{CancelledByUser, EventCancelled, Expired};
-use tiketi_engine::record::{Held, IdempotencyKey, Record};
+use tiketi_engine::record::{AdminActed, Held, IdempotencyKey, NewsPosted, NewsViews, Record};
 
 use super::*;
 use crate::auditor::{Auditor, Rule};
@@ -67,6 +67,46 @@ fn unknown_things() {
     check("numbering", &[event(3, None)], &[Rule::Numbering]);
     check("layout name", &[layout(1, "hall")], &[Rule::Numbering]);
     check("a user again", &[beginning()[1].clone()], &[Rule::Numbering]);
+}
+
+#[test]
+fn people() {
+    use Rule::{Numbering, OrderOfLife, UnknownThing};
+    let posted = |news| {
+        let (title, content, author_name) = ("t".into(), "c".into(), "a".into());
+        let news = NewsIndex(news);
+        let (author, is_pinned, views) = (Some(UserIndex(0)), false, 0);
+        let posted =
+            NewsPosted { news, title, content, author, author_name, is_pinned, views, at: at(1) };
+        Record::NewsPosted(Box::new(posted))
+    };
+    let deleted = |news| Record::NewsDeleted { news: NewsIndex(news), by: None, at: at(1) };
+    let viewed = |news| {
+        let views = vec![NewsViews { news: NewsIndex(news), count: 3 }];
+        Record::NewsViewed { views, at: at(1) }
+    };
+    let suspended = |user| Record::UserSuspended { user, reason: "r".into(), by: None, at: at(1) };
+    let restored = |user| Record::UserRestored { user, by: None, at: at(1) };
+    let (somebody, nobody) = (UserIndex(0), UserIndex(5));
+    let right = [
+        posted(0),
+        viewed(0),
+        deleted(0),
+        posted(1),
+        suspended(somebody),
+        restored(somebody),
+        suspended(somebody),
+    ];
+    check("as it should be", &right, &[]);
+    check("numbering", &[posted(1)], &[Numbering]);
+    check("deleted twice", &[posted(0), deleted(0), deleted(0)], &[UnknownThing]);
+    check("read when it was gone", &[posted(0), deleted(0), viewed(0)], &[UnknownThing]);
+    check("suspended twice", &[suspended(somebody), suspended(somebody)], &[OrderOfLife]);
+    check("restored", &[restored(somebody)], &[OrderOfLife]);
+    check("nobody suspended", &[suspended(nobody)], &[UnknownThing]);
+    let (method, path, body) = ("PUT".into(), "/".into(), String::new());
+    let acted = AdminActed { by: nobody, method, path, body, at: at(1) };
+    check("nobody acted", &[Record::AdminActed(Box::new(acted))], &[UnknownThing]);
 }
 
 #[test]

@@ -1,0 +1,128 @@
+//! Who changed what (`gateway/PROTOCOL.md`).
+
+use serde_json::{Value, json};
+
+use crate::shop::{Shop, list, refused, shape, text};
+
+const AUDIT: &str = "/api/admin/audit";
+
+async fn entries(shop: &Shop, query: &str) -> Vec<(String, String)> {
+    let answer = shop.ok(&format!("{AUDIT}?{query}"), &shop.admin).await;
+    shape(&answer, "entries:list pagination:object");
+    list(&answer["entries"])
+        .iter()
+        .map(|entry| {
+            shape(
+                entry,
+                "lsn:int at:time user_id:uuid user_email:text user_name:text method:text \
+                 path:text body:text",
+            );
+            (text(&entry["method"]), text(&entry["path"]))
+        })
+        .collect()
+}
+
+fn as_texts(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected.iter().map(|&(method, path)| (method.to_owned(), path.to_owned())).collect()
+}
+
+#[tokio::test]
+async fn every_change_of_an_administrator_is_there() {
+    // It has made a layout.
+    let shop = Shop::open().await;
+    let first = [("POST", "/api/admin/seat-layouts")];
+    assert_eq!(entries(&shop, "").await, as_texts(&first));
+    let buyer = shop.buyer("bert").await;
+    let user = shop.ok("/api/admin/users/bert@example.com", &shop.admin).await;
+    let id = text(&user["user"]["id"]);
+    let role = format!("/api/admin/users/{id}/role?why=%EC%95%94");
+    let call = |token: String, body: Value| {
+        let (gateway, role) = (&shop.gateway, &role);
+        async move { gateway.call("PUT", role, &token, &body).await }
+    };
+    // What is refused, or only looked at, or done as anybody may, is no administrator's change.
+    assert_eq!(call(shop.admin.clone(), json!({"role": "king"})).await.0, 400);
+    assert_eq!(call(buyer.clone(), json!({"role": "admin"})).await.0, 403);
+    shop.ok("/api/admin/stats", &shop.admin).await;
+    let post = json!({"title": "t", "content": "c", "author": "a"});
+    let (_, own) = shop.post("/api/news", &shop.admin, &post).await;
+    let (_, theirs) = shop.post("/api/news", &buyer, &post).await;
+    let of = |post: &Value| format!("/api/news/{}", text(&post["news"]["id"]));
+    assert_eq!(shop.gateway.call("DELETE", &of(&own), &shop.admin, &json!({})).await.0, 200);
+    assert_eq!(entries(&shop, "").await, as_texts(&first));
+
+    let change = json!({"role": "user", "password": "hunter2"});
+    assert_eq!(call(shop.admin.clone(), change).await.0, 200);
+    // Another's post took the rights of one.
+    assert_eq!(shop.gateway.call("DELETE", &of(&theirs), &shop.admin, &json!({})).await.0, 200);
+    let deleted = of(&theirs);
+    let all = as_texts(&[("DELETE", &deleted), ("PUT", &role), first[0]]);
+    assert_eq!(entries(&shop, "").await, all);
+    let answer = shop.ok(&format!("{AUDIT}?limit=1&page=2"), &shop.admin).await;
+    assert_eq!(answer["pagination"], json!({"page": 2, "limit": 1, "total": 3, "totalPages": 3}));
+    let entry = &answer["entries"][0];
+    assert_eq!(entry["user_email"], "admin@tiketi.gg");
+    let body: Value = serde_json::from_str(entry["body"].as_str().expect("text")).expect("JSON");
+    assert_eq!(body, json!({"role": "user", "password": "***"}));
+
+    for (query, expected) in [
+        ("user=admin@tiketi.gg", &all[..]),
+        ("user=nobody@tiketi.gg", &[]),
+        ("path=news", &all[..1]),
+        ("path=/api/admin/", &all[1..]),
+        ("from=2020-01-01&to=2020-12-31", &[]),
+        ("from=2020-01-01", &all[..]),
+    ] {
+        assert_eq!(entries(&shop, query).await, expected, "{query}");
+    }
+    for query in ["from=yesterday", "to=x", "page=0"] {
+        refused(shop.get(&format!("{AUDIT}?{query}"), &shop.admin).await, 400, "VALIDATION");
+    }
+    refused(shop.get(AUDIT, &buyer).await, 403, "ADMIN_ONLY");
+    refused(shop.get(AUDIT, "").await, 401, "AUTH_REQUIRED");
+
+    let shop = shop.restart(|config| config.sample_data = false).await;
+    assert_eq!(entries(&shop, "").await, all);
+}
+
+#[tokio::test]
+async fn long_bodies_are_cut_and_other_ones_described() {
+    let shop = Shop::open().await;
+    let event = shop.seat_event(json!({"description": "가".repeat(1_500)})).await;
+    let answer = shop.ok(&format!("{AUDIT}?limit=1"), &shop.admin).await;
+    let body = text(&answer["entries"][0]["body"]);
+    assert!((2_040..=2_048).contains(&body.len()) && body.contains("가가"), "{}", body.len());
+    // A call without a body, and one whose body nobody reads.
+    let path = format!("/api/admin/events/{event}/cancel");
+    let request = shop.gateway.request("POST", &path).bearer_auth(&shop.admin);
+    let request = request.header("content-type", "image/png").body(vec![0x89_u8, 0x50, 0xff, 0]);
+    assert_eq!(request.send().await.expect("answer").status(), 200);
+    let answer = shop.ok(&format!("{AUDIT}?limit=1"), &shop.admin).await;
+    assert_eq!(answer["entries"][0]["body"], "[image/png, 4 bytes]");
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_is_written_down_all_the_same() {
+    use std::io::Write;
+    let shop = Shop::open().await;
+    let event = shop.seat_event(json!({})).await;
+    let mut socket = shop.gateway.connect();
+    let path = format!("/api/admin/events/{event}/cancel");
+    write!(
+        socket,
+        "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 0\r\n\r\n",
+        shop.admin
+    )
+    .expect("sent");
+    drop(socket);
+    // Either nothing was done, or it is in the list: asked until one of them is seen.
+    loop {
+        let found = shop.ok(&format!("/api/events/{event}"), "").await;
+        let listed = entries(&shop, &format!("path={path}")).await;
+        let is_done = found["event"]["status"] == "cancelled";
+        if is_done && !listed.is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
