@@ -14,6 +14,7 @@ pub mod queue;
 pub mod reports;
 pub mod reservations;
 pub mod seats;
+pub mod sheets;
 pub mod stats;
 pub mod toss;
 

@@ -35,6 +35,7 @@ pub mod search;
 mod seat_maps;
 pub mod seed;
 mod server;
+mod sheet;
 pub mod shutdown;
 mod stream;
 mod tally;

@@ -48,7 +48,8 @@ pub(crate) fn recount(app: &App) {
     let mut shown = Vec::new();
     for index in (0..events).filter_map(|index| u32::try_from(index).ok()).map(EventIndex) {
         let counted = app.view.read(|state| {
-            let event = state.event(index)?;
+            // Orders of deleted events were made all the same.
+            let event = state.event_of_orders(index)?;
             let tally = count(event, now, &mut totals);
             Some((tally, event.details.title.clone(), event.cancelled))
         });
@@ -91,7 +92,8 @@ fn count(event: &Event, now: UnixMillis, totals: &mut Totals) -> EventTally {
     let since = UnixMillis(now.0.saturating_sub(DAY_MS));
     let midnight = seoul_midnight(now);
     let mut tally = EventTally::default();
-    for section in event.counts() {
+    let sections = event.counts().iter().filter(|_| !event.is_deleted());
+    for section in sections {
         tally.seats_reserved += u64::from(section.held) + u64::from(section.sold);
         tally.seats_available += u64::from(section.available);
     }

@@ -133,6 +133,11 @@ impl Client {
         self.call(Method::PUT, path, Some(body), As::Admin)
     }
 
+    /// Deletes something as the administrator.
+    pub(crate) fn admin_delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.call(Method::DELETE, path, None::<&()>, As::Admin)
+    }
+
     /// The administrator's token: the one given, or a new one.
     pub(crate) fn token(&self) -> Result<&str, Failure> {
         if let Some(token) = self.connection.token.as_deref().filter(|token| !token.is_empty()) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use tiketi_gateway::api::Id;
 use tiketi_gateway::api::admin::{AdminEventAnswer, EventCancelledAnswer};
+use tiketi_gateway::api::changes::{DuplicateRequest, EventDeletedAnswer};
 use tiketi_gateway::api::events::{EventAnswer, EventDetail, EventList, EventRow, EventStatus};
 use tiketi_gateway::api::seats::LayoutList;
 
@@ -52,6 +53,35 @@ Examples:
         #[arg(long)]
         yes: bool,
     },
+    /// Delete an event: it ends like one that is called off and is shown to nobody any more
+    Delete {
+        /// Id, or a part of the title that fits one event
+        event: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Make the same event again on other dates: hall, tickets, rules and category
+    Duplicate(Duplicate),
+}
+
+/// See [`EventCommand::Duplicate`].
+#[derive(Args)]
+pub(crate) struct Duplicate {
+    /// Id, or a part of the title that fits one event
+    event: String,
+    /// Another title
+    #[arg(long)]
+    title: Option<String>,
+    /// When the show begins; Seoul time unless it says another zone
+    #[arg(long, value_name = "DATE")]
+    event_date: String,
+    /// When sales open
+    #[arg(long, value_name = "DATE")]
+    sale_start: String,
+    /// When sales close
+    #[arg(long, value_name = "DATE")]
+    sale_end: String,
 }
 
 /// See [`EventCommand::Create`].
@@ -99,6 +129,8 @@ pub(crate) fn run(
             output.either(&answer, |output| show(output, &answer))?;
         }
         EventCommand::Cancel { event, yes } => cancel(&client()?, event, *yes, output)?,
+        EventCommand::Delete { event, yes } => delete(&client()?, event, *yes, output)?,
+        EventCommand::Duplicate(copy) => duplicate(&client()?, copy, output)?,
     }
     Ok(Exit::Ok)
 }
@@ -221,6 +253,34 @@ fn cancel(client: &Client, named: &str, yes: bool, output: &Output) -> Result<()
             answer.event.title,
             number(answer.cancelled_reservations)
         )
+    })
+}
+
+fn delete(client: &Client, named: &str, yes: bool, output: &Output) -> Result<(), Failure> {
+    let id = find(client, named)?;
+    let event: EventAnswer = client.get(&format!("/api/events/{id}"))?;
+    let title = event.event.title;
+    confirm(output, yes, &format!("Delete {title:?} ({id})? All its orders end."))?;
+    let answer: EventDeletedAnswer = client.admin_delete(&format!("/api/admin/events/{id}"))?;
+    output.either(&answer, |output| {
+        let orders = number(answer.cancelled_reservations);
+        format!("{} {title}, {orders} orders ended\n", output.paint(Paint::Green, "deleted"))
+    })
+}
+
+fn duplicate(client: &Client, copy: &Duplicate, output: &Output) -> Result<(), Failure> {
+    let id = find(client, &copy.event)?;
+    let request = DuplicateRequest {
+        title: copy.title.clone(),
+        event_date: copy.event_date.clone(),
+        sale_start_date: copy.sale_start.clone(),
+        sale_end_date: copy.sale_end.clone(),
+    };
+    let path = format!("/api/admin/events/{id}/duplicate");
+    let answer: AdminEventAnswer = client.admin_post(&path, &request)?;
+    output.either(&answer, |output| {
+        let AdminEventAnswer { event, .. } = &answer;
+        format!("{} {} {}\n", output.paint(Paint::Green, "made"), event.title, event.id)
     })
 }
 

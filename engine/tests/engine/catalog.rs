@@ -110,7 +110,7 @@ fn seats_go_and_come_back() {
         assert_eq!(blocked.map(durable), unknown);
         house.restart();
     }
-    assert_eq!(confirm_refusal(&house, hold).is_some(), true);
+    assert!(confirm_refusal(&house, hold).is_some());
     assert_eq!(generate(&house), Ok(total));
     house.assert_agreement();
     assert_eq!(house.fold.event(EVENT).unwrap().seat_status(SeatIndex(7)), SeatStatus::Available);

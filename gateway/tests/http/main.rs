@@ -27,6 +27,7 @@ mod sample;
 mod search;
 mod seats;
 mod settings;
+mod sheets;
 mod shop;
 mod sockets;
 mod support;

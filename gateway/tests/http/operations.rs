@@ -60,7 +60,7 @@ async fn accounts_and_roles() {
     let user = &found["user"];
     shape(
         user,
-        "id:uuid email:text name:text phone:text? role:text created_at:time reservations:int",
+        "id:uuid email:text name:text phone:text? role:text created_at:time reservations:int suspension:object?",
     );
     assert_eq!(user["role"], "user");
     let id = text(&user["id"]);

@@ -43,15 +43,19 @@ pub(crate) async fn refunds_come_through(
     }
 }
 
-/// An event that is called off gives everybody the money back, over a restart.
-pub(crate) async fn a_called_off_event_gives_the_money_back(provider: &'static str) {
+/// An event that is called off or deleted gives everybody the money back, over a restart.
+pub(crate) async fn an_event_that_is_over_gives_the_money_back(
+    provider: &'static str,
+    (method, action): (&str, &str),
+) {
     let mut till = Till::of(provider).await;
     let mut orders = Vec::new();
     for _ in 0..12 {
         orders.push(till.paid().await.1);
     }
-    let path = format!("/api/admin/events/{}/cancel", till.event);
-    let (status, answer) = till.shop.post(&path, &till.shop.admin, &json!({})).await;
+    let path = format!("/api/admin/events/{}{action}", till.event);
+    let (status, answer) =
+        till.shop.gateway.call(method, &path, &till.shop.admin, &json!({})).await;
     assert_eq!(status, 200, "{answer}");
     // A stop in the middle of it changes nothing.
     till.shop = till.shop.restart(|_| {}).await;

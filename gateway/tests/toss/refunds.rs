@@ -117,5 +117,10 @@ async fn refunds_come_through_whatever_the_provider_answers_first() {
 
 #[tokio::test]
 async fn a_called_off_event_gives_everybody_the_money_back() {
-    promises::a_called_off_event_gives_the_money_back("toss").await;
+    promises::an_event_that_is_over_gives_the_money_back("toss", ("POST", "/cancel")).await;
+}
+
+#[tokio::test]
+async fn a_deleted_event_gives_everybody_the_money_back() {
+    promises::an_event_that_is_over_gives_the_money_back("toss", ("DELETE", "")).await;
 }

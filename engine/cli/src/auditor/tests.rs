@@ -1,5 +1,6 @@
 //! Made-up records, and what the auditor says to them.
 
+mod changes;
 mod money;
 mod queue;
 mod right;

@@ -29,6 +29,18 @@ fn events() {
     let cancelled = gateway.json(&["event", "cancel", "가을", "--yes"]);
     assert_eq!(cancelled["event"]["status"], "cancelled");
     assert_eq!(cancelled["cancelledReservations"], 0);
+    let dates = ["--event-date", "2037-01-10T19:00:00", "--sale-start", "2037-01-01T09:00:00"];
+    let until = ["--sale-end", "2037-01-09T18:00:00", "--title", "겨울"];
+    let copy = gateway.json(&[&["event", "duplicate", "가을"], &dates[..], &until[..]].concat());
+    assert_eq!(
+        (&copy["event"]["title"], &copy["event"]["status"]),
+        (&"겨울".into(), &"upcoming".into())
+    );
+    gateway.tiketi(&["event", "delete", "겨울"]).fails(2, "--yes");
+    let deleted = gateway.json(&["event", "delete", "겨울", "--yes"]);
+    assert_eq!(deleted["cancelledReservations"], 0);
+    let id = copy["event"]["id"].as_str().unwrap();
+    gateway.tiketi(&["event", "delete", id, "--yes"]).fails(1, "NOT_FOUND");
     assert_eq!(gateway.tiketi(&["event", "cancel", "가을", "--yes"]).code, 1);
 }
 

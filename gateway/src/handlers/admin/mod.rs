@@ -10,6 +10,7 @@ pub(crate) mod payments;
 pub(crate) mod reports;
 pub(crate) mod reservations;
 pub(crate) mod seats;
+pub(crate) mod sheets;
 pub(crate) mod stats;
 pub(crate) mod ticket_types;
 pub(crate) mod users;

@@ -20,9 +20,7 @@ const REASON_CHARS_MAX: usize = tiketi_engine::limits::DESCRIPTION_CHARS_MAX;
 pub(crate) async fn block(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let (plan, body, seats) = wanted(app, request)?;
     let reason = body.reason.unwrap_or_default();
-    if reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(char::is_control) {
-        return Err(refusals::invalid("사유를 확인해 주세요."));
-    }
+    check_reason(&reason)?;
     let pending = app
         .engine
         .block_seats(plan.event, &seats, reason, app.clock.now())
@@ -87,7 +85,7 @@ fn wanted(
     let plan = app.plan(request.event_id(0)?).ok_or_else(|| ApiError::new(Code::NotFound))?;
     let body: BlockRequest = request.json()?;
     let seats = body.seats.iter().map(|name| {
-        seat(&plan, name).ok_or_else(|| {
+        seat_named(&plan, name).ok_or_else(|| {
             refusals::unknown("이 공연에 없는 좌석이에요.").with("seat", name.as_str())
         })
     });
@@ -95,8 +93,16 @@ fn wanted(
     Ok((plan, body, seats))
 }
 
+/// Why seats are blocked, in a line.
+pub(super) fn check_reason(reason: &str) -> Result<(), ApiError> {
+    match reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(char::is_control) {
+        true => Err(refusals::invalid("사유를 확인해 주세요.")),
+        false => Ok(()),
+    }
+}
+
 /// The seat of an id or a label.
-fn seat(plan: &EventPlan, name: &str) -> Option<SeatIndex> {
+pub(super) fn seat_named(plan: &EventPlan, name: &str) -> Option<SeatIndex> {
     match Id::parse(name).and_then(|id| ExternalId::decode(id.0)) {
         Some(ExternalId::Seat(event, seat)) => {
             (event == plan.event && plan.plan.contains(seat)).then_some(seat)

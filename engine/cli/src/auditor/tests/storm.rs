@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use tiketi_engine::command::{Asked, EditEvent, WantedSeats, WantedTickets};
-use tiketi_engine::engine::{Engine, Once, PaymentOutcome};
+use tiketi_engine::command::{Asked, EditEvent, EditTicketType, WantedSeats, WantedTickets};
+use tiketi_engine::engine::{Confirmation, EndedOrder, Engine, Hold, Once, PaymentOutcome};
 use tiketi_engine::ids::{EventIndex, Lsn, ReservationId, SeatIndex, TicketTypeIndex, UserIndex};
 use tiketi_engine::journal::{MemoryJournal, Pending};
-use tiketi_engine::record::PaymentMethod;
+use tiketi_engine::record::{PaymentMethod, TicketTypeDetails};
 use tiketi_engine::state::State;
 
 use super::*;
@@ -17,7 +17,8 @@ struct Storm<'a> {
     engine: &'a Engine<MemoryJournal>,
     clock: &'a AtomicU64,
     seed: u64,
-    mine: Vec<ReservationId>,
+    /// Orders, and what they were if they ended.
+    mine: Vec<(ReservationId, EndedOrder)>,
 }
 
 impl Storm<'_> {
@@ -53,7 +54,8 @@ impl Storm<'_> {
         if let Ok(pending) = held
             && let Once::Done(hold) = self.done(pending)
         {
-            self.mine.push(hold.reservation);
+            let Hold { reservation, claim, expires_at, .. } = hold;
+            self.mine.push((reservation, EndedOrder { user: asked.by, claim, expires_at }));
         }
     }
 
@@ -62,11 +64,19 @@ impl Storm<'_> {
             return;
         }
         let position = self.random(self.mine.len() as u64) as usize;
-        let reservation = self.mine[position];
+        let reservation = self.mine[position].0;
         let asked = self.asked();
         if self.random(2) == 0 {
             let by = [None, Some(UserIndex(0)), Some(UserIndex(1))][self.random(3) as usize];
-            let _ = self.engine.cancel_order(reservation, by, asked.at);
+            if self.engine.cancel_order(reservation, by, asked.at).is_ok() && self.random(2) == 0 {
+                self.confirm_again(position);
+            }
+            return;
+        }
+        if self.random(8) == 0 {
+            let method = PaymentMethod::BankTransfer;
+            let confirmation = Confirmation { reservation, method, by: None };
+            drop(self.engine.confirm_held(confirmation, asked.at));
             return;
         }
         let begun = self.engine.begin_payment(reservation, PaymentMethod::KakaoPay, asked);
@@ -79,12 +89,34 @@ impl Storm<'_> {
         self.engine.finish_payment(intent, outcome, at).map(|pending| self.done(pending)).unwrap();
     }
 
+    /// Confirms an order that this thread has just cancelled.
+    fn confirm_again(&mut self, position: usize) {
+        let (reservation, ended) = self.mine[position].clone();
+        let confirmation =
+            Confirmation { reservation, method: PaymentMethod::BankTransfer, by: None };
+        let at = self.asked().at;
+        drop(self.engine.confirm_ended(confirmation, &ended, at));
+    }
+
     fn administer(&mut self) {
         let seats = [SeatIndex(self.random(10) as u32)];
         let at = self.asked().at;
-        match self.random(3) {
+        match self.random(6) {
             0 => drop(self.engine.block_seats(EventIndex(0), &seats, String::new(), at)),
             1 => drop(self.engine.unblock_seats(EventIndex(0), &seats, at)),
+            2 => {
+                let details = TicketTypeDetails {
+                    name: "standing".into(),
+                    price: 10 + self.random(3) as u32,
+                    total_quantity: 3 + self.random(5) as u32,
+                    description: None,
+                };
+                let ticket_type = TicketTypeIndex(0);
+                let edit = EditTicketType { event: EventIndex(0), ticket_type, details };
+                drop(self.engine.edit_ticket_type(edit.check().unwrap(), None, at));
+            }
+            3 => drop(self.engine.remove_seats(EventIndex(0), None, at)),
+            4 => drop(self.engine.generate_seats(EventIndex(0), None, at)),
             _ => {
                 // The sale closes and opens again while others book.
                 let opens_at = [0, 0, 0, 9 * DAY][self.random(4) as usize];

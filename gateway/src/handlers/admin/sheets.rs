@@ -1,0 +1,225 @@
+//! Ticket types, layouts and blocks of seats from CSV: all of a table or nothing of it, and with
+//! `?dryRun=true` nothing, but the answer as if.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tiketi_engine::command::{NewLayout, NewTicketTypes};
+use tiketi_engine::error::{CatalogRefusal, InvalidField};
+use tiketi_engine::ids::{EventIndex, SeatIndex};
+use tiketi_engine::limits::TICKET_TYPES_PER_EVENT_MAX;
+use tiketi_engine::record::{NewTicketType, Section};
+use tiketi_engine::state::SeatStatus;
+
+use crate::api::sheets::{LayoutSheetAnswer, SeatSheetAnswer, TicketSheetAnswer, TicketTypeCells};
+use crate::app::App;
+use crate::error::{ApiError, Code};
+use crate::event_plans::EventPlan;
+use crate::handlers::admin::seats::{check_reason, seat_named};
+use crate::http::{Request, Response};
+use crate::refusals;
+use crate::sheet::{Cells, Column, Sheet};
+
+const fn column(name: &'static str, is_required: bool) -> Column {
+    Column { name, is_required }
+}
+
+const TICKETS: [Column; 4] = [
+    column("name", true),
+    column("price", true),
+    column("totalQuantity", true),
+    column("description", false),
+];
+const SECTIONS: [Column; 5] = [
+    column("name", true),
+    column("rows", true),
+    column("seatsPerRow", true),
+    column("price", true),
+    column("startRow", false),
+];
+const SEATS: [Column; 1] = [column("seat", true)];
+
+/// `POST /api/admin/events/:id/tickets/csv`.
+pub(crate) async fn ticket_types(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    let event = request.event_id(0)?;
+    let dry_run = is_dry_run(request)?;
+    app.catch_up(None).await?;
+    let known = app.view.read(|state| Some(state.event(event)?.ticket_types.len()));
+    let known = known.ok_or_else(|| ApiError::new(Code::NotFound))?;
+    let sheet = Sheet::read(request.body(), &TICKETS)?;
+    if known + sheet.len() > TICKET_TYPES_PER_EVENT_MAX {
+        return Err(refusals::catalog(CatalogRefusal::Full.into()));
+    }
+    let ticket_types = sheet.read_rows(|cells| ticket_type(event, cells))?;
+    let described = ticket_types.iter().map(|new| TicketTypeCells {
+        name: new.name.clone(),
+        price: new.price,
+        total_quantity: new.total_quantity,
+        description: new.description.clone(),
+    });
+    let mut answer = TicketSheetAnswer {
+        message: "만들지 않고 확인만 했어요.".to_owned(),
+        dry_run,
+        ticket_types: described.collect(),
+    };
+    let new = NewTicketTypes { event, ticket_types }.check().map_err(refusals::field)?;
+    if dry_run {
+        return Ok(Response::ok(&answer));
+    }
+    let by = Some(request.user()?.user.index);
+    let pending =
+        app.engine.add_ticket_types(new, by, app.clock.now()).map_err(refusals::catalog)?;
+    let lsn = pending.lsn();
+    app.durable(pending).await?;
+    answer.message = "티켓을 추가했어요.".to_owned();
+    Ok(app.written(Response::created(&answer), lsn))
+}
+
+fn ticket_type(event: EventIndex, cells: &mut Cells<'_>) -> Option<NewTicketType> {
+    let (name, price) = (cells.required("name"), cells.number("price", None));
+    let total_quantity = cells.number("totalQuantity", None);
+    let description = Some(cells.text("description").to_owned()).filter(|text| !text.is_empty());
+    let new = NewTicketType {
+        name: name?,
+        price: price?,
+        total_quantity: total_quantity?,
+        sold_elsewhere: 0,
+        description,
+    };
+    let alone = NewTicketTypes { event, ticket_types: vec![new.clone()] };
+    judged(cells, alone.check().map(|_| new))
+}
+
+/// `POST /api/admin/seat-layouts/csv?name=`: a layout of the sections in the table.
+pub(crate) async fn layout(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    let dry_run = is_dry_run(request)?;
+    let name = request.parameter("name")?.unwrap_or_default().trim().to_owned();
+    let description = request.parameter("description")?.unwrap_or_default().trim().to_owned();
+    let description = Some(description).filter(|text| !text.is_empty());
+    let sheet = Sheet::read(request.body(), &SECTIONS)?;
+    let mut names = BTreeSet::new();
+    let sections = sheet.read_rows(|cells| {
+        let section = section(cells)?;
+        if !names.insert(section.name.clone()) {
+            cells.wrong("name", "같은 이름의 구역이 있어요.");
+        }
+        Some(section)
+    })?;
+    let mut answer = LayoutSheetAnswer {
+        message: "만들지 않고 확인만 했어요.".to_owned(),
+        dry_run,
+        name: name.clone(),
+        total_seats: 0,
+        sections: sections.iter().map(Into::into).collect(),
+    };
+    let new = NewLayout { name, description, sections }.check().map_err(refusals::field)?;
+    // Within bounds, now that it is checked.
+    let seats = |section: &Section| section.rows * section.seats_per_row;
+    answer.total_seats = new.get().sections.iter().map(seats).sum();
+    if dry_run {
+        app.catch_up(None).await?;
+        let is_taken = |layout: &tiketi_engine::state::Layout| layout.name == new.get().name;
+        return match app.view.read(|state| state.layouts().iter().any(is_taken)) {
+            true => Err(refusals::catalog(CatalogRefusal::LayoutNameTaken.into())),
+            false => Ok(Response::ok(&answer)),
+        };
+    }
+    let pending = app.engine.create_layout(new, app.clock.now()).map_err(refusals::catalog)?;
+    let lsn = pending.lsn();
+    app.durable(pending).await?;
+    answer.message = "좌석 배치를 만들었어요.".to_owned();
+    Ok(app.written(Response::created(&answer), lsn))
+}
+
+fn section(cells: &mut Cells<'_>) -> Option<Section> {
+    let (name, rows) = (cells.required("name"), cells.number("rows", None));
+    let (seats_per_row, price) = (cells.number("seatsPerRow", None), cells.number("price", None));
+    let start_row = cells.number("startRow", Some(1));
+    let section = Section {
+        name: name?,
+        rows: rows?,
+        seats_per_row: seats_per_row?,
+        price: price?,
+        start_row: start_row?,
+    };
+    let alone = NewLayout {
+        name: "one section".to_owned(),
+        description: None,
+        sections: vec![section.clone()],
+    };
+    judged(cells, alone.check().map(|_| section))
+}
+
+/// `POST /api/admin/events/:id/seats/csv?action=`: blocks or unblocks the seats in the table.
+pub(crate) async fn seats(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    let plan = app.plan(request.event_id(0)?).ok_or_else(|| ApiError::new(Code::NotFound))?;
+    let dry_run = is_dry_run(request)?;
+    let action = request.parameter("action")?.unwrap_or_default().into_owned();
+    let (wanted, otherwise) = match action.as_str() {
+        "block" => (SeatStatus::Available, "이미 잡혀 있는 좌석이에요."),
+        "unblock" => (SeatStatus::Blocked, "막혀 있지 않은 좌석이에요."),
+        _ => return Err(refusals::invalid("action은 block 또는 unblock이에요.")),
+    };
+    let reason = request.parameter("reason")?.unwrap_or_default().into_owned();
+    check_reason(&reason)?;
+    let sheet = Sheet::read(request.body(), &SEATS)?;
+    app.catch_up(None).await?;
+    let mut named = BTreeSet::new();
+    let seats = app.view.read(|state| {
+        let event = state.event(plan.event).ok_or_else(|| ApiError::new(Code::NotFound))?;
+        sheet.read_rows(|cells| {
+            let seat = seat(&plan, cells).filter(|_| !event.seats_removed);
+            match seat {
+                None => cells.wrong("seat", "이 공연에 없는 좌석이에요."),
+                Some(seat) if !named.insert(seat) => cells.wrong("seat", "두 번 적힌 좌석이에요."),
+                Some(seat) if event.seat_status(seat) != wanted => cells.wrong("seat", otherwise),
+                Some(_) => {}
+            }
+            seat
+        })
+    })?;
+    let mut answer = SeatSheetAnswer {
+        message: "바꾸지 않고 확인만 했어요.".to_owned(),
+        dry_run,
+        action,
+        seats: seats.len() as u64,
+    };
+    if dry_run {
+        return Ok(Response::ok(&answer));
+    }
+    let now = app.clock.now();
+    let pending = match wanted {
+        SeatStatus::Available => app.engine.block_seats(plan.event, &seats, reason, now),
+        _ => app.engine.unblock_seats(plan.event, &seats, now),
+    };
+    let pending = pending.map_err(|error| refusals::block(error, &plan))?;
+    let lsn = pending.lsn();
+    app.durable(pending).await?;
+    answer.message = "좌석을 바꿨어요.".to_owned();
+    Ok(app.written(Response::ok(&answer), lsn))
+}
+
+/// The seat of a row; none where there is no such seat.
+fn seat(plan: &EventPlan, cells: &Cells<'_>) -> Option<SeatIndex> {
+    seat_named(plan, cells.text("seat"))
+}
+
+/// What the rules of the engine say of a row, told at its column.
+fn judged<T>(cells: &mut Cells<'_>, found: Result<T, InvalidField>) -> Option<T> {
+    match found {
+        Ok(found) => Some(found),
+        Err(InvalidField { field, rule }) => {
+            let column = field.rsplit('.').next().unwrap_or_default();
+            cells.wrong(column, format!("규칙에 맞지 않아요: {rule}"));
+            None
+        }
+    }
+}
+
+fn is_dry_run(request: &Request) -> Result<bool, ApiError> {
+    match request.parameter("dryRun")?.as_deref() {
+        None | Some("" | "false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(refusals::invalid("dryRun은 true 또는 false예요.")),
+    }
+}
