@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod events;
+pub mod images;
 pub mod payments;
 pub mod queue;
 pub mod reservations;

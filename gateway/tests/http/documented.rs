@@ -8,7 +8,7 @@ const PROTOCOL: &str = include_str!("../../PROTOCOL.md");
 const ROUTES: &str = include_str!("../../src/routes.rs");
 
 /// Method, template, who may call, class of rate.
-type Row = (String, String, String, String);
+pub(crate) type Row = (String, String, String, String);
 
 fn row(method: &str, template: &str, who: &str, rate: &str) -> Row {
     let [method, template] = [method.to_uppercase(), template.to_owned()];
@@ -16,7 +16,7 @@ fn row(method: &str, template: &str, who: &str, rate: &str) -> Row {
 }
 
 /// The rows of the table in the page.
-fn documented() -> Vec<Row> {
+pub(crate) fn documented() -> Vec<Row> {
     let cells = |line: &str| -> Option<Row> {
         let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
         let (method, template) = cells.next()?.strip_suffix('`')?.split_once(' ')?;
