@@ -125,7 +125,7 @@ fn family<'n>(name: &'n str, types: &BTreeMap<String, String>) -> &'n str {
 /// A sale with everything in it, then what `/metrics` says.
 async fn scraped(shop: &Shop) -> String {
     let token = shop.gateway.user("a@b.kr").await;
-    let hostile = "\"quoted\" back\\slash\nnew line} {x=\"1\"} 1\r\u{0}\u{202e}🎫 콘서트";
+    let hostile = "\"quoted\" back\\slash\nnew line} {x=\"1\"} 1\r\u{202e}🎫 콘서트";
     let event = shop.seat_event(json!({"title": hostile, "artistName": "a\"b\\c\nd"})).await;
     shop.ok(&format!("/api/events/{event}"), &token).await;
     let seats = shop.ok(&format!("/api/seats/events/{event}"), "").await;
