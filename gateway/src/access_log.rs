@@ -22,6 +22,8 @@ use crate::config::{AccessLogLevel, LogFormat};
 const WAITING_MAX: usize = 16 * 1024;
 /// Lines written in one go.
 const AT_ONCE_MAX: usize = 256;
+/// How long the end of the process waits for the last lines.
+const FLUSH_MAX: Duration = Duration::from_secs(1);
 /// Longer parts of a path may be secrets.
 const SEGMENT_CHARS_MAX: usize = 64;
 const PATH_CHARS_MAX: usize = 256;
@@ -66,7 +68,7 @@ pub(crate) struct Entry<'e> {
 #[derive(Serialize)]
 struct Line<'l> {
     timestamp: Timestamp,
-    method: &'l str,
+    method: Cow<'l, str>,
     route: &'l str,
     path: Cow<'l, str>,
     status: u16,
@@ -113,13 +115,14 @@ impl AccessLog {
         }
     }
 
-    /// Waits until everything handed over is written.
+    /// Waits until everything handed over is written, or for as long as a reader that has stopped
+    /// reading deserves.
     pub(crate) fn flush(&self) {
         let Some(waiting) = &self.waiting else { return };
         let (done, written) = sync_channel(1);
-        if waiting.send(Message::Flush(done)).is_ok() {
-            // It fails where the thread has ended, and then nothing is left to write.
-            let _ = written.recv();
+        if waiting.try_send(Message::Flush(done)).is_ok() {
+            // Whether it was written in time or not, there is nothing more to do for it.
+            let _ = written.recv_timeout(FLUSH_MAX);
         }
     }
 }
@@ -147,7 +150,7 @@ fn write_all(lines: &Receiver<Message>, to: &mut impl Write) {
 fn line(entry: &Entry<'_>, format: LogFormat) -> String {
     let line = Line {
         timestamp: Timestamp(entry.at),
-        method: entry.method,
+        method: shown(entry.method),
         route: entry.route.unwrap_or("-"),
         path: shown(entry.path),
         status: entry.status,
@@ -176,7 +179,7 @@ fn line(entry: &Entry<'_>, format: LogFormat) -> String {
     }
 }
 
-/// The path with what may be anything, an e-mail address or a token, left out.
+/// A path with what may be anything, an e-mail address or a token, left out.
 fn shown(path: &str) -> Cow<'_, str> {
     let is_plain = |segment: &str| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');

@@ -9,9 +9,11 @@ use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, HeaderName, HeaderValue};
 use hyper::http::uri::Authority;
 use multer::{Constraints, Multipart, SizeLimit};
+use tiketi_engine::error::JournalUnavailable;
 
 use crate::api::images::{ImageVariant, UploadAnswer};
 use crate::app::App;
+use crate::config::ImagePlace;
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
 use crate::images::name::ImageName;
@@ -32,6 +34,10 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// `POST /api/image/upload`.
 pub(crate) async fn upload(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    // Pictures must not take the disk from the log.
+    if app.is_disk_low() && !matches!(app.config.images, ImagePlace::S3(_)) {
+        return Err(JournalUnavailable::DiskLow.into());
+    }
     let variants = app.images.keep(uploaded(request).await?).await?;
     let poster = variants.iter().rfind(|variant| variant.width <= POSTER_WIDTH);
     let poster = poster.ok_or_else(|| ApiError::new(Code::Internal).cause("no variant"))?.jpeg;

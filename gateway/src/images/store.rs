@@ -37,10 +37,12 @@ impl ImageStore {
 
     fn directory(path: &FilePath) -> Result<Self, ImagesError> {
         let failed = |source| ImagesError::Directory { path: path.display().to_string(), source };
-        fs::create_dir_all(path).map_err(failed)?;
-        // Or a power cut takes the directory back, and every picture in it.
-        if let Some(parent) = path.parent() {
-            File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
+        if !path.is_dir() {
+            fs::create_dir_all(path).map_err(failed)?;
+            // Or a power cut takes the directory back, and every picture in it.
+            if let Some(parent) = path.parent() {
+                File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
+            }
         }
         // What was answered for stays: each file is made whole under another name, and synced.
         let objects = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);

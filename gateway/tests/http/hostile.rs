@@ -312,3 +312,17 @@ async fn wildcards_and_scripts_are_searched_for_as_they_are() {
     let all: Value = shop.ok("/api/events?limit=1000000000", "").await;
     assert_eq!(all["pagination"]["limit"], 1000);
 }
+
+#[tokio::test]
+async fn bytes_that_are_no_text_in_a_path() {
+    let shop = Shop::open().await;
+    for path in
+        [&b"/api/events/\xff\xfe"[..], b"/api/events?q=\xff", b"/\xf0\x9f\x8e\xab", b"/a\0b"]
+    {
+        let request =
+            [b"GET ", path, b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"].concat();
+        let answer = shop.gateway.exchange(request).await;
+        let is_answered = answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 200 ");
+        assert!(is_answered, "{path:?}: {answer}");
+    }
+}
