@@ -1,7 +1,7 @@
 //! Uploaded pictures: made anew from their pixels, kept in an object store, served for ever.
 //!
 //! Nothing of an upload is kept but what it shows: no metadata, no name, no byte that a browser could
-//! take for something else. [`picture`] makes what is kept, [`name`] says what it is called, [`store`]
+//! take for something else. `picture` makes what is kept, `name` says what it is called, `store`
 //! where it lies.
 
 pub(crate) mod name;
