@@ -8,6 +8,7 @@ pub mod changes;
 pub mod dashboard;
 pub mod events;
 pub mod health;
+pub mod images;
 pub mod news;
 pub mod payments;
 pub mod queue;

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rand::Rng;
@@ -26,6 +25,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::access_log::AccessLog;
 use crate::auth::pass::Passes;
 use crate::auth::password::Passwords;
 use crate::auth::token::Tokens;
@@ -37,9 +37,11 @@ use crate::error::{ApiError, Code};
 use crate::event_plans::EventPlans;
 use crate::fanout::{self, Hub};
 use crate::http::Response;
+use crate::images::Images;
 use crate::metrics::Metrics;
 use crate::payments::{DeskError, Payments, reconciler, worker};
 use crate::rate_limit::RateLimits;
+use crate::request_id::RequestIds;
 use crate::routes::{ROUTES, Router};
 use crate::sample_data;
 use crate::search::SearchIndex;
@@ -71,11 +73,13 @@ pub struct App {
     pub(crate) router: Router,
     pub(crate) connections: Arc<Connections>,
     pub(crate) request_ids: RequestIds,
+    pub(crate) access_log: AccessLog,
     pub(crate) plans: EventPlans,
     pub(crate) seat_maps: SeatMaps,
     pub(crate) search: SearchIndex,
     pub(crate) hub: Hub,
     pub(crate) payments: Payments,
+    pub(crate) images: Images,
     /// The last record of earlier process lives.
     pub(crate) started_lsn: Lsn,
 }
@@ -114,6 +118,9 @@ pub enum StartError {
     /// No payments can be taken, or those that an earlier process began cannot be ended.
     #[error("payments: {0}")]
     Payments(String),
+    /// Uploaded images cannot be kept.
+    #[error("images: {0}")]
+    Images(String),
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -159,6 +166,9 @@ impl App {
         });
         let hub = Hub::new(commits);
         let secret = jwt_secret_in(&config.data, config.jwt_secret.as_ref())?;
+        let metrics = Metrics::new()?;
+        let dropped = metrics.access_log_dropped.clone();
+        let access_log = AccessLog::start(config.access_log, config.log_format, dropped);
         let app = Arc::new(App {
             clock,
             engine,
@@ -167,7 +177,7 @@ impl App {
             passes: Passes::new(secret.expose()),
             passwords: Passwords::start().map_err(StartError::Thread)?,
             limits: RateLimits::new(config.rate_limit),
-            metrics: Metrics::new()?,
+            metrics,
             compressor: Compressor::new(),
             router: Router::new(ROUTES),
             connections: Connections::new(
@@ -175,11 +185,14 @@ impl App {
                 config.connections_per_address_max,
             ),
             request_ids: RequestIds::new(),
+            access_log: access_log.map_err(StartError::Thread)?,
             plans: EventPlans::default(),
             seat_maps: SeatMaps::default(),
             search,
             hub,
             payments: Payments::new(config.sandbox_delay),
+            images: Images::open(&config.images, &config.data)
+                .map_err(|error| StartError::Images(error.to_string()))?,
             started_lsn,
             config,
         });
@@ -379,8 +392,13 @@ impl Running {
         let app = Arc::clone(&self.app);
         // A journal that takes no more has been reported; a few views are lost with it.
         let _ = app.engine.log_news_views(app.clock.now());
-        // Commits what was appended; waits for the disk.
-        match tokio::task::spawn_blocking(move || app.engine.journal().close()).await {
+        // Commits what was appended; waits for the disk, and for the reader of the access log.
+        let close = move || {
+            let closed = app.engine.journal().close();
+            app.access_log.flush();
+            closed
+        };
+        match tokio::task::spawn_blocking(close).await {
             Ok(Ok(())) => info!("stopped"),
             Ok(Err(fatal)) => error!(%fatal, "the log did not close in order"),
             Err(panic) => error!(%panic, "the log did not close in order"),
@@ -527,23 +545,6 @@ fn kept_secret(path: &Path) -> io::Result<Secret> {
     // Or a power cut takes the name back, and every login made meanwhile with it.
     File::open(directory)?.sync_all()?;
     Ok(Secret::new(secret))
-}
-
-/// Names for refused requests: unlikely to repeat over restarts, cheap to make.
-pub(crate) struct RequestIds {
-    salt: u32,
-    next: AtomicU64,
-}
-
-impl RequestIds {
-    fn new() -> Self {
-        RequestIds { salt: rand::rng().next_u32(), next: AtomicU64::new(1) }
-    }
-
-    pub(crate) fn next(&self) -> String {
-        // ORDERING: Relaxed; only uniqueness counts.
-        format!("{:08x}-{:x}", self.salt, self.next.fetch_add(1, Ordering::Relaxed))
-    }
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ struct Flags {
     queue_silence: Duration,
     /// Calls a minute: on, off, or own numbers for some of login=5 (per account),
     /// login-address=20, booking=10 (per user), user=100, queue=300, address=600 (without a
-    /// token), e.g. booking=30,user=1000
+    /// token), image=3000 (per address), e.g. booking=30,user=1000
     #[arg(long, env = "TIKETI_RATE_LIMIT", value_name = "LIMITS", default_value = "on",
           value_parser = parse::rate_limit)]
     rate_limit: RateLimitConfig,
@@ -99,10 +99,14 @@ struct Flags {
     #[arg(long, env = "TIKETI_LOG", value_name = "FILTER", default_value = DEFAULT_LOG,
           value_parser = parse::log_filter)]
     log: String,
-    /// How log lines look: text or json
+    /// How log lines look, those of the access log too: text or json
     #[arg(long, env = "TIKETI_LOG_FORMAT", value_name = "FORMAT", default_value = "text",
           value_parser = parse::log_format)]
     log_format: LogFormat,
+    /// Which answers get a line on standard output: off, errors (400 and above) or all [default:
+    /// all in production, off in development]
+    #[arg(long, env = "TIKETI_ACCESS_LOG", value_name = "WHICH", value_parser = parse::access_log)]
+    access_log: Option<AccessLogLevel>,
     /// How long the payment sandbox takes to answer
     #[arg(long, env = "TIKETI_SANDBOX_DELAY", value_name = "DURATION", default_value = "0ms",
           value_parser = parse::duration)]
@@ -164,6 +168,22 @@ struct Flags {
           require_equals = true, default_value = "off", default_missing_value = "on",
           value_parser = parse::on_off)]
     allow_sandbox_payments: bool,
+    /// Where uploaded images are kept: file:///directory or s3://bucket/prefix [default: images in
+    /// the data directory]
+    #[arg(long, env = "TIKETI_IMAGES_URL", value_name = "URL", value_parser = parse::image_place)]
+    images_url: Option<ImagePlace>,
+    /// Where a bucket is that is not at Amazon
+    #[arg(long, env = "AWS_ENDPOINT_URL_S3", value_name = "URL", value_parser = parse::public_url)]
+    s3_endpoint: Option<String>,
+    /// Region of the bucket
+    #[arg(long, env = "AWS_REGION", value_name = "REGION", default_value = "ap-northeast-2")]
+    s3_region: String,
+    /// Key of the bucket [default: the role of the machine]
+    #[arg(long, env = "AWS_ACCESS_KEY_ID", value_name = "ID")]
+    s3_access_key: Option<String>,
+    /// Secret of that key
+    #[arg(long, env = "AWS_SECRET_ACCESS_KEY", value_name = "SECRET", hide_env_values = true)]
+    s3_secret_key: Option<String>,
     /// How long one request may take before it is answered with an error
     #[arg(long, env = "TIKETI_REQUEST_TIMEOUT", value_name = "DURATION", default_value = "10s",
           value_parser = parse::duration)]
@@ -235,6 +255,8 @@ pub struct Config {
     pub log: String,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// Which answers get a line in the access log.
+    pub access_log: AccessLogLevel,
     /// How long the payment sandbox takes to answer.
     pub sandbox_delay: Duration,
     /// Keys of Toss Payments; `None` for the sandbox in development and for no cards in production.
@@ -245,6 +267,8 @@ pub struct Config {
     pub simulated_payments: bool,
     /// This server as browsers see it, without a slash at its end; `None` for where it listens.
     pub public_url: Option<String>,
+    /// Where uploaded images are kept.
+    pub images: ImagePlace,
     /// How long one request may take.
     pub request_timeout: Duration,
     /// How long requests in flight may take to finish at shutdown.
@@ -291,6 +315,32 @@ pub struct StripeKeys {
     pub secret_keys: Vec<Secret>,
     /// Each may have signed a webhook.
     pub webhook_secrets: Vec<Secret>,
+}
+
+/// Where uploaded images are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImagePlace {
+    /// `images` in the directory of the log.
+    DataDirectory,
+    /// A directory of their own.
+    Directory(PathBuf),
+    /// A bucket.
+    S3(S3Place),
+}
+
+/// A bucket, and how it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3Place {
+    /// Its name.
+    pub bucket: String,
+    /// What all names in it begin with, without slashes at its ends; may be empty.
+    pub prefix: String,
+    /// Where it is; `None` for Amazon.
+    pub endpoint: Option<String>,
+    /// Its region.
+    pub region: String,
+    /// Key and secret; `None` for the role of the machine.
+    pub keys: Option<(String, Secret)>,
 }
 
 /// How fast people are let in.
@@ -367,6 +417,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// Which answers get a line in the access log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessLogLevel {
+    /// None.
+    Off,
+    /// Those of status 400 and above.
+    Errors,
+    /// Each.
+    All,
+}
+
 /// Text that must not reach a log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -432,11 +493,13 @@ impl Config {
             rate_limit: RateLimitConfig::default(),
             log: DEFAULT_LOG.to_owned(),
             log_format: LogFormat::Text,
+            access_log: AccessLogLevel::Off,
             sandbox_delay: Duration::ZERO,
             toss: None,
             stripe: None,
             public_url: None,
             simulated_payments: true,
+            images: ImagePlace::DataDirectory,
             request_timeout: Duration::from_secs(10),
             drain_grace: Duration::from_secs(10),
             workers: default_workers(),
@@ -448,6 +511,12 @@ impl Config {
             generation_bytes: None,
             ballast_bytes: BALLAST_BYTES,
         }
+    }
+
+    /// Whether browsers come by TLS, through a proxy in front of this server.
+    pub(crate) fn is_behind_tls(&self) -> bool {
+        let is_https = self.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
+        is_https && self.environment == Environment::Production
     }
 
     fn from_args(
@@ -497,6 +566,12 @@ mod tests {
                 "--queue-silence (TIKETI_QUEUE_SILENCE): expected 60s to 24h",
             ),
             (&["--rate-limit", "booking=0"], "--rate-limit (TIKETI_RATE_LIMIT): "),
+            (&["--images-url", "x"], "--images-url (TIKETI_IMAGES_URL): expected file:///"),
+            (
+                &["--images-url", "s3://posters", "--s3-access-key", "id"],
+                "--s3-access-key (AWS_ACCESS_KEY_ID) and --s3-secret-key",
+            ),
+            (&["--access-log", "on"], "--access-log (TIKETI_ACCESS_LOG): expected off, errors or"),
             (&["--env", "prod"], "--env (TIKETI_ENV): expected development or production"),
             (&["--sample-data=maybe"], "--sample-data (TIKETI_SAMPLE_DATA): expected on or off"),
             (&["--log", "info,=x="], "--log (TIKETI_LOG): expected a level"),

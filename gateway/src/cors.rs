@@ -14,8 +14,10 @@ use hyper::header::{
 use crate::http::Response;
 
 pub(crate) const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
-pub(crate) const EXPOSED_HEADERS: HeaderValue =
-    HeaderValue::from_static("Content-Disposition, ETag, Retry-After, Tiketi-Lsn, X-Request-Id");
+pub(crate) const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
+    "Content-Disposition, ETag, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, \
+     Tiketi-Lsn, X-Request-Id",
+);
 const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,PUT,PATCH,POST,DELETE");
 const USUAL_HEADERS: HeaderValue =
     HeaderValue::from_static("authorization, content-type, idempotency-key, tiketi-min-lsn");

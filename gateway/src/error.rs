@@ -15,6 +15,8 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use tiketi_engine::error::JournalUnavailable;
 
+use crate::rate_limit::Allowance;
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $wire:literal, $status:ident, $text:literal;)*) => {
         /// The stable codes. Each stands for one status and, unless the handler has a better one,
@@ -126,6 +128,7 @@ pub(crate) struct ApiError {
     extra: Option<Box<Map<String, Value>>>,
     allow: Option<Box<str>>,
     retry_after_s: Option<u32>,
+    allowance: Option<Allowance>,
 }
 
 impl ApiError {
@@ -139,6 +142,7 @@ impl ApiError {
             extra: None,
             allow: None,
             retry_after_s,
+            allowance: None,
         }
     }
 
@@ -171,6 +175,13 @@ impl ApiError {
         self
     }
 
+    /// The quota that is used up.
+    #[must_use]
+    pub(crate) fn used_up(mut self, allowance: Allowance) -> Self {
+        self.allowance = Some(allowance);
+        self
+    }
+
     /// The methods a 405 lists.
     #[must_use]
     pub(crate) fn allow(mut self, methods: impl Into<Box<str>>) -> Self {
@@ -188,6 +199,10 @@ impl ApiError {
 
     pub(crate) fn retry_after_s(&self) -> Option<u32> {
         self.retry_after_s
+    }
+
+    pub(crate) fn allowance(&self) -> Option<Allowance> {
+        self.allowance
     }
 
     pub(crate) fn allowed_methods(&self) -> Option<&str> {

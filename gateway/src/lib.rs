@@ -4,6 +4,7 @@
 //! steps, `routes` is the table, `handlers` carry requests out, `fanout` tells whoever looks. [`api`]
 //! is the wire. No seat rule is decided here.
 
+mod access_log;
 pub mod api;
 pub mod app;
 mod audit;
@@ -21,18 +22,22 @@ mod fanout;
 mod handlers;
 mod http;
 mod idempotency;
+mod images;
 mod instants;
 mod metrics;
 mod order_view;
 mod orders;
 pub mod payments;
+mod pool;
 pub mod rate_limit;
 mod refusals;
+mod request_id;
 mod routes;
 mod sales_report;
 mod sample_data;
 pub mod search;
 mod seat_maps;
+mod security;
 pub mod seed;
 mod server;
 mod sheet;

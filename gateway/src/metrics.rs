@@ -50,6 +50,7 @@ pub(crate) struct Metrics {
     unmatched: Vec<ByStatus>,
     pub(crate) requests_active: IntGauge,
     auth_attempts: IntCounterVec,
+    pub(crate) access_log_dropped: IntCounter,
     commit_wait_seconds: Histogram,
     events: EventFamilies,
     by_event: Vec<OnceLock<EventMetrics>>,
@@ -107,6 +108,10 @@ impl Metrics {
                 "tiketi_auth_attempts_total",
                 "Logins and registrations",
                 &["type", "status"],
+            )?,
+            access_log_dropped: by.counter(
+                "tiketi_access_log_dropped_total",
+                "Lines of the access log that nobody took in time",
             )?,
             commit_wait_seconds: commit_seconds.with_label_values(&["commit", "log"]),
             events: EventFamilies::new(&by)?,
@@ -185,9 +190,8 @@ impl Metrics {
     /// Counts a look at an event's page.
     pub(crate) fn event_viewed(&self, event: EventIndex, title: &str) {
         let metrics = self.event(event);
-        // An edited title makes a new series, as it did in the legacy.
         let title = if event.position() < EVENTS_LABELLED_MAX { title } else { "other" };
-        self.events.views.with_label_values(&[metrics.label.as_str(), title]).inc();
+        self.events.viewed(metrics, title);
         metrics.reached(FunnelStage::View);
     }
 
@@ -243,6 +247,21 @@ mod tests {
         }
         assert!(!text.contains("/health\""));
         assert!(text.contains("process_resident_memory_bytes"));
+    }
+
+    #[test]
+    fn an_edited_title_ends_the_series_of_the_one_before() {
+        let metrics = Metrics::new().expect("metrics");
+        for title in ["before", "before", "after"] {
+            metrics.event_viewed(EventIndex(3), title);
+        }
+        let text = metrics.text().expect("text");
+        let views = text.lines().filter(|line| line.starts_with("tiketi_event_views_total"));
+        let views: Vec<&str> = views.collect();
+        assert!(
+            matches!(views[..], [one] if one.ends_with("event_title=\"after\"} 1")),
+            "{views:?}"
+        );
     }
 
     #[test]

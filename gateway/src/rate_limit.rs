@@ -10,8 +10,10 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use governor::clock::{Clock, MonotonicClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::clock::{Clock, DefaultClock, MonotonicClock};
+use governor::middleware::StateInformationMiddleware;
+use governor::state::keyed::DefaultKeyedStateStore;
+use governor::{Quota, RateLimiter};
 use tiketi_engine::ids::UserIndex;
 
 use crate::error::{ApiError, Code};
@@ -21,6 +23,8 @@ use crate::error::{ApiError, Code};
 pub(crate) enum RateClass {
     /// Health and metrics: never refused.
     Unlimited,
+    /// Pictures, which browsers ask for without a token: per address.
+    Image,
     /// Login and registration: per address here, per account in the handler.
     Login,
     /// Claims seats or tickets: per user.
@@ -45,6 +49,7 @@ struct PerMinute {
     user: NonZeroU32,
     queue: NonZeroU32,
     address: NonZeroU32,
+    image: NonZeroU32,
 }
 
 const fn per_minute(calls: u32) -> NonZeroU32 {
@@ -62,6 +67,8 @@ const DEFAULTS: PerMinute = PerMinute {
     queue: per_minute(300),
     // Many people share one address.
     address: per_minute(600),
+    // A page shows ten, and keeps them for a year.
+    image: per_minute(3_000),
 };
 
 const CALLS_MAX: u32 = 10_000_000;
@@ -88,7 +95,7 @@ impl FromStr for RateLimitConfig {
         }
         let wrong = || {
             "expected on, off, or calls a minute such as booking=30,user=1000 \
-             (login, login-address, booking, user, queue, address; 1 to 10000000)"
+             (login, login-address, booking, user, queue, address, image; 1 to 10000000)"
                 .to_owned()
         };
         let mut limits = DEFAULTS;
@@ -105,6 +112,7 @@ impl FromStr for RateLimitConfig {
                 "user" => &mut limits.user,
                 "queue" => &mut limits.queue,
                 "address" => &mut limits.address,
+                "image" => &mut limits.image,
                 _ => return Err(wrong()),
             } = calls;
         }
@@ -112,34 +120,62 @@ impl FromStr for RateLimitConfig {
     }
 }
 
+/// What is left to a caller after a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Allowance {
+    /// Calls a minute.
+    pub(crate) limit: u32,
+    /// Calls that would be taken at once.
+    pub(crate) remaining: u32,
+    /// Seconds until all of them would be, rounded up.
+    pub(crate) reset_s: u32,
+}
+
+impl Allowance {
+    fn of(quota: Quota, remaining: u32) -> Self {
+        let limit = quota.burst_size().get();
+        let used = limit.saturating_sub(remaining);
+        let reset = quota.replenish_interval().saturating_mul(used).as_millis().div_ceil(1000);
+        Allowance { limit, remaining, reset_s: u32::try_from(reset).unwrap_or(u32::MAX) }
+    }
+}
+
+type Limiter<K> =
+    RateLimiter<K, DefaultKeyedStateStore<K>, DefaultClock, StateInformationMiddleware>;
+
 /// The counters of one process.
 pub(crate) struct RateLimits {
     classes: Option<Classes>,
 }
 
 struct Classes {
-    login: DefaultKeyedRateLimiter<Box<str>>,
-    login_address: DefaultKeyedRateLimiter<IpAddr>,
-    booking: DefaultKeyedRateLimiter<UserIndex>,
-    user: DefaultKeyedRateLimiter<UserIndex>,
-    queue: DefaultKeyedRateLimiter<UserIndex>,
-    address: DefaultKeyedRateLimiter<IpAddr>,
+    login: Limiter<Box<str>>,
+    login_address: Limiter<IpAddr>,
+    booking: Limiter<UserIndex>,
+    user: Limiter<UserIndex>,
+    queue: Limiter<UserIndex>,
+    address: Limiter<IpAddr>,
+    image: Limiter<IpAddr>,
 }
 
 impl RateLimits {
     pub(crate) fn new(config: RateLimitConfig) -> Self {
+        fn keyed<K: Hash + Eq + Clone>(calls: NonZeroU32) -> Limiter<K> {
+            RateLimiter::keyed(Quota::per_minute(calls)).with_middleware()
+        }
         let classes = config.limits.map(|limits| Classes {
-            login: RateLimiter::keyed(Quota::per_minute(limits.login)),
-            login_address: RateLimiter::keyed(Quota::per_minute(limits.login_address)),
-            booking: RateLimiter::keyed(Quota::per_minute(limits.booking)),
-            user: RateLimiter::keyed(Quota::per_minute(limits.user)),
-            queue: RateLimiter::keyed(Quota::per_minute(limits.queue)),
-            address: RateLimiter::keyed(Quota::per_minute(limits.address)),
+            login: keyed(limits.login),
+            login_address: keyed(limits.login_address),
+            booking: keyed(limits.booking),
+            user: keyed(limits.user),
+            queue: keyed(limits.queue),
+            address: keyed(limits.address),
+            image: keyed(limits.image),
         });
         RateLimits { classes }
     }
 
-    /// Counts a call to a route of `class`.
+    /// Counts a call to a route of `class`, and says what is left where there is a limit.
     ///
     /// # Errors
     /// 429 once the quota is used up.
@@ -148,12 +184,13 @@ impl RateLimits {
         class: RateClass,
         user: Option<UserIndex>,
         address: IpAddr,
-    ) -> Result<(), ApiError> {
+    ) -> Result<Option<Allowance>, ApiError> {
         let Some(classes) = &self.classes else {
-            return Ok(());
+            return Ok(None);
         };
-        match (class, user) {
-            (RateClass::Unlimited, _) => Ok(()),
+        let allowance = match (class, user) {
+            (RateClass::Unlimited, _) => return Ok(None),
+            (RateClass::Image, _) => take(&classes.image, &site(address)),
             (RateClass::Login, _) => take(&classes.login_address, &site(address)),
             (RateClass::Booking, Some(user)) => take(&classes.booking, &user),
             (RateClass::Queue, Some(user)) => take(&classes.queue, &user),
@@ -161,7 +198,8 @@ impl RateLimits {
             (RateClass::Booking | RateClass::Queue | RateClass::Other, None) => {
                 take(&classes.address, &site(address))
             }
-        }
+        };
+        allowance.map(Some)
     }
 
     /// Counts a login with a normalised e-mail address; call it before any password is hashed.
@@ -170,14 +208,14 @@ impl RateLimits {
     /// 429 once the quota is used up.
     pub(crate) fn check_login(&self, email: &str) -> Result<(), ApiError> {
         match &self.classes {
-            Some(classes) => take(&classes.login, &email.into()),
+            Some(classes) => take(&classes.login, &email.into()).map(|_| ()),
             None => Ok(()),
         }
     }
 
     /// Drops the keys whose quota is whole again.
     pub(crate) fn forget_recovered(&self) {
-        fn forget<K: Hash + Eq + Clone>(limiter: &DefaultKeyedRateLimiter<K>) {
+        fn forget<K: Hash + Eq + Clone>(limiter: &Limiter<K>) {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
@@ -188,17 +226,19 @@ impl RateLimits {
         forget(&classes.user);
         forget(&classes.queue);
         forget(&classes.address);
+        forget(&classes.image);
     }
 }
 
-fn take<K: Hash + Eq + Clone>(
-    limiter: &DefaultKeyedRateLimiter<K>,
-    key: &K,
-) -> Result<(), ApiError> {
-    limiter.check_key(key).map_err(|refused| {
-        let wait = refused.wait_time_from(MonotonicClock.now());
-        ApiError::new(Code::RateLimited).retry_after(wait.max(Duration::from_millis(1)))
-    })
+fn take<K: Hash + Eq + Clone>(limiter: &Limiter<K>, key: &K) -> Result<Allowance, ApiError> {
+    match limiter.check_key(key) {
+        Ok(state) => Ok(Allowance::of(state.quota(), state.remaining_burst_capacity())),
+        Err(refused) => {
+            let wait = refused.wait_time_from(MonotonicClock.now()).max(Duration::from_millis(1));
+            let error = ApiError::new(Code::RateLimited).retry_after(wait);
+            Err(error.used_up(Allowance::of(refused.quota(), 0)))
+        }
+    }
 }
 
 /// One IPv6 customer owns a whole /64: counting single addresses would count nothing.
@@ -232,10 +272,12 @@ mod tests {
         let limits = RateLimits::new("booking=2,address=1,login=1".parse().expect("valid"));
         let address = IpAddr::from([192, 0, 2, 1]);
         let book = |user| limits.check(RateClass::Booking, Some(UserIndex(user)), address);
-        assert!(book(1).is_ok() && book(1).is_ok());
+        let left = |remaining, reset_s| Some(Allowance { limit: 2, remaining, reset_s });
+        assert_eq!((book(1).ok(), book(1).ok()), (Some(left(1, 30)), Some(left(0, 60))));
         let refused = book(1).expect_err("third call");
         assert_eq!(refused.code(), Code::RateLimited);
         assert!(refused.retry_after_s().is_some_and(|wait| (1..=30).contains(&wait)));
+        assert_eq!(refused.allowance(), left(0, 60));
         assert!(book(2).is_ok());
         assert!(limits.check(RateClass::Other, None, address).is_ok());
         assert!(limits.check(RateClass::Other, None, address).is_err());

@@ -15,12 +15,12 @@ use crate::auth::Access::{self, Admin, Public, User};
 use crate::error::ApiError;
 use crate::handlers::payments::{charge, confirm, pages, points, refund, request, webhook};
 use crate::handlers::{
-    admin, auth, docs, events, health, lanes, lottery, metrics, news, payments, queue,
+    admin, auth, docs, events, health, images, lanes, lottery, metrics, news, payments, queue,
     reservations, seats, sockets, tickets,
 };
 use crate::http::body::JSON_BYTES_MAX;
 use crate::http::{Params, Request, Response};
-use crate::rate_limit::RateClass::{self, Booking, Login, Other, Queue, Unlimited};
+use crate::rate_limit::RateClass::{self, Booking, Image, Login, Other, Queue, Unlimited};
 use crate::routes::Verb::{Delete, Get, Patch, Post, Put};
 
 macro_rules! handler {
@@ -117,6 +117,8 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Get,  "/api/admin/payments",                     Admin,  Other,     handler!(admin::payments::list)),
     route(Post, "/api/admin/payments/reconcile",           Admin,  Other,     handler!(admin::payments::reconcile)),
     route(Get,  "/api/admin/stats",                        Admin,  Other,     handler!(admin::stats::show)),
+    route(Post, "/api/image/upload",                       Admin,  Other,     handler!(images::upload)).taking(images::FORM_BYTES_MAX),
+    route(Get,  "/images/:name",                           Public, Image,     handler!(images::show)),
     route(Get,  "/socket.io",                              Public, Unlimited, handler!(sockets::socket_io)),
     route(Post, "/socket.io",                              Public, Unlimited, handler!(sockets::socket_io)),
     route(Get,  "/ws",                                     Public, Other,     handler!(sockets::map)),
@@ -159,6 +161,14 @@ const fn route(
     handler: Handler,
 ) -> Route {
     Route { verb, template, access, rate, body_bytes_max: JSON_BYTES_MAX, handler }
+}
+
+impl Route {
+    /// With larger bodies.
+    const fn taking(mut self, body_bytes_max: usize) -> Route {
+        self.body_bytes_max = body_bytes_max;
+        self
+    }
 }
 
 /// The methods that routes have; `HEAD` goes where `GET` goes.

@@ -21,11 +21,12 @@ use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioTimer;
 use parking_lot::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
-use tiketi_engine::ids::UnixMillis;
+use tiketi_engine::ids::{UnixMillis, UserId};
 use tiketi_engine::record::Role;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::{error, info, warn};
 
+use crate::access_log::Entry;
 use crate::app::App;
 use crate::audit;
 use crate::auth;
@@ -34,10 +35,11 @@ use crate::connections::{Connections, Place};
 use crate::cors;
 use crate::error::{ApiError, Code};
 use crate::fanout::{self, Handshake};
-use crate::http::{Request, Response, X_REQUEST_ID, body};
+use crate::http::{Request, Response, body};
 use crate::payments::sandbox::Simulator;
 use crate::payments::{STRIPE_SANDBOX_PATH, TOSS_SANDBOX_PATH};
-use crate::rate_limit::RateClass;
+use crate::rate_limit::{Allowance, RateClass};
+use crate::request_id::X_REQUEST_ID;
 use crate::routes::{HandlerFuture, Match, ROUTES, Verb};
 use crate::stream::Stream;
 
@@ -148,7 +150,7 @@ async fn connection(app: Arc<App>, socket: TcpStream, place: Place) {
             .header_read_timeout(HEADER_READ_TIMEOUT)
             .max_headers(HEADERS_MAX)
             .max_buf_size(HEADER_BYTES_MAX)
-            .serve_connection(Stream::new(socket, lingers), service)
+            .serve_connection(Stream::new(socket, Arc::clone(&app), address, lingers), service)
             .with_upgrades()
     );
     let mut is_watched = false;
@@ -187,6 +189,13 @@ struct Origin<'c> {
     handshake: &'c Mutex<Option<Box<Handshake>>>,
 }
 
+/// What was found out about a request on its way, whatever became of it.
+#[derive(Default)]
+struct Seen {
+    user: Option<UserId>,
+    allowance: Option<Allowance>,
+}
+
 /// One request, whatever happens.
 async fn answer(
     app: &Arc<App>,
@@ -204,15 +213,36 @@ async fn answer(
         Match::Found(position, _) => Some(position),
         Match::OtherMethod(_) | Match::Unknown => None,
     };
-    let mut response = match carry_out(app, request, found, app.clock.at(started), origin).await {
+    let id = app.request_ids.of(request.headers());
+    let uri = app.access_log.is_on().then(|| request.uri().clone());
+    let now = app.clock.at(started);
+    let mut seen = Seen::default();
+    let mut response = match carry_out(app, request, found, now, origin, &mut seen).await {
         Ok(response) => response,
-        Err(error) => refuse(app, error, position),
+        Err(error) => refuse(error, position, &id),
     };
     if let Some(handshake) = response.take_handshake() {
         *origin.handshake.lock() = Some(handshake);
     }
-    let response = response.finish(preferred, &app.compressor).await;
-    app.metrics.answered(position, &method, response.status().as_u16(), started.elapsed());
+    let response = response.with_allowance(seen.allowance).header(X_REQUEST_ID, id.clone());
+    let is_behind_tls = app.config.is_behind_tls();
+    let response = response.finish(preferred, &app.compressor, is_behind_tls).await;
+    let (status, took) = (response.status().as_u16(), started.elapsed());
+    app.metrics.answered(position, &method, status, took);
+    if let Some(uri) = uri {
+        app.access_log.write(&Entry {
+            at: now,
+            method: method.as_str(),
+            route: position.map(|position| ROUTES[position].template),
+            path: uri.path(),
+            status,
+            took,
+            bytes: response.body().size_hint().lower(),
+            user: seen.user,
+            request_id: &id,
+            address: origin.address,
+        });
+    }
     response
 }
 
@@ -231,6 +261,7 @@ async fn carry_out(
     found: Match,
     now: UnixMillis,
     Origin { address, lingers, .. }: Origin<'_>,
+    seen: &mut Seen,
 ) -> Result<Response, ApiError> {
     let (parts, incoming) = request.into_parts();
     if parts.method == Method::OPTIONS {
@@ -248,18 +279,19 @@ async fn carry_out(
     let (position, params) = match found {
         Match::Found(position, params) => (position, params),
         Match::OtherMethod(methods) => {
-            app.limits.check(RateClass::Other, None, address).map_err(unread)?;
+            seen.allowance = app.limits.check(RateClass::Other, None, address).map_err(unread)?;
             return Err(unread(ApiError::new(Code::MethodNotAllowed).allow(methods)));
         }
         Match::Unknown => {
-            app.limits.check(RateClass::Other, None, address).map_err(unread)?;
+            seen.allowance = app.limits.check(RateClass::Other, None, address).map_err(unread)?;
             return Err(unread(ApiError::new(Code::NotFound)));
         }
     };
     let route = &ROUTES[position];
     let caller = auth::identify(app, &parts.headers, now);
-    let user = caller.as_ref().ok().map(|caller| caller.user.index);
-    app.limits.check(route.rate, user, address).map_err(unread)?;
+    seen.user = caller.as_ref().ok().map(|caller| caller.user);
+    let user = seen.user.map(|user| user.index);
+    seen.allowance = app.limits.check(route.rate, user, address).map_err(unread)?;
     let caller = auth::admit(route.access, caller).map_err(unread)?;
     let bytes = body::read(&parts.headers, incoming, route.body_bytes_max).await.map_err(unread)?;
     let mut request = Request::new(route, params, parts, now).with_body(bytes);
@@ -293,26 +325,22 @@ pub(crate) async fn guarded(mut handler: HandlerFuture<'_>) -> Result<Response, 
     .await
 }
 
-/// The answer to a refused request, with an id to find it in the log by.
-fn refuse(app: &App, error: ApiError, position: Option<usize>) -> Response {
-    let id = app.request_ids.next();
+/// The answer to a refused request, and a line of the log to find by its id.
+fn refuse(error: ApiError, position: Option<usize>, id: &HeaderValue) -> Response {
+    let id = id.to_str().unwrap_or("-");
     let route =
         position.and_then(|position| ROUTES.get(position)).map_or("-", |route| route.template);
     let status = error.status();
     match status {
-        StatusCode::INTERNAL_SERVER_ERROR => error!(%id, route, cause = %error, "request failed"),
-        _ if status.is_server_error() => warn!(%id, route, cause = %error, "request not served"),
+        StatusCode::INTERNAL_SERVER_ERROR => error!(id, route, cause = %error, "request failed"),
+        _ if status.is_server_error() => warn!(id, route, cause = %error, "request not served"),
         // Callers' mistakes are not news, except for whoever looks for one.
         _ if error.private_cause().is_some() => {
-            tracing::debug!(%id, route, cause = %error, "request refused");
+            tracing::debug!(id, route, cause = %error, "request refused");
         }
         _ => {}
     }
-    let response = Response::from(error);
-    match HeaderValue::from_str(&id) {
-        Ok(id) => response.header(X_REQUEST_ID, id),
-        Err(_) => response,
-    }
+    Response::from(error)
 }
 
 /// Closes the open connections: those in flight may finish within `grace`.

@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+use crate::access_log::Entry;
+use crate::app::App;
 use crate::error::{ApiError, Code};
 
 /// A peer that takes no byte for so long is gone or hostile.
@@ -23,11 +26,13 @@ const WRITE_STALL_MAX: Duration = Duration::from_secs(10);
 /// After a refusal, how long and how much of an unread body is thrown away: closing at once would
 /// reset the connection and lose the answer.
 const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES_MAX: usize = 1 << 20;
+const LINGER_BYTES_MAX: usize = 16 << 20;
 
 /// See the module.
 pub(crate) struct Stream {
     socket: TokioIo<TcpStream>,
+    app: Arc<App>,
+    address: IpAddr,
     stalled: Option<Pin<Box<Sleep>>>,
     /// Our answer in place of hyper's, as far as it is not sent.
     refusal: Bytes,
@@ -37,10 +42,18 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// `lingers` is set by whoever refuses a request before its body is read.
-    pub(crate) fn new(socket: TcpStream, lingers: Arc<AtomicBool>) -> Self {
+    /// The connection of `address`. `lingers` is set by whoever refuses a request before its body is
+    /// read.
+    pub(crate) fn new(
+        socket: TcpStream,
+        app: Arc<App>,
+        address: IpAddr,
+        lingers: Arc<AtomicBool>,
+    ) -> Self {
         Stream {
             socket: TokioIo::new(socket),
+            app,
+            address,
             stalled: None,
             refusal: Bytes::new(),
             lingers,
@@ -56,10 +69,25 @@ impl Stream {
 
     /// Takes hyper's refusal for sent and keeps ours to send.
     fn replaces(&mut self, bytes: &[u8]) -> bool {
-        let Some(refusal) = in_place_of(bytes) else {
+        let Some(code) = refused_by_hyper(bytes) else {
             return false;
         };
-        self.refusal = refusal;
+        let id = self.app.request_ids.next();
+        let body = ApiError::new(code).body();
+        self.refusal = refusal(code, &body, id.to_str().unwrap_or("-"));
+        // Nothing else is known of it.
+        self.app.access_log.write(&Entry {
+            at: self.app.clock.now(),
+            method: "-",
+            route: None,
+            path: "-",
+            status: code.status().as_u16(),
+            took: Duration::ZERO,
+            bytes: body.len() as u64,
+            user: None,
+            request_id: &id,
+            address: self.address,
+        });
         self.lingers.store(true, Ordering::Relaxed);
         true
     }
@@ -169,7 +197,7 @@ impl Write for Stream {
 
 /// hyper answers what it cannot parse by itself, with a status and no body. Nothing of ours is a 4xx
 /// without a body, so such a head is hyper's, and the contract's JSON goes out instead.
-fn in_place_of(bytes: &[u8]) -> Option<Bytes> {
+fn refused_by_hyper(bytes: &[u8]) -> Option<Code> {
     let code = match bytes.get(..12)? {
         b"HTTP/1.1 400" | b"HTTP/1.0 400" => Code::BadRequest,
         b"HTTP/1.1 414" | b"HTTP/1.0 414" => Code::UriTooLong,
@@ -177,17 +205,21 @@ fn in_place_of(bytes: &[u8]) -> Option<Bytes> {
         _ => return None,
     };
     let text = std::str::from_utf8(bytes).ok()?;
-    if !text.ends_with("\r\n\r\n") || !text.contains("\r\ncontent-length: 0\r\n") {
-        return None;
-    }
-    let body = ApiError::new(code).body();
+    let is_empty = text.ends_with("\r\n\r\n") && text.contains("\r\ncontent-length: 0\r\n");
+    is_empty.then_some(code)
+}
+
+/// The same refusal as everybody else's, with the headers of every answer that matter to it.
+fn refusal(code: Code, body: &[u8], id: &str) -> Bytes {
     let head = format!(
         "HTTP/1.1 {}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: {}\r\n\
-         access-control-allow-origin: *\r\ncache-control: no-store\r\nconnection: close\r\n\r\n",
+         access-control-allow-origin: *\r\ncache-control: no-store\r\nx-request-id: {id}\r\n\
+         x-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\n\
+         cross-origin-resource-policy: cross-origin\r\nconnection: close\r\n\r\n",
         code.status(),
         body.len()
     );
-    Some(Bytes::from([head.into_bytes(), body].concat()))
+    Bytes::from([head.as_bytes(), body].concat())
 }
 
 #[cfg(test)]
@@ -198,16 +230,19 @@ mod tests {
     fn only_refusals_without_a_body_are_replaced() {
         let of_hyper =
             b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\ndate: x\r\n\r\n";
-        let ours = in_place_of(of_hyper).expect("replaced");
+        assert_eq!(refused_by_hyper(of_hyper), Some(Code::HeadersTooLarge));
+        let body = ApiError::new(Code::HeadersTooLarge).body();
+        let ours = refusal(Code::HeadersTooLarge, &body, "0badcafe-1");
         let text = std::str::from_utf8(&ours).expect("text");
         assert!(text.contains("HEADERS_TOO_LARGE") && text.starts_with("HTTP/1.1 431 "), "{text}");
+        assert!(text.contains("\r\nx-request-id: 0badcafe-1\r\n"), "{text}");
         for kept in [
             &b"HTTP/1.1 400 Bad Request\r\ncontent-length: 20\r\n\r\n{}"[..],
             b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n",
             b"HTTP/1.1 4",
             b"",
         ] {
-            assert!(in_place_of(kept).is_none());
+            assert_eq!(refused_by_hyper(kept), None);
         }
     }
 }

@@ -169,7 +169,10 @@ impl DirLock {
 pub fn refuse_foreign(disk: &dyn Disk, layout: &Layout) -> Result<(), OpenError> {
     let listing = OpenError::io(format!("list {}", layout.dir.display()));
     let names = disk.list(&layout.dir).map_err(listing)?;
-    if names.iter().any(|name| name == VERSION) {
+    let has = |ours: &str| names.iter().any(|name| name == ours);
+    // Without its version a log is one that lost it, whatever the gateway keeps beside it: `prepare`
+    // says so.
+    if has(VERSION) || (has(MARK) && has(LOG)) {
         return Ok(());
     }
     // What an interrupted creation leaves, and what a file system puts into its root.

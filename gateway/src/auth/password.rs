@@ -1,17 +1,10 @@
 //! Passwords: bcrypt, on threads of its own.
 //!
-//! A hash takes some 50 ms of a processor on purpose. One or two threads of low priority do nothing else,
-//! and no more than [`WAITING_MAX`] callers wait for them: a storm of logins is answered with 503
-//! and never holds up a booking.
-
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
-
-use parking_lot::Mutex;
-use tokio::sync::oneshot;
+//! A hash takes some 50 ms of a processor on purpose: see [`Pool`] for how that is kept from holding
+//! up bookings.
 
 use crate::error::{ApiError, Code};
+use crate::pool::Pool;
 
 /// The contract's cost; stored hashes of another cost still verify.
 const COST: u32 = 10;
@@ -20,28 +13,18 @@ const WAITING_MAX: usize = 64;
 /// Verified instead where there is no such user, so that both answers take the same time.
 const NOBODYS_HASH: &str = "$2b$10$otYCW15x2KfFdfnXCcg62eTi9yiuiM0eK/Cgu2H7qqzyRLdN7aOIa";
 
-/// The threads and their queue. Dropping it ends them.
+/// Hashes and verifies.
 pub(crate) struct Passwords {
-    jobs: SyncSender<Job>,
-}
-
-enum Job {
-    Hash { password: String, reply: oneshot::Sender<Option<String>> },
-    Verify { password: String, hash: Option<String>, reply: oneshot::Sender<bool> },
+    pool: Pool,
 }
 
 impl Passwords {
     /// # Errors
     /// Where the system starts no thread.
     pub(crate) fn start() -> std::io::Result<Self> {
-        let (jobs, queue) = sync_channel(WAITING_MAX);
-        let queue = Arc::new(Mutex::new(queue));
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        for _ in 0..if processors >= 4 { 2 } else { 1 } {
-            let queue = Arc::clone(&queue);
-            std::thread::Builder::new().name("password".into()).spawn(move || work(&queue))?;
-        }
-        Ok(Passwords { jobs })
+        let threads = if processors >= 4 { 2 } else { 1 };
+        Ok(Passwords { pool: Pool::start("password", threads, WAITING_MAX)? })
     }
 
     /// The bcrypt hash of a password; its first 72 bytes count.
@@ -49,10 +32,8 @@ impl Passwords {
     /// # Errors
     /// 503 where too many wait.
     pub(crate) async fn hash(&self, password: String) -> Result<String, ApiError> {
-        let (reply, answer) = oneshot::channel();
-        self.submit(Job::Hash { password, reply })?;
-        let hash = answer.await.ok().flatten();
-        hash.ok_or_else(|| ApiError::new(Code::Internal).cause("password not hashed"))
+        let hash = self.pool.run(move || bcrypt::hash(password, COST)).await?;
+        hash.map_err(|error| ApiError::new(Code::Internal).cause(error))
     }
 
     /// Whether `hash` (`$2a$`, `$2b$`) is of `password`. `None` takes as long and is never true.
@@ -64,44 +45,12 @@ impl Passwords {
         password: String,
         hash: Option<String>,
     ) -> Result<bool, ApiError> {
-        let (reply, answer) = oneshot::channel();
-        self.submit(Job::Verify { password, hash, reply })?;
-        answer.await.map_err(|_| ApiError::new(Code::Internal).cause("password not verified"))
-    }
-
-    fn submit(&self, job: Job) -> Result<(), ApiError> {
-        self.jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => ApiError::new(Code::Unavailable)
-                .retry_after(Duration::from_secs(3))
-                .cause("too many passwords to check"),
-            TrySendError::Disconnected(_) => {
-                ApiError::new(Code::Internal).cause("password threads have ended")
-            }
-        })
-    }
-}
-
-fn work(queue: &Mutex<Receiver<Job>>) {
-    // On Linux this is the priority of this thread alone. Without it logins still work, they only
-    // compete with bookings.
-    let _ = rustix::process::nice(10);
-    loop {
-        let job = queue.lock().recv();
-        match job {
-            // Nobody waits any more: the caller hung up while queued.
-            Ok(Job::Hash { reply, .. }) if reply.is_closed() => {}
-            Ok(Job::Verify { reply, .. }) if reply.is_closed() => {}
-            Ok(Job::Hash { password, reply }) => {
-                let _ = reply.send(bcrypt::hash(password, COST).ok());
-            }
-            Ok(Job::Verify { password, hash, reply }) => {
-                let of = hash.as_deref().unwrap_or(NOBODYS_HASH);
-                // A stored hash that is no bcrypt hash matches nothing.
-                let same = bcrypt::verify(password, of).unwrap_or(false);
-                let _ = reply.send(same && hash.is_some());
-            }
-            Err(_) => return,
-        }
+        let verify = move || {
+            let of = hash.as_deref().unwrap_or(NOBODYS_HASH);
+            // A stored hash that is no bcrypt hash matches nothing.
+            bcrypt::verify(password, of).unwrap_or(false) && hash.is_some()
+        };
+        self.pool.run(verify).await
     }
 }
 
@@ -133,23 +82,5 @@ mod tests {
     fn the_dummy_takes_as_long_as_a_real_one() {
         let parts: bcrypt::HashParts = NOBODYS_HASH.parse().expect("a bcrypt hash");
         assert_eq!(parts.get_cost(), COST);
-    }
-
-    #[tokio::test]
-    async fn more_than_the_queue_holds_is_refused_at_once() {
-        let passwords = Arc::new(Passwords::start().expect("threads"));
-        let mut waiting = tokio::task::JoinSet::new();
-        for _ in 0..WAITING_MAX + 8 {
-            let passwords = Arc::clone(&passwords);
-            waiting.spawn(async move { passwords.verify("x".into(), None).await });
-        }
-        let refused = loop {
-            match waiting.join_next().await.expect("some were refused").expect("no panic") {
-                Ok(_) => {}
-                Err(error) => break error,
-            }
-        };
-        assert_eq!(refused.code(), Code::Unavailable);
-        assert!(refused.retry_after_s().is_some());
     }
 }

@@ -7,8 +7,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use tiketi_engine::limits::{HOLD_TTL_MS_MAX, HOLD_TTL_MS_MIN};
 
 use crate::config::{
-    BALLAST_BYTES, Config, ConfigError, DEFAULT_ADMIN_PASSWORD, DEFAULT_LISTEN, Environment, Flags,
-    Secret, SocketTimes, StripeKeys, TossKeys, default_workers,
+    AccessLogLevel, BALLAST_BYTES, Config, ConfigError, DEFAULT_ADMIN_PASSWORD, DEFAULT_LISTEN,
+    Environment, Flags, ImagePlace, S3Place, Secret, SocketTimes, StripeKeys, TossKeys,
+    default_workers,
 };
 
 /// Signs tokens in production; shorter secrets can be guessed.
@@ -61,6 +62,16 @@ impl Flags {
         if self.env == Environment::Production {
             self.refuse_unsafe_defaults()?;
         }
+        let images = match self.images_url {
+            None => ImagePlace::DataDirectory,
+            Some(ImagePlace::S3(place)) => ImagePlace::S3(S3Place {
+                endpoint: self.s3_endpoint,
+                region: self.s3_region,
+                keys: s3_keys(self.s3_access_key, self.s3_secret_key)?,
+                ..place
+            }),
+            Some(directory) => directory,
+        };
         let toss = match (self.toss_client_key, self.toss_secret_key.as_slice()) {
             (None, []) => None,
             (Some(client_key), keys @ [_, ..]) => Some(TossKeys {
@@ -116,11 +127,16 @@ impl Flags {
             rate_limit: self.rate_limit,
             log: self.log,
             log_format: self.log_format,
+            access_log: self.access_log.unwrap_or(match self.env {
+                Environment::Development => AccessLogLevel::Off,
+                Environment::Production => AccessLogLevel::All,
+            }),
             sandbox_delay: self.sandbox_delay,
             toss,
             stripe,
             public_url: self.public_url,
             simulated_payments: self.env == Environment::Development || self.allow_sandbox_payments,
+            images,
             request_timeout: self.request_timeout,
             drain_grace: self.drain_grace,
             workers: self.workers.unwrap_or_else(default_workers),
@@ -164,6 +180,17 @@ impl Flags {
             return Ok(());
         }
         Err(format!("production refuses unsafe defaults: {}", unsafe_defaults.join("; ")))
+    }
+}
+
+/// Looked at for a bucket alone: the variables may be there for something else.
+fn s3_keys(id: Option<String>, secret: Option<String>) -> Result<Option<(String, Secret)>, String> {
+    match (id, secret) {
+        (None, None) => Ok(None),
+        (Some(id), Some(secret)) => Ok(Some((id, Secret::new(secret)))),
+        _ => Err("--s3-access-key (AWS_ACCESS_KEY_ID) and --s3-secret-key \
+                  (AWS_SECRET_ACCESS_KEY): expected both or neither"
+            .to_owned()),
     }
 }
 

@@ -7,7 +7,9 @@ use hyper::header::HeaderValue;
 use tiketi_engine::limits::{PLACES_PER_EVENT_MAX, SEATS_PER_HOLD_MAX};
 
 use crate::api::queue::rate_milli;
-use crate::config::{Environment, LogFormat, LogStoreKind, QueueRate};
+use crate::config::{
+    AccessLogLevel, Environment, ImagePlace, LogFormat, LogStoreKind, QueueRate, S3Place,
+};
 use crate::rate_limit::RateLimitConfig;
 
 /// An address and a port.
@@ -39,6 +41,16 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
         _ => Err("expected text or json".to_owned()),
+    }
+}
+
+/// `off`, `errors` or `all`.
+pub(super) fn access_log(text: &str) -> Result<AccessLogLevel, String> {
+    match text {
+        "off" => Ok(AccessLogLevel::Off),
+        "errors" => Ok(AccessLogLevel::Errors),
+        "all" => Ok(AccessLogLevel::All),
+        _ => Err("expected off, errors or all".to_owned()),
     }
 }
 
@@ -148,6 +160,32 @@ pub(super) fn public_url(text: &str) -> Result<String, String> {
     }
 }
 
+/// `file:///directory` or `s3://bucket/prefix`; the rest of a bucket is said by other settings.
+pub(super) fn image_place(text: &str) -> Result<ImagePlace, String> {
+    let wrong = || "expected file:///directory or s3://bucket/prefix".to_owned();
+    if let Some(path) = text.strip_prefix("file://") {
+        let is_absolute = path.starts_with('/');
+        return is_absolute.then(|| ImagePlace::Directory(path.into())).ok_or_else(wrong);
+    }
+    let rest = text.strip_prefix("s3://").ok_or_else(wrong)?;
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let is_name = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+    };
+    let prefix = prefix.trim_end_matches('/');
+    let parts = || prefix.split('/').all(|part| is_name(part) && !matches!(part, "" | "." | ".."));
+    if bucket.is_empty() || !is_name(bucket) || !(prefix.is_empty() || parts()) {
+        return Err(wrong());
+    }
+    Ok(ImagePlace::S3(S3Place {
+        bucket: bucket.to_owned(),
+        prefix: prefix.to_owned(),
+        endpoint: None,
+        region: String::new(),
+        keys: None,
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +199,30 @@ mod tests {
                 .chain([("99999999999999999999s", None), ("18446744073709551615h", None)])
         {
             assert_eq!(duration(text).ok(), ms.map(Duration::from_millis), "{text}");
+        }
+    }
+
+    #[test]
+    fn image_places() {
+        let bucket = |text| match image_place(text) {
+            Ok(ImagePlace::S3(place)) => Some((place.bucket, place.prefix)),
+            _ => None,
+        };
+        let names = |bucket: &str, prefix: &str| Some((bucket.to_owned(), prefix.to_owned()));
+        assert_eq!(bucket("s3://posters"), names("posters", ""));
+        assert_eq!(bucket("s3://posters/tiketi/images/"), names("posters", "tiketi/images"));
+        assert_eq!(image_place("file:///a/b"), Ok(ImagePlace::Directory("/a/b".into())));
+        for wrong in [
+            "",
+            "images",
+            "file://images",
+            "s3://",
+            "s3:///x",
+            "s3://a/../b",
+            "s3://a//b",
+            "gs://a",
+        ] {
+            assert!(image_place(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod auth;
 pub(crate) mod docs;
 pub(crate) mod events;
 pub(crate) mod health;
+pub(crate) mod images;
 pub(crate) mod lanes;
 pub(crate) mod lottery;
 pub(crate) mod metrics;

@@ -13,8 +13,10 @@ use crate::error::{ApiError, Code};
 /// The largest JSON body of the contract.
 pub(crate) const JSON_BYTES_MAX: usize = 100 * 1024;
 
-/// How long a body may take to arrive.
+/// How long a body of the contract's size may take to arrive.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// What a slow line uploads at least: larger bodies may take longer.
+const UPLOAD_BYTES_PER_S: u64 = 64 << 10;
 
 /// The body, empty where there is none.
 ///
@@ -33,7 +35,9 @@ pub(crate) async fn read(
     if announced.is_some_and(|bytes: u64| bytes > bytes_max as u64) {
         return Err(ApiError::new(Code::BodyTooLarge));
     }
-    match tokio::time::timeout(READ_TIMEOUT, collect(body, bytes_max)).await {
+    let larger = bytes_max.saturating_sub(JSON_BYTES_MAX) as u64;
+    let within = READ_TIMEOUT + Duration::from_secs(larger / UPLOAD_BYTES_PER_S);
+    match tokio::time::timeout(within, collect(body, bytes_max)).await {
         Ok(read) => read,
         Err(_) => Err(ApiError::new(Code::RequestTimeout)),
     }

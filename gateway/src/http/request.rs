@@ -116,9 +116,13 @@ impl Request {
     /// # Errors
     /// 400 where it is no UUID, 404 where this engine never gave it out.
     pub(crate) fn id(&self, position: usize) -> Result<ExternalId, ApiError> {
-        let text = self.params.get(self.parts.uri.path(), position).unwrap_or_default();
-        let id = Id::parse(text).ok_or_else(|| ApiError::new(Code::BadId))?;
+        let id = Id::parse(self.path_part(position)).ok_or_else(|| ApiError::new(Code::BadId))?;
         ExternalId::decode(id.0).ok_or_else(|| ApiError::new(Code::NotFound))
+    }
+
+    /// What stands at a position of the path, as it was sent.
+    pub(crate) fn path_part(&self, position: usize) -> &str {
+        self.params.get(self.parts.uri.path(), position).unwrap_or_default()
     }
 
     /// What stands at a position of the path, decoded.
@@ -126,9 +130,9 @@ impl Request {
     /// # Errors
     /// 400 where it is not percent-encoded UTF-8.
     pub(crate) fn path_text(&self, position: usize) -> Result<String, ApiError> {
-        let text = self.params.get(self.parts.uri.path(), position).unwrap_or_default();
         // A plus is itself in a path.
-        let decoded = query::decode(&text.replace('+', "%2B")).map(std::borrow::Cow::into_owned);
+        let text = self.path_part(position).replace('+', "%2B");
+        let decoded = query::decode(&text).map(std::borrow::Cow::into_owned);
         decoded.ok_or_else(|| ApiError::new(Code::BadId))
     }
 
@@ -253,7 +257,7 @@ impl Request {
     }
 
     /// The body as it came.
-    pub(crate) fn body(&self) -> &[u8] {
+    pub(crate) fn body(&self) -> &Bytes {
         &self.body
     }
 

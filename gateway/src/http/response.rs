@@ -18,13 +18,18 @@ use crate::compression::{COMPRESSED_BYTES_MIN, CachedBody, Compressor, Encoding}
 use crate::cors;
 use crate::error::{ApiError, Code};
 use crate::fanout::Handshake;
+use crate::rate_limit::Allowance;
+use crate::security;
 
 /// The content type of nearly every answer.
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const TIKETI_LSN: HeaderName = HeaderName::from_static("tiketi-lsn");
-/// Names an answer in the log; sent with errors, where somebody may ask about it.
-pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const RATE_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RATE_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
+/// Headers of an answer, with room for those that [`Response::finish`] adds.
+const HEADERS_EXPECTED: usize = 20;
 
 /// A whole answer.
 pub(crate) struct Response {
@@ -38,6 +43,8 @@ pub(crate) struct Response {
 
 enum Payload {
     Once(Bytes),
+    /// Compressed in itself.
+    Packed(Bytes),
     Kept(Arc<CachedBody>),
 }
 
@@ -46,7 +53,7 @@ impl Response {
     pub(crate) fn empty(status: StatusCode) -> Self {
         Response {
             status,
-            headers: HeaderMap::with_capacity(8),
+            headers: HeaderMap::with_capacity(HEADERS_EXPECTED),
             payload: Payload::Once(Bytes::new()),
             handshake: None,
             is_admins_act: false,
@@ -83,6 +90,13 @@ impl Response {
         let mut response = Self::empty(status);
         response.headers.insert(CONTENT_TYPE, content_type);
         response.payload = Payload::Once(bytes.into());
+        response
+    }
+
+    /// 200 with what is compressed in itself, such as a picture.
+    pub(crate) fn packed(content_type: HeaderValue, bytes: Bytes) -> Self {
+        let mut response = Self::bytes(StatusCode::OK, content_type, Bytes::new());
+        response.payload = Payload::Packed(bytes);
         response
     }
 
@@ -147,6 +161,19 @@ impl Response {
         self
     }
 
+    /// Adds what is left of the caller's quota, unless a tighter one is there already.
+    #[must_use]
+    pub(crate) fn with_allowance(mut self, allowance: Option<Allowance>) -> Self {
+        if let Some(Allowance { limit, remaining, reset_s }) = allowance
+            && !self.headers.contains_key(RATE_LIMIT)
+        {
+            self.headers.insert(RATE_LIMIT, HeaderValue::from(limit));
+            self.headers.insert(RATE_REMAINING, HeaderValue::from(remaining));
+            self.headers.insert(RATE_RESET, HeaderValue::from(reset_s));
+        }
+        self
+    }
+
     /// Adds a header.
     #[must_use]
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -159,18 +186,22 @@ impl Response {
         self,
         preferred: Encoding,
         compressor: &Compressor,
+        is_behind_tls: bool,
     ) -> hyper::Response<Full<Bytes>> {
         let Response { status, mut headers, payload, handshake: _, is_admins_act: _ } = self;
-        let length = match &payload {
+        let compressible = match &payload {
             Payload::Once(bytes) => bytes.len(),
+            Payload::Packed(_) => 0,
             Payload::Kept(body) => body.len(),
         };
-        let is_large = length >= COMPRESSED_BYTES_MIN && !headers.contains_key(CONTENT_ENCODING);
+        let is_large =
+            compressible >= COMPRESSED_BYTES_MIN && !headers.contains_key(CONTENT_ENCODING);
         let preferred = if is_large { preferred } else { Encoding::Identity };
         if is_large {
             headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
         }
         let (encoding, bytes) = match payload {
+            Payload::Packed(bytes) => (Encoding::Identity, bytes),
             Payload::Once(bytes) if preferred == Encoding::Identity => (preferred, bytes),
             Payload::Once(bytes) => compressor.encode(preferred, bytes).await,
             Payload::Kept(body) => compressor.variant(preferred, body).await,
@@ -183,6 +214,7 @@ impl Response {
         }
         headers.entry(ACCESS_CONTROL_ALLOW_ORIGIN).or_insert(cors::ANY_ORIGIN);
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, cors::EXPOSED_HEADERS);
+        security::protect(&mut headers, is_behind_tls);
         let mut response = hyper::Response::new(Full::new(bytes));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
@@ -199,6 +231,6 @@ impl From<ApiError> for Response {
         if let Some(methods) = error.allowed_methods().and_then(|text| text.parse().ok()) {
             response.headers.insert(ALLOW, methods);
         }
-        response
+        response.with_allowance(error.allowance())
     }
 }

@@ -1,5 +1,6 @@
 //! What is counted for each event.
 
+use parking_lot::RwLock;
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use crate::metrics::builder::Builder;
@@ -24,7 +25,7 @@ pub(super) struct EventFamilies {
     seats_available: IntGaugeVec,
     queue_wait: HistogramVec,
     funnel: IntCounterVec,
-    pub(super) views: IntCounterVec,
+    views: IntCounterVec,
 }
 
 /// The counters of one event.
@@ -49,6 +50,8 @@ pub(crate) struct EventMetrics {
     /// Seconds from taking a place to being let in.
     pub(crate) queue_wait: Histogram,
     funnel: [IntCounter; 4],
+    /// Under the title it had when it was last looked at.
+    views: RwLock<Option<(String, IntCounter)>>,
 }
 
 impl EventMetrics {
@@ -109,6 +112,27 @@ impl EventFamilies {
         })
     }
 
+    /// Counts a look at an event of this title. An edited title ends the series of the one before:
+    /// each event has one.
+    pub(super) fn viewed(&self, event: &EventMetrics, title: &str) {
+        if let Some((known, count)) = &*event.views.read()
+            && known == title
+        {
+            count.inc();
+            return;
+        }
+        let mut views = event.views.write();
+        if let Some((before, _)) = &*views
+            && before != title
+        {
+            // It is there; where it is not, there is nothing to end.
+            let _ = self.views.remove_label_values(&[event.label.as_str(), before.as_str()]);
+        }
+        let count = self.views.with_label_values(&[event.label.as_str(), title]);
+        count.inc();
+        *views = Some((title.to_owned(), count));
+    }
+
     pub(super) fn of(&self, label: String) -> EventMetrics {
         let id = label.as_str();
         let cancelled = |reason| self.reservations_cancelled.with_label_values(&[id, reason]);
@@ -125,6 +149,7 @@ impl EventFamilies {
             seats_available: self.seats_available.with_label_values(&[id]),
             queue_wait: self.queue_wait.with_label_values(&[id]),
             funnel: stages.map(|stage| self.funnel.with_label_values(&[stage, id])),
+            views: RwLock::new(None),
             label,
         }
     }

@@ -17,9 +17,6 @@ pub(crate) struct SocketMetrics {
 
 impl SocketMetrics {
     pub(super) fn new(by: &Builder<'_>) -> Result<Self, prometheus::Error> {
-        let plain = |name, help| {
-            by.counters(name, help, &[]).map(|family| family.with_label_values::<&str>(&[]))
-        };
         let metrics = SocketMetrics {
             connected: by.gauges("tiketi_sockets_connected", "Open sockets", &["dialect"])?,
             connects: by.counters(
@@ -33,8 +30,9 @@ impl SocketMetrics {
                 &["event"],
             )?,
             closes: by.counters("tiketi_socket_closes_total", "Sockets ended", &["reason"])?,
-            behind: plain("tiketi_sockets_behind_total", "Times that a socket's queue was full")?,
-            resyncs: plain(
+            behind: by
+                .counter("tiketi_sockets_behind_total", "Times that a socket's queue was full")?,
+            resyncs: by.counter(
                 "tiketi_socket_resyncs_total",
                 "States sent to sockets that were behind",
             )?,

@@ -111,8 +111,12 @@ impl Payments {
 
     /// The address of one of our payment pages.
     pub(crate) fn page(&self, name: &str) -> String {
-        let base = self.desk.get().map_or("", |desk| desk.public_url.as_str());
-        format!("{base}/payments/{name}")
+        format!("{}/payments/{name}", self.base_url())
+    }
+
+    /// This server as browsers see it, as far as the settings tell.
+    pub(crate) fn base_url(&self) -> &str {
+        self.desk.get().map_or("", |desk| desk.public_url.as_str())
     }
 
     /// Whether a provider is down, and when to come again.

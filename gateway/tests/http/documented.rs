@@ -8,7 +8,7 @@ const PROTOCOL: &str = include_str!("../../PROTOCOL.md");
 const ROUTES: &str = include_str!("../../src/routes.rs");
 
 /// Method, template, who may call, class of rate.
-type Row = (String, String, String, String);
+pub(crate) type Row = (String, String, String, String);
 
 fn row(method: &str, template: &str, who: &str, rate: &str) -> Row {
     let [method, template] = [method.to_uppercase(), template.to_owned()];
@@ -16,7 +16,7 @@ fn row(method: &str, template: &str, who: &str, rate: &str) -> Row {
 }
 
 /// The rows of the table in the page.
-fn documented() -> Vec<Row> {
+pub(crate) fn documented() -> Vec<Row> {
     let cells = |line: &str| -> Option<Row> {
         let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
         let (method, template) = cells.next()?.strip_suffix('`')?.split_once(' ')?;
@@ -64,6 +64,10 @@ async fn what_the_page_names_is_served_to_whom_it_says() {
         let response = gateway.request(&method, &path).send().await.expect("answer");
         if template == "/metrics" {
             assert_eq!(response.status(), 200);
+            continue;
+        }
+        // What is no name of an image is not found; `images` finds some.
+        if template == "/images/:name" {
             continue;
         }
         let (status, body) = read(response).await;
