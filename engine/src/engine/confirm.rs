@@ -62,8 +62,8 @@ impl<J: Journal> Engine<J> {
         }
     }
 
-    /// Confirms an order that had ended: it takes what it had again, in a slot of its own
-    /// ([`crate::inventory::moved`]).
+    /// Confirms an order that had ended: it takes what it had again, in another slot
+    /// than the one of its id.
     ///
     /// # Errors
     /// In this order: the order is unknown; its event was called off; it lives again already; a

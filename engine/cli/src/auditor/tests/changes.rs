@@ -66,7 +66,7 @@ fn what_is_right_has_no_findings() {
         ("called off, then deleted", vec![called_off(1), deleted(2)]),
         ("seats away and back", vec![blocked(&[0]), removed(2), generated(3), held(0, &[0], 4)]),
         ("a new type sold", vec![added(2), tickets(0, &[(2, 2, 10)])]),
-        ("a dearer type, more of it", vec![edited_type(20, 9, 0), tickets(0, &[(0, 7, 20)])]),
+        ("a dearer type, more of it", vec![edited_type(20, 9, 0), tickets(0, &[(0, 6, 20)])]),
         (
             "the old price in the same moment",
             vec![edited_type(20, 9, 0), tickets(0, &[(0, 1, 10)])],

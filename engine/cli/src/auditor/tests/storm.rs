@@ -68,12 +68,12 @@ impl Storm<'_> {
         let asked = self.asked();
         if self.random(2) == 0 {
             let by = [None, Some(UserIndex(0)), Some(UserIndex(1))][self.random(3) as usize];
-            if self.engine.cancel_order(reservation, by, asked.at).is_ok() && self.random(2) == 0 {
+            if self.engine.cancel_order(reservation, by, asked.at).is_ok() && self.random(8) == 0 {
                 self.confirm_again(position);
             }
             return;
         }
-        if self.random(8) == 0 {
+        if self.random(40) == 0 {
             let method = PaymentMethod::BankTransfer;
             let confirmation = Confirmation { reservation, method, by: None };
             drop(self.engine.confirm_held(confirmation, asked.at));
@@ -101,7 +101,7 @@ impl Storm<'_> {
     fn administer(&mut self) {
         let seats = [SeatIndex(self.random(10) as u32)];
         let at = self.asked().at;
-        match self.random(6) {
+        match self.random(5) {
             0 => drop(self.engine.block_seats(EventIndex(0), &seats, String::new(), at)),
             1 => drop(self.engine.unblock_seats(EventIndex(0), &seats, at)),
             2 => {
@@ -115,8 +115,10 @@ impl Storm<'_> {
                 let edit = EditTicketType { event: EventIndex(0), ticket_type, details };
                 drop(self.engine.edit_ticket_type(edit.check().unwrap(), None, at));
             }
-            3 => drop(self.engine.remove_seats(EventIndex(0), None, at)),
-            4 => drop(self.engine.generate_seats(EventIndex(0), None, at)),
+            // Away for a moment, while others want them.
+            3 if self.engine.remove_seats(EventIndex(0), None, at).is_ok() => {
+                drop(self.engine.generate_seats(EventIndex(0), None, at));
+            }
             _ => {
                 // The sale closes and opens again while others book.
                 let opens_at = [0, 0, 0, 9 * DAY][self.random(4) as usize];
