@@ -57,7 +57,7 @@ fn details(number: u32) -> EventDetails {
     let artist = name(number % ARTISTS);
     let word = WORDS[(number / 7) as usize % WORDS.len()];
     let city = CITIES[(number / 3) as usize % CITIES.len()];
-    let own = if number % 100 == 0 { name(number + 1_000_000) } else { String::new() };
+    let own = if number.is_multiple_of(100) { name(number + 1_000_000) } else { String::new() };
     EventDetails {
         title: format!("{artist} {word} {own} in {city} {}", 2020 + number % 10),
         description: None,

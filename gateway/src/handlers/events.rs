@@ -119,7 +119,7 @@ fn filter(request: &Request, status: Option<EventStatus>) -> Result<Filter, ApiE
     let filter = Filter {
         query: text("q")?,
         status,
-        from: given(request, "from", |text| instants::parse(text))?,
+        from: given(request, "from", instants::parse)?,
         to: given(request, "to", instants::last_of)?,
         venue: text("venue")?.trim().to_lowercase(),
         category: text("category")?.trim().to_owned(),
