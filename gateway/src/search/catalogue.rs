@@ -224,7 +224,11 @@ mod tests {
             ("qqqqqqqq", &[]),
             ("", &[]),
         ] {
-            assert_eq!(texts(&sample, typed), expected, "{typed}");
+            let found = texts(&sample, typed);
+            // What has it within a name comes after these.
+            let best = &found[..expected.len().min(found.len())];
+            assert_eq!(best, expected, "{typed}");
+            assert!(!expected.is_empty() || found.is_empty(), "{typed}: {found:?}");
         }
         let found = &sample.suggest("고척", 10)[0];
         assert_eq!((found.kind, found.events), (SuggestionKind::Venue, 7));
