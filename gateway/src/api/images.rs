@@ -1,9 +1,10 @@
 //! Uploaded pictures (contract/http.md 2.10).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The answer to `POST /api/image/upload`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UploadAnswer {
     /// Where the picture is, for `src` on any page: a JPEG of the width that posters are shown in.
     pub url: String,
@@ -14,7 +15,7 @@ pub struct UploadAnswer {
 }
 
 /// One width of a picture.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ImageVariant {
     /// In pixels.
     pub width: u32,

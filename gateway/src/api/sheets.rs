@@ -1,11 +1,12 @@
 //! Tables that administrators send as CSV, and what came of them.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::api::seats::SectionConfig;
 
 /// What is wrong with a table: each is one of `errors` of the refusal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CellError {
     /// As spreadsheets count: the names of the columns are row 1.
     pub row: u64,
@@ -16,7 +17,7 @@ pub struct CellError {
 }
 
 /// `POST /api/admin/events/:id/tickets/csv`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TicketSheetAnswer {
     /// Not shown.
@@ -28,7 +29,7 @@ pub struct TicketSheetAnswer {
 }
 
 /// A ticket type of a table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TicketTypeCells {
     /// Shown to buyers.
@@ -42,7 +43,7 @@ pub struct TicketTypeCells {
 }
 
 /// `POST /api/admin/seat-layouts/csv`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LayoutSheetAnswer {
     /// Not shown.
@@ -58,7 +59,7 @@ pub struct LayoutSheetAnswer {
 }
 
 /// `POST /api/admin/events/:id/seats/csv`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SeatSheetAnswer {
     /// Not shown.

@@ -14,6 +14,7 @@ use crate::api::changes::{
 use crate::api::dashboard::Dashboard;
 use crate::api::events::{Availability, EventAnswer, EventList, Suggestions, TicketTypesAnswer};
 use crate::api::health::{AllHealth, Health, Probe, StoreHealth};
+use crate::api::images::UploadAnswer;
 use crate::api::news::{NewsAnswer, NewsEditRequest, NewsList, NewsRequest};
 use crate::api::payments::{MethodList, PaymentAnswer, PaymentRequest};
 use crate::api::queue::{
@@ -28,6 +29,7 @@ use crate::api::reservations::{
 use crate::api::seats::{
     BestRequest, LayoutList, ReserveAnswer, ReserveRequest, SeatMap, SeatReservationAnswer,
 };
+use crate::api::sheets::{LayoutSheetAnswer, SeatSheetAnswer, TicketSheetAnswer};
 use crate::api::stats::Stats;
 use crate::api::toss::{
     ChargeAnswer, ChargeList, ClientSecret, PointsBalance, PointsHistory, PointsRequest,
@@ -55,6 +57,7 @@ const QUEUE: &str = "Waiting room";
 const ADMIN: &str = "Administration";
 const QUEUE_ADMIN: &str = "Waiting room, administration";
 const SOCKETS: &str = "Sockets";
+const IMAGES: &str = "Images";
 const HEALTH: &str = "Health";
 const DOCS: &str = "Documentation";
 
@@ -71,6 +74,7 @@ pub(crate) const TAGS: &[(&str, &str)] = &[
     (ADMIN, "Events, accounts, orders, numbers."),
     (QUEUE_ADMIN, "Lines as their keepers see them."),
     (SOCKETS, "Live changes."),
+    (IMAGES, "Pictures that administrators upload."),
     (HEALTH, "Probes and metrics."),
     (DOCS, "This page."),
 ];
@@ -110,6 +114,22 @@ const CHARGES: &[Parameter] =
     &[parameter("state", Kind::Text, "A charge's status, or `unknown`."), PAGE, LIMIT];
 const RESERVATIONS_OF_ALL: &[Parameter] =
     &[parameter("status", Kind::Text, "`pending`, `confirmed` or `cancelled`."), PAGE, LIMIT];
+const DRY: Parameter = parameter(
+    "dryRun",
+    Kind::Choice(&["true", "false"]),
+    "Changes nothing, and says what would be.",
+);
+const DRY_RUN: &[Parameter] = &[DRY];
+const LAYOUT_SHEET: &[Parameter] = &[
+    parameter("name", Kind::Text, "What the layout is called."),
+    parameter("description", Kind::Text, "About it."),
+    DRY,
+];
+const SEAT_SHEET: &[Parameter] = &[
+    parameter("action", Kind::Choice(&["block", "unblock"]), "What to do with the seats."),
+    parameter("reason", Kind::Text, "Why they are off sale."),
+    DRY,
+];
 const USERS: &[Parameter] = &[
     parameter("q", Kind::Text, "Part of an address or a name."),
     parameter("status", Kind::Choice(&["active", "suspended"]), "Both without it."),
@@ -243,6 +263,12 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         .refuses(&[NotFound, Conflict]).writes(),
     op(Put, "/api/admin/tickets/:id", ADMIN, "Replaces a ticket type.").body::<NewTicketTypeRequest>().ok::<TicketTypeAnswer>()
         .refuses(&[NotFound, Conflict]).writes(),
+    op(Post, "/api/admin/events/:id/tickets/csv", ADMIN, "Adds ticket types from a table.").query(DRY_RUN).body_of("text/csv")
+        .ok::<TicketSheetAnswer>().created::<TicketSheetAnswer>().refuses(&[NotFound, Conflict]).writes(),
+    op(Post, "/api/admin/seat-layouts/csv", ADMIN, "Makes a layout from a table of sections.").query(LAYOUT_SHEET).body_of("text/csv")
+        .ok::<LayoutSheetAnswer>().created::<LayoutSheetAnswer>().refuses(&[Conflict]).writes(),
+    op(Post, "/api/admin/events/:id/seats/csv", ADMIN, "Takes seats of a table off sale, or puts them back on.").query(SEAT_SHEET)
+        .body_of("text/csv").ok::<SeatSheetAnswer>().refuses(&[NotFound, NotFoundInBody, SeatUnavailable, Conflict]).writes(),
     op(Get, "/api/admin/categories", ADMIN, "Lists categories that events have.").ok::<CategoryList>(),
     op(Put, "/api/admin/categories/:name", ADMIN, "Renames a category, or joins it to another.").body::<CategoryRequest>().ok::<CategoryAnswer>()
         .refuses(&[NotFound]).writes(),
@@ -264,6 +290,9 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     op(Get, "/socket.io", SOCKETS, "Engine.IO 4 and Socket.IO 5 over WebSocket.").query(ENGINE_IO).bare(101).json::<Refusal>(400),
     op(Post, "/socket.io", SOCKETS, "Refused: there is no polling.").json::<Refusal>(400),
     op(Get, "/ws", SOCKETS, "The compact dialect over WebSocket.").query(MAP).bare(101).refuses(&[BadId, NotFound]),
+    op(Post, "/api/image/upload", IMAGES, "Keeps a picture in several widths.").body_of("multipart/form-data").ok::<UploadAnswer>()
+        .refuses(&[Unavailable]),
+    op(Get, "/images/:name", IMAGES, "Shows a picture.").text("image/jpeg").text("image/webp").refuses(&[NotFound, Unavailable]),
     op(Get, "/health", HEALTH, "The process answers.").ok::<Health>(),
     op(Get, "/health/db", HEALTH, "The log takes records.").ok::<StoreHealth>().json::<StoreHealth>(503),
     op(Get, "/health/redis", HEALTH, "The same store in its other role.").ok::<StoreHealth>().json::<StoreHealth>(503),

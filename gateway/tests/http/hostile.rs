@@ -134,6 +134,10 @@ async fn assert_harmless(what: &str, template: &str, response: Response) {
     }
 }
 
+fn is_noted(method: &str, who: &str, response: &Response) -> bool {
+    who == "admin" && method != "GET" && response.status().is_success()
+}
+
 fn filled(template: &str, part: &str) -> String {
     let parts = template.split('/').map(|it| if it.starts_with(':') { part } else { it });
     parts.collect::<Vec<_>>().join("/")
@@ -168,6 +172,8 @@ async fn paths_and_queries() {
     let shop = Shop::open().await;
     let user = shop.buyer("user").await;
     let before = shop.position("before").await;
+    // What an administrator is answered well for is noted for the audit list, and nothing else is.
+    let mut noted = 0;
     for (method, template, who, _) in documented() {
         let token = if who == "admin" { &shop.admin } else { &user };
         for part in PARTS {
@@ -186,16 +192,18 @@ async fn paths_and_queries() {
         for query in QUERIES {
             let path = format!("{path}?{query}");
             let response = shop.throw(&method, &path, token, None).await;
+            noted += u64::from(is_noted(&method, &who, &response));
             assert_harmless(&format!("{method} {path}"), &template, response).await;
         }
         for (name, value) in HEADERS {
             let value = reqwest::header::HeaderValue::from_bytes(value).expect("value");
             let request = shop.gateway.request(&method, &path).bearer_auth(token);
             let response = request.header(name, value).send().await.expect("answer");
+            noted += u64::from(is_noted(&method, &who, &response));
             assert_harmless(&format!("{method} {path} {name}"), &template, response).await;
         }
     }
-    assert_eq!(shop.position("after").await, before + 1, "something was written");
+    assert_eq!(shop.position("after").await, before + 1 + noted, "something was written");
 }
 
 #[tokio::test]
@@ -203,6 +211,8 @@ async fn bodies_that_mean_harm() {
     let shop = Shop::open().await;
     let user = shop.buyer("user").await;
     let before = shop.position("before").await;
+    // What an administrator is answered well for is noted for the audit list, and nothing else is.
+    let mut noted = 0;
     for (method, template, who, _) in documented() {
         if method == "GET" {
             continue;
@@ -215,10 +225,11 @@ async fn bodies_that_mean_harm() {
             let what = format!("{method} {path} {shown}");
             let is_over = body.len() > 100 * 1024 && template != "/api/image/upload";
             assert_eq!(response.status() == 413, is_over, "{what}: {}", response.status());
+            noted += u64::from(is_noted(&method, &who, &response));
             assert_harmless(&what, &template, response).await;
         }
     }
-    assert_eq!(shop.position("after").await, before + 1, "something was written");
+    assert_eq!(shop.position("after").await, before + 1 + noted, "something was written");
 }
 
 #[tokio::test]
