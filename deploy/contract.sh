@@ -9,8 +9,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-target=${CARGO_TARGET_DIR:-target}
-gateway=${1:-$target/debug/tiketi-gateway}
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+gateway=$(realpath -m "${1:-$target/debug/tiketi-gateway}")
 venv=$target/contract-venv
 seed=${SEED:-20261121}
 examples=${EXAMPLES:-20}
@@ -62,11 +62,13 @@ token=$(ask /api/auth/login 'answer["token"]' '{"email": "admin@tiketi.gg", "pas
 echo >"$work/config.toml"
 
 failed=0
-BASE=$base TOKEN=$token PYTHONPATH=deploy PYTHONDONTWRITEBYTECODE=1 \
+hooks=$PWD/deploy
+# In the directory that goes: it keeps a cache where it runs.
+(cd "$work" && BASE=$base TOKEN=$token PYTHONPATH=$hooks PYTHONDONTWRITEBYTECODE=1 \
     SCHEMATHESIS_HOOKS=contract_ids "$venv/bin/schemathesis" --config-file "$work/config.toml" \
     run "$base/api-docs/openapi.json" --header "Authorization: Bearer $token" \
     --checks "$checks" --mode all --max-examples "$examples" --seed "$seed" \
-    --generation-database none --request-timeout 20 --warnings off || failed=1
+    --generation-database none --request-timeout 20 --warnings off) || failed=1
 # What was reached: an operation that never did anything was hardly tested.
 python3 - "$base/metrics" <<'PYTHON'
 import collections, re, sys, urllib.request

@@ -25,20 +25,35 @@
 //! | 20 | here |
 //! | 21 | `reservations::tickets_are_bought_and_shown`, `operations::orders_are_found_and_cancelled` |
 //! | 22 | here |
-//! | 23 | `journeys::j_an_event_is_called_off`; the delete comes with its route |
-//! | 24 | comes with its route |
+//! | 23 | `journeys::j_an_event_is_called_off`, `changes::a_deleted_event_is_nowhere_and_its_reservations_keep_what_it_was` |
+//! | 24 | `changes::the_status_of_a_reservation_is_changed_with_its_seats`, `changes::a_ticket_order_is_confirmed_while_there_is_stock` |
 //! | 25 | `admin::an_event_is_made`, `admin::an_event_is_edited` |
 //! | 26 | `catalog::status_is_of_the_instant_it_is_asked_for` |
 //! | 27 | `hostile::paths_and_queries`, `catalog::the_list_is_ordered_filtered_and_paged` |
 //! | 28 | `hostile::wildcards_and_scripts_are_searched_for_as_they_are` |
 //! | 29 | `operations::accounts_and_roles` |
 //! | 30 | `settings::wrong_settings_stop_the_start_with_one_line_and_exit_code_2`, `headers::the_access_log_has_a_line_for_each_answer_and_no_secret`, `surface::rate_limits_refuse_with_a_time_to_retry` |
-//! | 31 | comes with its routes |
+//! | 31 | `news::the_author_is_whoever_the_token_says` |
 //! | 32 | `images::only_administrators_upload`, `images::names_are_ours_and_nothing_of_the_client_stays` |
 //! | 33 | `sockets::handshake::frames_are_byte_exact`, `sockets::bad_input::each_violation_has_its_code` |
 //! | 34 | `surface::metrics_name_templates_and_count_attempts` |
 //! | 35 | here |
 //! | 36 | `auth::of_two_registrations_at_once_one_wins` |
+//!
+//! And the decisions of the contract (http.md 4):
+//!
+//! | ⚖ | proven by |
+//! |---|---|
+//! | D1 | `seats::seats_are_sold_only_within_the_sale_window`, `reservations::orders_of_tickets_that_are_refused` |
+//! | D2 | `queue::two_are_let_in_three_wait_and_nobody_overtakes`, `queue::a_hold_lets_its_buyer_in_while_there_is_room` |
+//! | D3 | `reservations::tickets_are_bought_and_shown` |
+//! | D4 | `journeys::c_a_hold_expires`, `changes::a_hold_whose_time_is_over_is_listed_as_cancelled` |
+//! | D5 | `news::the_author_is_whoever_the_token_says` |
+//! | D6 | `catalog::status_is_of_the_instant_it_is_asked_for` |
+//! | D7 | `order_view::tests::standings`, `operations::orders_are_found_and_cancelled` |
+//! | D8 | `auth::tokens_of_the_contract` |
+//! | D9 | `seats::events_have_limits_of_their_own` |
+//! | D10 | `changes::the_status_of_a_reservation_is_changed_with_its_seats` |
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -49,11 +64,12 @@ use serde_json::{Value, json};
 use crate::shop::{Shop, list, refused, text};
 use crate::support::{assert_error, read};
 
-/// The rows of the table: the defect's number, and what stands beside it.
-fn table() -> Vec<(usize, &'static str)> {
+/// The rows of both tables: the defect or decision, and what stands beside it.
+fn table() -> Vec<(&'static str, &'static str)> {
     let rows = include_str!("defects.rs").lines().filter_map(|line| line.strip_prefix("//! | "));
     let cells = rows.filter_map(|row| row.trim_end_matches('|').split_once('|'));
-    cells.filter_map(|(number, by)| Some((number.trim().parse().ok()?, by.trim()))).collect()
+    let cells = cells.map(|(name, by)| (name.trim(), by.trim()));
+    cells.filter(|(name, _)| name.ends_with(|end: char| end.is_ascii_digit())).collect()
 }
 
 fn sources(directory: &Path, found: &mut String) {
@@ -68,16 +84,19 @@ fn sources(directory: &Path, found: &mut String) {
 }
 
 #[test]
-fn the_table_names_every_defect_and_tests_that_exist() {
+fn the_tables_name_everything_and_tests_that_exist() {
     let table = table();
-    let numbers: Vec<usize> = table.iter().map(|(number, _)| *number).collect();
-    assert_eq!(numbers, (1..=36).collect::<Vec<_>>());
+    let names: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
+    let defects = (1..=36).map(|number| number.to_string());
+    let decisions = (1..=10).map(|number| format!("D{number}"));
+    assert_eq!(names, defects.chain(decisions).collect::<Vec<_>>());
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("workspace");
     let mut source = String::new();
     sources(&crates.join("gateway/tests/http"), &mut source);
+    sources(&crates.join("gateway/src"), &mut source);
     sources(&crates.join("engine/tests"), &mut source);
     for (number, by) in table {
-        let here = format!("fn defect_{number:02}_");
+        let here = format!("fn defect_{number:0>2}_");
         assert_eq!(source.contains(&here), by == "here", "{number}");
         for name in by.split('`').skip(1).step_by(2) {
             let function = name.rsplit("::").next().expect("a name");
