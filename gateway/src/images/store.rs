@@ -44,9 +44,11 @@ impl ImageStore {
                 File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
             }
         }
-        // What was answered for stays: each file is made whole under another name, and synced.
-        let objects = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
-        Ok(ImageStore { objects: Box::new(objects), prefix: Path::default() })
+        // What was answered for stays: each file is made whole under another name, and synced. The
+        // directory is a prefix here, as the store would insist on a path without symbolic links.
+        let objects = LocalFileSystem::new().with_fsync(true);
+        let prefix = Path::from_absolute_path(path).map_err(Error::from)?;
+        Ok(ImageStore { objects: Box::new(objects), prefix })
     }
 
     fn bucket(place: &S3Place) -> Result<Self, ImagesError> {
