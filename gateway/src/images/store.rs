@@ -44,10 +44,11 @@ impl ImageStore {
                 File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
             }
         }
-        // What was answered for stays: each file is made whole under another name, and synced. The
-        // directory is a prefix here, as the store would insist on a path without symbolic links.
+        // The store's paths have no `..`; another mount namespace's have no form without links.
+        let whole = path.canonicalize().or_else(|_| std::path::absolute(path)).map_err(failed)?;
+        // What was answered for stays: each file is made whole under another name, and synced.
         let objects = LocalFileSystem::new().with_fsync(true);
-        let prefix = Path::from_absolute_path(path).map_err(Error::from)?;
+        let prefix = Path::from_absolute_path(whole).map_err(Error::from)?;
         Ok(ImageStore { objects: Box::new(objects), prefix })
     }
 
@@ -95,6 +96,27 @@ impl ImageStore {
             Ok(_) => Ok(true),
             Err(Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::name::ImageFormat;
+
+    #[tokio::test]
+    async fn a_directory_may_be_called_anything() {
+        let temporary = tempfile::tempdir().expect("directory");
+        let name = ImageName { digest: 7, width: 300, format: ImageFormat::Jpeg };
+        for called in ["plain", "한글 d%20x", "#1?", "up/../beside"] {
+            let directory = temporary.path().join(called);
+            let store = ImageStore::directory(&directory).expect("a store");
+            assert!(!store.has(name).await.expect("looked"), "{called}");
+            store.put(name, b"picture".to_vec()).await.expect("kept");
+            let kept = store.get(name).await.expect("found").expect("there");
+            assert_eq!(&kept[..], b"picture");
+            assert!(directory.join(name.to_string()).is_file(), "{called}");
         }
     }
 }
