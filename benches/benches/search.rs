@@ -66,7 +66,7 @@ fn details(number: u32) -> EventDetails {
         artist_name: Some(artist),
         poster_image_url: None,
         event_at: NOW.plus(u64::from(number) * 60_000),
-        sale_starts_at: UnixMillis(NOW.0 - u64::from(number % 1_000)),
+        sale_starts_at: UnixMillis(NOW.0 - u64::from(1 + number % 1_000)),
         sale_ends_at: NOW.plus(u64::from(number) * 30_000),
     }
 }

@@ -413,7 +413,8 @@ fn twin_bits_as_a_view_are_caught() {
 #[test]
 fn stock_is_never_oversold() {
     explore(|| {
-        let stock = Arc::new(TicketStock::new(3));
+        let stock = Arc::new(TicketStock::default());
+        stock.open(3, 100_000);
         let threads: Vec<_> = [2, 2]
             .into_iter()
             .map(|quantity| {

@@ -76,9 +76,16 @@ async fn confirm(
     let begin = || app.engine.begin_capture(index, user.index, &key, app.clock.now());
     let begun = match unless_busy(begin).await {
         Ok(begun) => begun,
-        Err(CommandError::Refused(MoneyRefusal::NotOpen(_, state))) => {
-            app.catch_up(None).await?;
-            return again(app, index, state, true).await;
+        Err(CommandError::Refused(MoneyRefusal::NotOpen(..))) => {
+            // What became of it may not be durable yet (I6), and another payment may have done it.
+            app.catch_up(Some(app.engine.journal().appended_lsn())).await?;
+            let became = app.view.read(|state| {
+                let charge = state.ledger().charge(index)?;
+                Some((charge.state, charge.payment_key == key))
+            });
+            let gone = || ApiError::new(Code::Internal).cause("a charge is gone");
+            let (state, is_same) = became.ok_or_else(gone)?;
+            return again(app, index, state, is_same).await;
         }
         Err(error) => {
             let is_over = matches!(
