@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tiketi_engine::error::{CommandError, ConfirmRefusal, MoneyRefusal, OrderRefusal};
-use tiketi_engine::ids::{ReservationId, UserIndex};
+use tiketi_engine::ids::{Lsn, ReservationId, UserIndex};
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -56,6 +56,22 @@ impl MayBeBusy for MoneyRefusal {
     fn is_busy(&self) -> bool {
         matches!(self, MoneyRefusal::Order(order) if order.is_busy())
     }
+}
+
+/// Ends an order for an administrator, whoever's it is; its position once that is durable.
+///
+/// # Errors
+/// Those of [`explain`]; 504 where the journal fails meanwhile.
+pub(crate) async fn cancel_by_admin(app: &App, id: ReservationId) -> Result<Lsn, ApiError> {
+    let cancel = || app.engine.cancel_order(id, None, app.clock.now());
+    let pending = match unless_busy(cancel).await {
+        Ok(pending) => pending,
+        Err(error) => return Err(explain(app, id, None, error).await),
+    };
+    let lsn = pending.lsn();
+    app.durable(pending).await?;
+    app.metrics.event(id.event).cancelled_by_admin.inc();
+    Ok(lsn)
 }
 
 /// The answer to a refused command on an order. `by` is its user, or `None` for an administrator.

@@ -16,7 +16,7 @@ use crate::error::{ApiError, Code};
 use crate::handlers::payments::charge;
 use crate::http::{Request, Response};
 use crate::order_view::{OrderView, Standing, standing};
-use crate::orders::{explain, unless_busy};
+use crate::orders::cancel_by_admin;
 
 /// `GET /api/admin/orders/:idOrNumber`.
 pub(crate) async fn show(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
@@ -42,14 +42,7 @@ pub(crate) async fn cancel(app: &Arc<App>, request: &Request) -> Result<Response
     if app.view.read(|state| OrderView::find(state, id).is_none()) {
         return Err(ApiError::new(Code::NotFound));
     }
-    let cancel = || app.engine.cancel_order(id, None, app.clock.now());
-    let pending = match unless_busy(cancel).await {
-        Ok(pending) => pending,
-        Err(error) => return Err(explain(app, id, None, error).await),
-    };
-    let lsn = pending.lsn();
-    app.durable(pending).await?;
-    app.metrics.event(id.event).cancelled_by_admin.inc();
+    let lsn = cancel_by_admin(app, id).await?;
     app.shown(lsn).await?;
     let now = app.clock.now();
     let order = app

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
 use crate::order_view::{OrderView, Standing, standing};
-use crate::orders::{explain, unless_busy};
+use crate::orders::{cancel_by_admin, unless_busy};
 use crate::refusals;
 
 const DEFAULT_LIMIT: u64 = 20;
@@ -80,7 +80,7 @@ pub(crate) async fn set_status(app: &Arc<App>, request: &Request) -> Result<Resp
     let lsn = match change {
         Change::None => order.held_lsn,
         Change::Confirm => confirm(app, id, &order, by).await?,
-        Change::Cancel => cancel(app, id).await?,
+        Change::Cancel => cancel_by_admin(app, id).await?,
     };
     app.shown(lsn).await?;
     let now = app.clock.now();
@@ -153,18 +153,6 @@ fn method_of(order: &Order) -> PaymentMethod {
         Some(method @ (PaymentMethod::NaverPay | PaymentMethod::KakaoPay)) => method,
         _ => PaymentMethod::BankTransfer,
     }
-}
-
-async fn cancel(app: &App, id: ReservationId) -> Result<Lsn, ApiError> {
-    let cancel = || app.engine.cancel_order(id, None, app.clock.now());
-    let pending = match unless_busy(cancel).await {
-        Ok(pending) => pending,
-        Err(error) => return Err(explain(app, id, None, error).await),
-    };
-    let lsn = pending.lsn();
-    app.durable(pending).await?;
-    app.metrics.event(id.event).cancelled_by_admin.inc();
-    Ok(lsn)
 }
 
 fn row(state: &State, found: OrderView<'_>, now: UnixMillis) -> Option<AdminReservationRow> {
