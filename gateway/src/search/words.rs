@@ -2,8 +2,8 @@
 //!
 //! Distances are counted in keystrokes, so that 방턴 is one away from 방탄: insertions, deletions,
 //! replacements and swaps of neighbours (Damerau's distance, each letter moved at most once). A
-//! signature of the letters of each word rules most of them out by one instruction; only the rest is
-//! compared.
+//! signature of the letters of each word rules most of them out by a few instructions; only the rest
+//! is compared.
 
 use std::collections::HashMap;
 
@@ -28,7 +28,7 @@ pub(super) struct Words {
     by_text: HashMap<Box<str>, u32>,
     /// By position; those with no name are free.
     words: Vec<Word>,
-    signatures: Vec<u64>,
+    signatures: Vec<Signature>,
     free: Vec<u32>,
 }
 
@@ -51,7 +51,7 @@ impl Words {
                 continue;
             }
             let text: Box<str> = text.into();
-            let signature = signature(&keys);
+            let signature = Signature::of(&keys);
             let word = Word { text: text.clone(), keys: keys.into(), names: 1 };
             let position = match self.free.pop() {
                 Some(position) => {
@@ -80,7 +80,7 @@ impl Words {
             if word.names == 0 {
                 self.by_text.remove(text.as_str());
                 // Hardly a query gets past it; what does sees that no name has the word.
-                self.signatures[position as usize] = 0;
+                self.signatures[position as usize] = Signature::default();
                 self.free.push(position);
             }
         }
@@ -113,9 +113,9 @@ impl Words {
             KEYS_MIN..LONG_KEYS_MIN => 1,
             _ => 2,
         };
-        let of_typed = signature(&typed);
-        let possible = self.signatures.iter().enumerate().filter_map(|(position, &of_word)| {
-            let is_near = (of_typed & !of_word).count_ones() <= forgiven as u32;
+        let of_typed = Signature::of(&typed);
+        let possible = self.signatures.iter().enumerate().filter_map(|(position, of_word)| {
+            let is_near = of_typed.missing_in(of_word) <= forgiven;
             is_near.then(|| &self.words[position])
         });
         let mut best: Vec<(Rank, &str)> = Vec::with_capacity(CORRECTIONS_MAX + 1);
@@ -177,9 +177,28 @@ fn keys(word: &str) -> Vec<u8> {
     keys
 }
 
-/// A bit for each letter.
-fn signature(keys: &[u8]) -> u64 {
-    keys.iter().fold(0, |bits, key| bits | 1 << (key % 64))
+/// A bit for each letter that is there once, twice, three times or more often: a mistake takes one
+/// of them away at most.
+#[derive(Clone, Copy, Debug, Default)]
+struct Signature([u64; 3]);
+
+impl Signature {
+    fn of(keys: &[u8]) -> Signature {
+        let mut times = Signature::default();
+        for key in keys {
+            let letter = 1 << (key % 64);
+            if let Some(bits) = times.0.iter_mut().find(|bits| **bits & letter == 0) {
+                *bits |= letter;
+            }
+        }
+        times
+    }
+
+    /// How many letters of this one the other lacks, at least.
+    fn missing_in(&self, other: &Signature) -> usize {
+        let missing = self.0.iter().zip(&other.0).map(|(mine, others)| mine & !others);
+        missing.map(|bits| bits.count_ones() as usize).sum()
+    }
 }
 
 /// The distance of `typed` to the beginning of `word` that is nearest, if it is at most `max`.
@@ -236,8 +255,8 @@ mod tests {
             let max = if typed.len() < LONG_KEYS_MIN { 1 } else { 2 };
             let found = distance(&typed, &word, max);
             assert_eq!(found, expected, "{typed:?} {word:?}");
-            let missing = signature(&typed) & !signature(&word);
-            assert!(found.is_none() || missing.count_ones() as usize <= max);
+            let missing = Signature::of(&typed).missing_in(&Signature::of(&word));
+            assert!(found.is_none_or(|distance| missing <= distance), "{typed:?} {word:?}");
         }
     }
 
