@@ -36,8 +36,10 @@ use crate::connections::Connections;
 use crate::error::{ApiError, Code};
 use crate::event_plans::EventPlans;
 use crate::fanout::{self, Hub};
+use crate::handlers::events::{DetailShown, ListShown};
 use crate::http::Response;
 use crate::images::Images;
+use crate::kept_bodies::KeptBodies;
 use crate::metrics::Metrics;
 use crate::payments::{DeskError, Payments, reconciler, worker};
 use crate::rate_limit::RateLimits;
@@ -76,6 +78,8 @@ pub struct App {
     pub(crate) access_log: AccessLog,
     pub(crate) plans: EventPlans,
     pub(crate) seat_maps: SeatMaps,
+    pub(crate) event_lists: KeptBodies<ListShown>,
+    pub(crate) event_details: KeptBodies<DetailShown>,
     pub(crate) search: SearchIndex,
     pub(crate) hub: Hub,
     pub(crate) payments: Payments,
@@ -188,6 +192,8 @@ impl App {
             access_log: access_log.map_err(StartError::Thread)?,
             plans: EventPlans::default(),
             seat_maps: SeatMaps::default(),
+            event_lists: KeptBodies::default(),
+            event_details: KeptBodies::default(),
             search,
             hub,
             payments: Payments::new(config.sandbox_delay),

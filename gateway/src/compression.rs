@@ -10,7 +10,11 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use flate2::write::GzEncoder;
 use hyper::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
+use serde::Serialize;
 use tokio::sync::Semaphore;
+
+use crate::api::hex;
+use crate::error::{ApiError, Code};
 
 /// Smaller bodies are never compressed: they fit one packet.
 pub(crate) const COMPRESSED_BYTES_MIN: usize = 1024;
@@ -125,6 +129,16 @@ impl CachedBody {
     pub(crate) fn new(identity: impl Into<Bytes>, etag: HeaderValue) -> Arc<Self> {
         let identity = identity.into();
         Arc::new(CachedBody { identity, gzip: OnceLock::new(), brotli: OnceLock::new(), etag })
+    }
+
+    /// A JSON body with a tag drawn from its bytes.
+    pub(crate) fn json(body: &impl Serialize) -> Result<Arc<Self>, ApiError> {
+        let identity =
+            serde_json::to_vec(body).map_err(|error| ApiError::new(Code::Internal).cause(error))?;
+        let version = hex(&blake3::hash(&identity).as_bytes()[..8]);
+        let etag = HeaderValue::try_from(format!("W/\"{version}\""))
+            .map_err(|error| ApiError::new(Code::Internal).cause(error))?;
+        Ok(CachedBody::new(identity, etag))
     }
 
     pub(crate) fn etag(&self) -> &HeaderValue {

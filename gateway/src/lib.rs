@@ -24,6 +24,7 @@ mod http;
 mod idempotency;
 mod images;
 mod instants;
+mod kept_bodies;
 mod metrics;
 mod order_view;
 mod orders;

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::api::{Id, Pagination, Timestamp};
 
 /// What an event is to buyers at one instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EventStatus {
     /// Sales have not begun.

@@ -8,7 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue, LOCATION};
 
-use crate::api::hex;
 use crate::app::App;
 use crate::compression::CachedBody;
 use crate::docs::document;
@@ -36,12 +35,8 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The document never changes while a process lives.
-static DOCUMENT: LazyLock<Option<Arc<CachedBody>>> = LazyLock::new(|| {
-    let text = document().to_string();
-    let version = hex(&blake3::hash(text.as_bytes()).as_bytes()[..8]);
-    let etag = HeaderValue::try_from(format!("W/\"{version}\"")).ok()?;
-    Some(CachedBody::new(text, etag))
-});
+static DOCUMENT: LazyLock<Option<Arc<CachedBody>>> =
+    LazyLock::new(|| CachedBody::json(&document()).ok());
 
 /// `GET /api-docs/`, and the way there without the slash, from which the page finds its document.
 pub(crate) async fn page(_: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
@@ -57,6 +52,5 @@ pub(crate) async fn page(_: &Arc<App>, request: &Request) -> Result<Response, Ap
 /// `GET /api-docs/openapi.json`.
 pub(crate) async fn openapi(_: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let document = DOCUMENT.as_ref().ok_or_else(|| ApiError::new(Code::Internal))?;
-    let is_known = document.etag().to_str().is_ok_and(|etag| request.has_version(etag));
-    Ok(Response::kept(document, is_known))
+    Ok(Response::kept(document, request))
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use tiketi_engine::ids::{EventIndex, UnixMillis};
-use tiketi_engine::state::Event;
+use tiketi_engine::ids::{EventIndex, Lsn, UnixMillis};
+use tiketi_engine::state::{Event, State};
 
 use crate::api::Pagination;
 use crate::api::events::{EventAnswer, EventList, EventStatus, Suggestions};
 use crate::app::App;
 use crate::catalog_view;
+use crate::compression::CachedBody;
 use crate::error::{ApiError, Code};
 use crate::http::{Page, Request, Response};
 use crate::instants;
@@ -19,6 +20,26 @@ const DEFAULT_SUGGESTIONS: u64 = 8;
 const SUGGESTIONS_MAX: u64 = 20;
 /// Events of which the view is asked at once; in between its writer gets its turn.
 const READ_AT_ONCE: usize = 1_000;
+
+/// All that a page of the list shows.
+#[derive(PartialEq, Eq, Hash)]
+pub(crate) struct ListShown {
+    /// See [`crate::search::SearchIndex::described`].
+    described: u64,
+    pagination: Pagination,
+    rows: Vec<(EventIndex, EventStatus)>,
+}
+
+/// All that an event's page shows.
+#[derive(PartialEq, Eq, Hash)]
+pub(crate) struct DetailShown {
+    /// See [`crate::search::SearchIndex::described`].
+    described: u64,
+    event: EventIndex,
+    status: EventStatus,
+    /// What is left of its ticket types is as of this record.
+    stock: Lsn,
+}
 
 /// `GET /api/events`.
 pub(crate) async fn list(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
@@ -34,14 +55,22 @@ pub(crate) async fn list(app: &Arc<App>, request: &Request) -> Result<Response, 
         Some(None) => (0, Vec::new()),
         _ => found(app, &filter, sort, page, request.now),
     };
-    let events = app.view.read(|state| {
-        let rows = indexes.iter().filter_map(|&index| {
-            state.event(index).map(|event| catalog_view::row(index, event, request.now))
-        });
-        rows.collect()
-    });
     let pagination = Pagination::new(page.page, page.limit, total as u64);
-    Ok(Response::ok(&EventList { events, pagination }))
+    let shown = |state: &State| ListShown {
+        described: app.search.described(),
+        pagination,
+        rows: rows(state, &indexes, |index, event| {
+            (index, catalog_view::status(event, request.now))
+        }),
+    };
+    if let Some(body) = app.event_lists.get(&app.view.read(shown)) {
+        return Ok(Response::kept(&body, request));
+    }
+    let row = |index, event: &Event| catalog_view::row(index, event, request.now);
+    let (shown, events) = app.view.read(|state| (shown(state), rows(state, &indexes, row)));
+    let body = CachedBody::json(&EventList { events, pagination })?;
+    app.event_lists.keep(shown, &body);
+    Ok(Response::kept(&body, request))
 }
 
 /// `GET /api/events/suggest`.
@@ -56,17 +85,39 @@ pub(crate) async fn suggest(app: &Arc<App>, request: &Request) -> Result<Respons
 /// `GET /api/events/:id`.
 pub(crate) async fn detail(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let index = request.event_id(0)?;
-    let answer = app.view.read(|state| {
+    let shown = |event: &Event| DetailShown {
+        described: app.search.described(),
+        event: index,
+        status: catalog_view::status(event, request.now),
+        stock: if event.ticket_types.is_empty() { Lsn::default() } else { event.inventory_lsn() },
+    };
+    let kept = app.view.read(|state| {
         let event = state.event(index)?;
-        Some(EventAnswer {
+        app.metrics.event_viewed(index, &event.details.title);
+        Some(app.event_details.get(&shown(event)))
+    });
+    app.seen(request, index);
+    if let Some(body) = kept.ok_or_else(|| ApiError::new(Code::NotFound))? {
+        return Ok(Response::kept(&body, request));
+    }
+    let read = app.view.read(|state| {
+        let event = state.event(index)?;
+        let answer = EventAnswer {
             event: catalog_view::detail(state, index, event, request.now),
             ticket_types: catalog_view::ticket_types(index, event),
-        })
+        };
+        Some((shown(event), answer))
     });
-    let answer = answer.ok_or_else(|| ApiError::new(Code::NotFound))?;
-    app.seen(request, index);
-    app.metrics.event_viewed(index, &answer.event.title);
-    Ok(Response::ok(&answer))
+    let (shown, answer) = read.ok_or_else(|| ApiError::new(Code::NotFound))?;
+    let body = CachedBody::json(&answer)?;
+    app.event_details.keep(shown, &body);
+    Ok(Response::kept(&body, request))
+}
+
+/// What `read` finds of each event that is there.
+fn rows<T>(state: &State, events: &[EventIndex], read: impl Fn(EventIndex, &Event) -> T) -> Vec<T> {
+    let rows = events.iter().map(|&index| state.event(index).map(|event| read(index, event)));
+    rows.flatten().collect()
 }
 
 /// How many events pass, and those of the page.

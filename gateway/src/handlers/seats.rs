@@ -39,8 +39,7 @@ pub(crate) async fn map(app: &Arc<App>, request: &Request) -> Result<Response, A
     let event = request.event_id(0)?;
     app.seen(request, event);
     let body = app.seat_maps.get(app, event).await?;
-    let is_known = body.etag().to_str().is_ok_and(|etag| request.has_version(etag));
-    Ok(Response::kept(&body, is_known))
+    Ok(Response::kept(&body, request))
 }
 
 /// `POST /api/seats/reserve`.

@@ -18,6 +18,7 @@ use crate::compression::{COMPRESSED_BYTES_MIN, CachedBody, Compressor, Encoding}
 use crate::cors;
 use crate::error::{ApiError, Code};
 use crate::fanout::Handshake;
+use crate::http::Request;
 use crate::rate_limit::Allowance;
 use crate::security;
 
@@ -100,9 +101,9 @@ impl Response {
         response
     }
 
-    /// 200 with a kept JSON body and its `ETag`; 304 where `is_known` (see
-    /// [`crate::http::Request::has_version`]).
-    pub(crate) fn kept(body: &Arc<CachedBody>, is_known: bool) -> Self {
+    /// 200 with a kept JSON body and its `ETag`; 304 for a caller that has it.
+    pub(crate) fn kept(body: &Arc<CachedBody>, request: &Request) -> Self {
+        let is_known = body.etag().to_str().is_ok_and(|etag| request.has_version(etag));
         let status = if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
         let mut response = Self::empty(status);
         response.headers.insert(ETAG, body.etag().clone());

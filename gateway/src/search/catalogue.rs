@@ -9,6 +9,7 @@ use crate::catalog_view::Schedule;
 use crate::search::filter::Filter;
 use crate::search::names::{Kind, NameId, Names};
 use crate::search::terms::Terms;
+use crate::search::texts::Texts;
 
 /// Everything that searches read without the view's lock.
 #[derive(Default)]
@@ -17,6 +18,8 @@ pub struct Catalogue {
     entries: Vec<Option<Entry>>,
     /// By the start of their sale, then by index.
     order: Vec<(UnixMillis, EventIndex)>,
+    /// Title, artist, venue and address of each in lower case.
+    texts: Texts,
     keywords: Vec<KeywordMapping>,
     names: Names,
 }
@@ -24,8 +27,6 @@ pub struct Catalogue {
 /// An event.
 pub(super) struct Entry {
     pub(super) schedule: Schedule,
-    /// Title, artist, venue and address in lower case.
-    pub(super) haystack: Box<str>,
     /// In lower case.
     pub(super) venue: Box<str>,
     /// What a ticket costs, ascending, each price once.
@@ -59,8 +60,10 @@ impl Catalogue {
             }
         }
         let Some(event) = state.event(index) else {
+            self.texts.remove(index);
             return;
         };
+        self.texts.put(index, &haystack(&event.details));
         let place = (event.details.sale_starts_at, index);
         if let Err(at) = self.order.binary_search(&place) {
             self.order.insert(at, place);
@@ -106,12 +109,12 @@ impl Catalogue {
     #[must_use]
     pub fn find(&self, filter: &Filter, now: UnixMillis) -> Vec<EventIndex> {
         let terms = Terms::new(&filter.query, &self.keywords);
-        let passes = |entry: &Entry| {
-            filter.passes(entry, now)
-                && terms.as_ref().is_none_or(|terms| terms.match_in(&entry.haystack))
-        };
+        let has_term = terms.map(|terms| terms.find_in(&self.texts, self.entries.len()));
         let places = self.order.iter().map(|&(_, index)| index);
-        places.filter(|&index| self.entry(index).is_some_and(passes)).collect()
+        let found =
+            places.filter(|index| has_term.as_ref().is_none_or(|has| has[index.position()]));
+        let passes = |entry: &Entry| filter.passes(entry, now);
+        found.filter(|&index| self.entry(index).is_some_and(passes)).collect()
     }
 
     pub(super) fn entry(&self, index: EventIndex) -> Option<&Entry> {
@@ -133,7 +136,6 @@ impl Entry {
         prices.dedup();
         Entry {
             schedule: Schedule::of(event),
-            haystack: haystack(&event.details).into(),
             venue: event.details.venue.to_lowercase().into(),
             prices: prices.into(),
             names,

@@ -11,11 +11,12 @@ mod hangul;
 mod letters;
 mod names;
 mod terms;
+mod texts;
 mod words;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use tiketi_engine::ids::EventIndex;
@@ -39,6 +40,8 @@ pub(crate) struct SearchIndex {
 #[derive(Default)]
 pub(crate) struct Changes {
     is_any: AtomicBool,
+    /// Changes of what is described of events, since the start.
+    described: AtomicU64,
     events: Mutex<BTreeSet<EventIndex>>,
 }
 
@@ -65,6 +68,14 @@ impl SearchIndex {
         read(&self.catalogue.read())
     }
 
+    /// A number that is another one whenever what is described of any event has changed: all of it
+    /// but seats, stock and what the clock says. To be asked under the view's lock; it is of what
+    /// the view shows.
+    pub(crate) fn described(&self) -> u64 {
+        // ORDERING: Relaxed; written under the view's lock.
+        self.changes.described.load(Ordering::Relaxed)
+    }
+
     /// Takes in some of what changed; whether that was all of what `state` shows.
     fn catch_up(&self, catalogue: &mut Catalogue, state: &State) -> bool {
         catalogue.pair(state.keywords());
@@ -87,18 +98,23 @@ impl Changes {
         let Some(described) = described(record) else {
             return;
         };
+        self.described.fetch_add(1, Ordering::Relaxed);
         let mut events = self.events.lock();
-        if let Described::Event(event) = described {
-            events.insert(event);
+        match described {
+            Described::Event(event) => drop(events.insert(event)),
+            Described::Keyword => {}
+            // Read from the view.
+            Described::Category => return,
         }
         self.is_any.store(true, Ordering::Release);
     }
 }
 
-/// What a record says that searches read.
+/// What a record says of events or the words for them.
 enum Described {
     Event(EventIndex),
     Keyword,
+    Category,
 }
 
 /// Exhaustive, so that a new record does not compile before somebody has thought of searches.
@@ -113,6 +129,7 @@ fn described(record: &Record) -> Option<Described> {
         Record::TicketTypesAdded(added) => Some(Described::Event(added.event)),
         Record::TicketTypeEdited(edited) => Some(Described::Event(edited.event)),
         Record::KeywordMapped(_) => Some(Described::Keyword),
+        Record::EventCategorised { .. } | Record::CategoryRenamed(_) => Some(Described::Category),
         Record::EpochStarted { .. }
         | Record::Held(_)
         | Record::PaymentStarted(_)
@@ -149,9 +166,6 @@ fn described(record: &Record) -> Option<Described> {
         | Record::NewsViewed { .. }
         | Record::UserSuspended { .. }
         | Record::UserRestored { .. }
-        | Record::AdminActed(_)
-        // Categories are read from the view.
-        | Record::EventCategorised { .. }
-        | Record::CategoryRenamed(_) => None,
+        | Record::AdminActed(_) => None,
     }
 }

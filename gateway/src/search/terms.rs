@@ -6,6 +6,8 @@
 
 use tiketi_engine::record::KeywordMapping;
 
+use crate::search::texts::Texts;
+
 /// A query with the words that mean the same.
 pub(super) struct Terms {
     /// Lower case.
@@ -33,15 +35,20 @@ impl Terms {
         Some(Terms { terms })
     }
 
-    /// Whether one of them is in a text, which is in lower case.
-    pub(super) fn match_in(&self, haystack: &str) -> bool {
-        self.terms.iter().any(|term| haystack.contains(term.as_str()))
+    /// Whether one of them is in an event's text, which is in lower case; by the event's index, for
+    /// `events` of them.
+    pub(super) fn find_in(&self, texts: &Texts, events: usize) -> Vec<bool> {
+        let mut has_one = vec![false; events];
+        for term in &self.terms {
+            texts.find(term, |event| has_one[event.position()] = true);
+        }
+        has_one
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tiketi_engine::ids::UnixMillis;
+    use tiketi_engine::ids::{EventIndex, UnixMillis};
     use tiketi_engine::record::EventRules;
 
     use super::*;
@@ -53,13 +60,16 @@ mod tests {
         let rules =
             EventRules { seats_per_reservation: 4, hold_ttl_ms: 300_000, seats_per_user: None };
         let events = sample_data::events(rules, UnixMillis(1_795_196_714_996));
+        let mut texts = Texts::default();
+        for (index, event) in events.iter().enumerate() {
+            texts.put(EventIndex(index as u32), &haystack(&event.details));
+        }
         let terms = Terms::new(query, &keywords);
-        events
-            .into_iter()
-            .map(|event| event.details)
-            .filter(|of| terms.as_ref().is_none_or(|terms| terms.match_in(&haystack(of))))
-            .map(|details| details.title)
-            .collect()
+        let has_one = terms.map(|terms| terms.find_in(&texts, events.len()));
+        let titles = events.into_iter().map(|event| event.details.title).enumerate();
+        let found =
+            titles.filter(|&(index, _)| has_one.as_ref().is_none_or(|has_one| has_one[index]));
+        found.map(|(_, title)| title).collect()
     }
 
     #[test]

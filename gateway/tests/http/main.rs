@@ -22,6 +22,7 @@ mod metrics;
 mod news;
 mod numbers;
 mod operations;
+mod pages;
 mod payments;
 mod protocol;
 mod queue;
