@@ -18,19 +18,21 @@ use tokio::net::TcpListener;
 /// The argument that makes this binary the bare server.
 pub const ROLE: &str = "--serve-bare";
 
-/// As long as the gateway's answer to one seat.
-const ANSWER: &[u8] = &[b' '; 430];
+/// Bytes of the gateway's answer to one seat.
+const ANSWER_BYTES: usize = 430;
 
-/// Serves until killed; prints its address first.
-pub fn serve() -> anyhow::Result<()> {
+/// Serves bodies of so many bytes until killed; prints its address first.
+pub fn serve(bytes: Option<usize>) -> anyhow::Result<()> {
+    let body = Bytes::from(vec![b' '; bytes.unwrap_or(ANSWER_BYTES)]);
     runtime()?.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         announce(listener.local_addr()?)?;
         loop {
             let (socket, _) = listener.accept().await?;
             socket.set_nodelay(true)?;
+            let body = body.clone();
             tokio::spawn(async move {
-                let service = service_fn(answer);
+                let service = service_fn(|request| answer(request, body.clone()));
                 let connection =
                     http1::Builder::new().serve_connection(TokioIo::new(socket), service);
                 // The client closes it.
@@ -40,10 +42,13 @@ pub fn serve() -> anyhow::Result<()> {
     })
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let body = request.into_body().collect().await.map(|body| body.to_bytes());
-    std::hint::black_box(body.is_ok());
-    let mut response = Response::new(Full::new(Bytes::from_static(ANSWER)));
+async fn answer(
+    request: Request<Incoming>,
+    body: Bytes,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let read = request.into_body().collect().await.map(|body| body.to_bytes());
+    std::hint::black_box(read.is_ok());
+    let mut response = Response::new(Full::new(body));
     let json = hyper::header::HeaderValue::from_static("application/json; charset=utf-8");
     response.headers_mut().insert(hyper::header::CONTENT_TYPE, json);
     Ok(response)

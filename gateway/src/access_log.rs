@@ -60,7 +60,7 @@ pub(crate) struct Entry<'e> {
     pub(crate) bytes: u64,
     pub(crate) user: Option<UserId>,
     pub(crate) request_id: &'e HeaderValue,
-    /// The other end of the connection.
+    /// Who asked, see [`crate::proxies`].
     pub(crate) address: IpAddr,
 }
 
@@ -183,7 +183,8 @@ fn line(entry: &Entry<'_>, format: LogFormat) -> String {
 fn shown(path: &str) -> Cow<'_, str> {
     let is_plain = |segment: &str| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-        segment.len() <= SEGMENT_CHARS_MAX && segment.bytes().all(plain)
+        let is_token = segment.bytes().filter(|&byte| byte == b'.').count() > 1;
+        segment.len() <= SEGMENT_CHARS_MAX && segment.bytes().all(plain) && !is_token
     };
     if path.len() > PATH_CHARS_MAX {
         return Cow::Borrowed(HIDDEN);
@@ -208,6 +209,8 @@ mod tests {
             ("/api/admin/users/a@b.kr", "/api/admin/users/*"),
             ("/api/admin/users/a%40b.kr/role", "/api/admin/users/*/role"),
             (&format!("/x/{token}"), "/x/*"),
+            ("/x/eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "/x/*"),
+            ("/images/0f3a-800.webp", "/images/0f3a-800.webp"),
             ("/a\nb", "/*"),
             (&"/a".repeat(200), "*"),
         ] {

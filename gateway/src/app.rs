@@ -13,7 +13,7 @@ use thiserror::Error;
 use tiketi_engine::command::NewUser;
 use tiketi_engine::engine::Engine;
 use tiketi_engine::error::{AccountRefusal, CommandError, JournalUnavailable};
-use tiketi_engine::ids::{Lsn, UnixMillis, UserId};
+use tiketi_engine::ids::{EventIndex, Lsn, UnixMillis, UserId};
 use tiketi_engine::journal::Pending;
 use tiketi_engine::record::{EventRules, Role};
 use tiketi_engine::state::State;
@@ -122,6 +122,9 @@ pub enum StartError {
     /// No payments can be taken, or those that an earlier process began cannot be ended.
     #[error("payments: {0}")]
     Payments(String),
+    /// The seats of an event cannot be made.
+    #[error("seats: {0}")]
+    Seats(String),
     /// Uploaded images cannot be kept.
     #[error("images: {0}")]
     Images(String),
@@ -206,6 +209,7 @@ impl App {
         let unresolved = |error: ApiError| StartError::Payments(error.to_string());
         worker::resolve_earlier(&app).await.map_err(unresolved)?;
         app.ensure_sample_data().await.map_err(StartError::SampleData)?;
+        app.ensure_seats().await?;
         app.serve()
     }
 
@@ -274,6 +278,21 @@ impl App {
         };
         if let Some(last) = sample_data::load(&self.engine, missing, rules, self.clock.now())? {
             self.durable(Pending::new((), last)).await.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Makes the seats of every event with a layout and none (contract/domain.md 2).
+    async fn ensure_seats(&self) -> Result<(), StartError> {
+        let failed = |why: &dyn std::fmt::Display| StartError::Seats(why.to_string());
+        let without: Vec<EventIndex> = self.view.read(|state| {
+            let events = state.listed_events().filter(|(_, event)| event.seats_removed);
+            events.map(|(index, _)| index).collect()
+        });
+        for event in without {
+            let generated = self.engine.generate_seats(event, None, self.clock.now());
+            let pending = generated.map_err(|error| failed(&error))?;
+            self.durable(pending).await.map_err(|error| failed(&error))?;
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use hyper::header::HeaderValue;
 use thiserror::Error;
 
+use crate::proxies::TrustedProxies;
 use crate::rate_limit::RateLimitConfig;
 
 /// The address when neither `--listen` nor `PORT` says another.
@@ -203,6 +204,11 @@ struct Flags {
     #[arg(long, env = "TIKETI_MAX_CONNECTIONS_PER_ADDRESS", value_name = "COUNT",
           default_value = "2000", value_parser = parse::connections)]
     max_connections_per_address: usize,
+    /// Addresses and networks of the proxies in front of this server, such as 127.0.0.1,10.0.0.0/8:
+    /// their X-Forwarded-For says who calls [default: none]
+    #[arg(long, env = "TIKETI_TRUSTED_PROXIES", value_name = "ADDRESS[,ADDRESS]",
+          value_parser = parse::proxies)]
+    trusted_proxies: Option<TrustedProxies>,
     /// Sockets open at a time that say they are one user's
     #[arg(long, env = "TIKETI_MAX_SOCKETS_PER_USER", value_name = "COUNT", default_value = "20",
           value_parser = parse::connections)]
@@ -279,6 +285,8 @@ pub struct Config {
     pub connections_max: usize,
     /// Connections open at a time from one address.
     pub connections_per_address_max: usize,
+    /// Who says where requests come from; from them any number of connections is taken.
+    pub trusted_proxies: TrustedProxies,
     /// Sockets of one user open at a time.
     pub sockets_per_user_max: usize,
     /// Origin of the web frontend, as a header has it.
@@ -505,6 +513,7 @@ impl Config {
             workers: default_workers(),
             connections_max: 10_000,
             connections_per_address_max: 2_000,
+            trusted_proxies: TrustedProxies::default(),
             sockets_per_user_max: 20,
             frontend_url: HeaderValue::from_static(DEFAULT_FRONTEND_URL),
             socket_times: SocketTimes::default(),

@@ -59,15 +59,17 @@ impl Connections {
         Arc::clone(&self.room).acquire_owned().await.ok()
     }
 
-    /// A place for a connection, or `None` where its address has too many.
+    /// A place for a connection, or `None` where its address has too many and is not `shared` by
+    /// many people.
     pub(crate) fn place(
         self: &Arc<Self>,
         address: IpAddr,
+        is_shared: bool,
         room: OwnedSemaphorePermit,
     ) -> Option<Place> {
         let mut open = self.open.lock();
         let of_address = open.by_address.entry(address).or_default();
-        if *of_address >= self.per_address_max {
+        if *of_address >= self.per_address_max && !is_shared {
             return None;
         }
         *of_address += 1;
@@ -173,16 +175,19 @@ mod tests {
         let connections = Connections::new(3, 2);
         let here = IpAddr::from([192, 0, 2, 1]);
         let there = IpAddr::from([192, 0, 2, 2]);
-        let first = connections.place(here, connections.room().await.expect("room"));
-        let second = connections.place(here, connections.room().await.expect("room"));
+        let first = connections.place(here, false, connections.room().await.expect("room"));
+        let second = connections.place(here, false, connections.room().await.expect("room"));
         assert!(first.is_some() && second.is_some());
-        assert!(connections.place(here, connections.room().await.expect("room")).is_none());
-        let third = connections.place(there, connections.room().await.expect("room"));
+        assert!(connections.place(here, false, connections.room().await.expect("room")).is_none());
+        let shared = connections.place(here, true, connections.room().await.expect("room"));
+        assert!(shared.is_some());
+        drop(shared);
+        let third = connections.place(there, false, connections.room().await.expect("room"));
         assert_eq!((third.is_some(), connections.count()), (true, 3));
         let more = tokio::time::timeout(std::time::Duration::ZERO, connections.room()).await;
         assert!(more.is_err(), "full");
         drop(first);
-        assert!(connections.place(here, connections.room().await.expect("room")).is_some());
+        assert!(connections.place(here, false, connections.room().await.expect("room")).is_some());
         drop((second, third));
         connections.all_closed().await;
         assert!(connections.open.lock().by_address.is_empty());

@@ -175,10 +175,10 @@ impl ApiError {
         self
     }
 
-    /// The quota that is used up.
+    /// What is left of a quota that another one than the route's gives the caller.
     #[must_use]
-    pub(crate) fn used_up(mut self, allowance: Allowance) -> Self {
-        self.allowance = Some(allowance);
+    pub(crate) fn with_allowance(mut self, allowance: Option<Allowance>) -> Self {
+        self.allowance = allowance;
         self
     }
 

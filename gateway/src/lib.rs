@@ -30,6 +30,7 @@ mod order_view;
 mod orders;
 pub mod payments;
 mod pool;
+pub mod proxies;
 pub mod rate_limit;
 mod refusals;
 mod request_id;

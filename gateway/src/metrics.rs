@@ -33,9 +33,9 @@ pub(crate) const EVENTS_LABELLED_MAX: usize = 1_000;
 /// The label of paths that no route has.
 const UNMATCHED: &str = "unmatched";
 /// Statuses that have a slot of their own; the commonest first.
-const STATUSES: [u16; 23] = [
-    200, 101, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 422, 429, 431, 500,
-    501, 502, 503, 504,
+const STATUSES: [u16; 25] = [
+    200, 101, 201, 204, 301, 303, 304, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 422, 429,
+    431, 500, 501, 502, 503, 504,
 ];
 const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "other"];
 

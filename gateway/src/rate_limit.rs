@@ -31,6 +31,9 @@ pub(crate) enum RateClass {
     Booking,
     /// Queue status, and sockets that say whose they are: per user.
     Queue,
+    /// Public pages, which cards of the frontend ask for again and again: per user, or per address
+    /// without a token.
+    Browse,
     /// Everything else: per user, or per address without a token.
     Other,
 }
@@ -48,6 +51,7 @@ struct PerMinute {
     booking: NonZeroU32,
     user: NonZeroU32,
     queue: NonZeroU32,
+    browse: NonZeroU32,
     address: NonZeroU32,
     image: NonZeroU32,
 }
@@ -65,6 +69,8 @@ const DEFAULTS: PerMinute = PerMinute {
     booking: per_minute(10),
     user: per_minute(100),
     queue: per_minute(300),
+    // One view of a search is up to 21 calls (contract/flows.md), and nobody is to be refused one.
+    browse: per_minute(600),
     // Many people share one address.
     address: per_minute(600),
     // A page shows ten, and keeps them for a year.
@@ -95,7 +101,7 @@ impl FromStr for RateLimitConfig {
         }
         let wrong = || {
             "expected on, off, or calls a minute such as booking=30,user=1000 \
-             (login, login-address, booking, user, queue, address, image; 1 to 10000000)"
+             (login, login-address, booking, user, queue, browse, address, image; 1 to 10000000)"
                 .to_owned()
         };
         let mut limits = DEFAULTS;
@@ -111,6 +117,7 @@ impl FromStr for RateLimitConfig {
                 "booking" => &mut limits.booking,
                 "user" => &mut limits.user,
                 "queue" => &mut limits.queue,
+                "browse" => &mut limits.browse,
                 "address" => &mut limits.address,
                 "image" => &mut limits.image,
                 _ => return Err(wrong()),
@@ -154,6 +161,7 @@ struct Classes {
     booking: Limiter<UserIndex>,
     user: Limiter<UserIndex>,
     queue: Limiter<UserIndex>,
+    browse: Limiter<UserIndex>,
     address: Limiter<IpAddr>,
     image: Limiter<IpAddr>,
 }
@@ -169,6 +177,7 @@ impl RateLimits {
             booking: keyed(limits.booking),
             user: keyed(limits.user),
             queue: keyed(limits.queue),
+            browse: keyed(limits.browse),
             address: keyed(limits.address),
             image: keyed(limits.image),
         });
@@ -194,22 +203,25 @@ impl RateLimits {
             (RateClass::Login, _) => take(&classes.login_address, &site(address)),
             (RateClass::Booking, Some(user)) => take(&classes.booking, &user),
             (RateClass::Queue, Some(user)) => take(&classes.queue, &user),
+            (RateClass::Browse, Some(user)) => take(&classes.browse, &user),
             (RateClass::Other, Some(user)) => take(&classes.user, &user),
-            (RateClass::Booking | RateClass::Queue | RateClass::Other, None) => {
-                take(&classes.address, &site(address))
-            }
+            (
+                RateClass::Booking | RateClass::Queue | RateClass::Browse | RateClass::Other,
+                None,
+            ) => take(&classes.address, &site(address)),
         };
         allowance.map(Some)
     }
 
-    /// Counts a login with a normalised e-mail address; call it before any password is hashed.
+    /// Counts a login with a normalised e-mail address, and says what is left of them; call it before
+    /// any password is hashed.
     ///
     /// # Errors
     /// 429 once the quota is used up.
-    pub(crate) fn check_login(&self, email: &str) -> Result<(), ApiError> {
+    pub(crate) fn check_login(&self, email: &str) -> Result<Option<Allowance>, ApiError> {
         match &self.classes {
-            Some(classes) => take(&classes.login, &email.into()).map(|_| ()),
-            None => Ok(()),
+            Some(classes) => take(&classes.login, &email.into()).map(Some),
+            None => Ok(None),
         }
     }
 
@@ -225,6 +237,7 @@ impl RateLimits {
         forget(&classes.booking);
         forget(&classes.user);
         forget(&classes.queue);
+        forget(&classes.browse);
         forget(&classes.address);
         forget(&classes.image);
     }
@@ -236,7 +249,7 @@ fn take<K: Hash + Eq + Clone>(limiter: &Limiter<K>, key: &K) -> Result<Allowance
         Err(refused) => {
             let wait = refused.wait_time_from(MonotonicClock.now()).max(Duration::from_millis(1));
             let error = ApiError::new(Code::RateLimited).retry_after(wait);
-            Err(error.used_up(Allowance::of(refused.quota(), 0)))
+            Err(error.with_allowance(Some(Allowance::of(refused.quota(), 0))))
         }
     }
 }
@@ -282,6 +295,13 @@ mod tests {
         assert!(limits.check(RateClass::Other, None, address).is_ok());
         assert!(limits.check(RateClass::Other, None, address).is_err());
         assert!(limits.check(RateClass::Unlimited, None, address).is_ok());
+        // Who reads a lot can go on to buy.
+        let browse = |limits: &RateLimits| {
+            limits.check(RateClass::Browse, Some(UserIndex(1)), address).is_ok()
+        };
+        let few = RateLimits::new("browse=3".parse().expect("valid"));
+        assert_eq!([(); 4].map(|()| browse(&few)), [true, true, true, false]);
+        assert!(few.check(RateClass::Other, Some(UserIndex(1)), address).is_ok());
         assert!(limits.check_login("a@example.com").is_ok());
         assert!(limits.check_login("a@example.com").is_err());
         limits.forget_recovered();

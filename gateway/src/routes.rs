@@ -20,7 +20,7 @@ use crate::handlers::{
 };
 use crate::http::body::JSON_BYTES_MAX;
 use crate::http::{Params, Request, Response};
-use crate::rate_limit::RateClass::{self, Booking, Image, Login, Other, Queue, Unlimited};
+use crate::rate_limit::RateClass::{self, Booking, Browse, Image, Login, Other, Queue, Unlimited};
 use crate::routes::Verb::{Delete, Get, Patch, Post, Put};
 
 macro_rules! handler {
@@ -33,13 +33,13 @@ macro_rules! handler {
 pub(crate) static ROUTES: &[Route] = &[
     route(Post, "/api/auth/register",                      Public, Login,     handler!(auth::register)),
     route(Post, "/api/auth/login",                         Public, Login,     handler!(auth::login)),
-    route(Get,  "/api/events",                             Public, Other,     handler!(events::list)),
-    route(Get,  "/api/events/suggest",                     Public, Other,     handler!(events::suggest)),
-    route(Get,  "/api/events/:id",                         Public, Other,     handler!(events::detail)),
-    route(Get,  "/api/tickets/event/:eventId",             Public, Other,     handler!(tickets::of_event)),
-    route(Get,  "/api/tickets/availability/:ticketTypeId", Public, Other,     handler!(tickets::availability)),
-    route(Get,  "/api/seats/layouts",                      Public, Other,     handler!(seats::layouts)),
-    route(Get,  "/api/seats/events/:eventId",              Public, Other,     handler!(seats::map)),
+    route(Get,  "/api/events",                             Public, Browse,    handler!(events::list)),
+    route(Get,  "/api/events/suggest",                     Public, Browse,    handler!(events::suggest)),
+    route(Get,  "/api/events/:id",                         Public, Browse,    handler!(events::detail)),
+    route(Get,  "/api/tickets/event/:eventId",             Public, Browse,    handler!(tickets::of_event)),
+    route(Get,  "/api/tickets/availability/:ticketTypeId", Public, Browse,    handler!(tickets::availability)),
+    route(Get,  "/api/seats/layouts",                      Public, Browse,    handler!(seats::layouts)),
+    route(Get,  "/api/seats/events/:eventId",              Public, Browse,    handler!(seats::map)),
     route(Post, "/api/seats/reserve",                      User,   Booking,   handler!(seats::reserve)),
     route(Post, "/api/seats/best",                         User,   Booking,   handler!(seats::best)),
     route(Get,  "/api/seats/reservation/:reservationId",   User,   Other,     handler!(seats::reservation)),
@@ -77,9 +77,9 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Post, "/api/queue/admin/:eventId/lanes/members", Admin,  Other,     handler!(lanes::add_members)),
     route(Post, "/api/queue/admin/:eventId/lobby",         Admin,  Other,     handler!(lottery::open)),
     route(Post, "/api/queue/admin/:eventId/draw",          Admin,  Other,     handler!(lottery::draw)),
-    route(Get,  "/api/queue/draw/:eventId",                Public, Other,     handler!(lottery::show)),
-    route(Get,  "/api/news",                               Public, Other,     handler!(news::list)),
-    route(Get,  "/api/news/:id",                           Public, Other,     handler!(news::detail)),
+    route(Get,  "/api/queue/draw/:eventId",                Public, Browse,    handler!(lottery::show)),
+    route(Get,  "/api/news",                               Public, Browse,    handler!(news::list)),
+    route(Get,  "/api/news/:id",                           Public, Browse,    handler!(news::detail)),
     route(Post, "/api/news",                               User,   Other,     handler!(news::write)),
     route(Put,  "/api/news/:id",                           User,   Other,     handler!(news::edit)),
     route(Delete, "/api/news/:id",                         User,   Other,     handler!(news::delete)),

@@ -1,7 +1,8 @@
 //! What was sold and given back, by Seoul day or by event.
 //!
-//! A sale counts on the day it was paid, a refund on the day the money was given back: a day that is
-//! over never changes, but for the seats of it that are given back singly.
+//! A sale counts on the day it was paid, a refund on the day the money was given back. An order is
+//! read as it stands: seats that were given back singly are no longer among its tickets, and one
+//! that an administrator confirmed again after it had ended is a sale of that later day alone.
 
 pub(crate) mod csv;
 mod table;

@@ -82,7 +82,9 @@ pub(crate) async fn accept(app: Arc<App>, listener: TcpListener, stop: impl Futu
         let Some((accepted, room)) = next else { return };
         match accepted {
             Ok((socket, peer)) => {
-                if let Some(place) = app.connections.place(peer.ip().to_canonical(), room) {
+                let address = peer.ip().to_canonical();
+                let is_shared = app.config.trusted_proxies.contains(address);
+                if let Some(place) = app.connections.place(address, is_shared, room) {
                     open(&app, socket, place);
                 }
             }
@@ -182,6 +184,7 @@ async fn connection(app: Arc<App>, socket: TcpStream, place: Place) {
 /// What a request has from its connection.
 #[derive(Clone, Copy)]
 struct Origin<'c> {
+    /// Of the peer; once the headers are read, of whoever it speaks for.
     address: IpAddr,
     /// See [`Stream::new`].
     lingers: &'c AtomicBool,
@@ -203,6 +206,8 @@ async fn answer(
     origin: Origin<'_>,
 ) -> hyper::Response<Full<Bytes>> {
     let started = Instant::now();
+    let address = app.config.trusted_proxies.client(origin.address, request.headers());
+    let origin = Origin { address, ..origin };
     app.metrics.requests_active.inc();
     // Given back also where the caller hangs up and this future is dropped.
     let _active = Active(app);

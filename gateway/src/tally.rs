@@ -30,13 +30,11 @@ struct Totals {
     won_today: u64,
 }
 
-/// The last 24 hours of one event, and its seats now.
+/// The last 24 hours of one event.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct EventTally {
     completed: u64,
     won: u64,
-    seats_reserved: u64,
-    seats_available: u64,
 }
 
 /// Counts everything again. Takes milliseconds: call it off the threads that serve.
@@ -57,9 +55,6 @@ pub(crate) fn recount(app: &App) {
         if index.position() >= EVENTS_LABELLED_MAX {
             continue;
         }
-        let metrics = app.metrics.event(index);
-        metrics.seats_reserved.set(tally.seats_reserved.cast_signed());
-        metrics.seats_available.set(tally.seats_available.cast_signed());
         if !is_cancelled {
             shown.push((Id::from(index).to_string(), title, tally));
         }
@@ -92,11 +87,6 @@ fn count(event: &Event, now: UnixMillis, totals: &mut Totals) -> EventTally {
     let since = UnixMillis(now.0.saturating_sub(DAY_MS));
     let midnight = seoul_midnight(now);
     let mut tally = EventTally::default();
-    let sections = event.counts().iter().filter(|_| !event.is_deleted());
-    for section in sections {
-        tally.seats_reserved += u64::from(section.held) + u64::from(section.sold);
-        tally.seats_available += u64::from(section.available);
-    }
     for (_, order) in event.orders().rev().take_while(|(_, order)| order.held_at >= since) {
         totals.created += 1;
         totals.buyers.insert(order.user);

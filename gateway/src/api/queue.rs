@@ -67,8 +67,8 @@ pub struct QueueAnswer {
     pub current_users: u32,
     /// How many may be inside.
     pub threshold: u32,
-    /// How many more may be inside now.
-    pub available: u32,
+    /// The threshold less those inside; below zero where it was lowered since.
+    pub available: i64,
     /// People let in a second at most; `null` for no limit.
     pub rate: Option<f64>,
     /// Whether nobody is let in.

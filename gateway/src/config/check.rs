@@ -142,6 +142,7 @@ impl Flags {
             workers: self.workers.unwrap_or_else(default_workers),
             connections_max: self.max_connections,
             connections_per_address_max: self.max_connections_per_address,
+            trusted_proxies: self.trusted_proxies.unwrap_or_default(),
             sockets_per_user_max: self.max_sockets_per_user,
             frontend_url: self.frontend_url,
             socket_times: SocketTimes::default(),

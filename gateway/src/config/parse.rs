@@ -10,11 +10,17 @@ use crate::api::queue::rate_milli;
 use crate::config::{
     AccessLogLevel, Environment, ImagePlace, LogFormat, LogStoreKind, QueueRate, S3Place,
 };
+use crate::proxies::TrustedProxies;
 use crate::rate_limit::RateLimitConfig;
 
 /// An address and a port.
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "expected an address and a port, such as 127.0.0.1:3001".to_owned())
+}
+
+/// Addresses and networks.
+pub(super) fn proxies(text: &str) -> Result<TrustedProxies, String> {
+    text.parse()
 }
 
 /// `sled` or `segments`.

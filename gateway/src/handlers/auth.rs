@@ -85,7 +85,19 @@ async fn try_login(app: &Arc<App>, request: &Request) -> Result<Response, ApiErr
     let (Some(email), Some(password)) = (email, password) else {
         return Err(fields.into_error());
     };
-    app.limits.check_login(&email)?;
+    let allowance = app.limits.check_login(&email)?;
+    match log_in(app, email, password, request.now).await {
+        Ok(answer) => Ok(Response::ok(&answer).with_allowance(allowance)),
+        Err(error) => Err(error.with_allowance(allowance)),
+    }
+}
+
+async fn log_in(
+    app: &App,
+    email: String,
+    password: String,
+    now: UnixMillis,
+) -> Result<AuthAnswer, ApiError> {
     app.catch_up(None).await?;
     let account = app.view.read(|state| {
         let user = state.user_by_email(&email)?;
@@ -102,7 +114,7 @@ async fn try_login(app: &Arc<App>, request: &Request) -> Result<Response, ApiErr
     if app.engine.standing(user).is_some_and(|standing| standing.is_suspended) {
         return Err(ApiError::new(Code::Suspended));
     }
-    Ok(Response::ok(&answer(app, user, email, name, role, request.now)?))
+    answer(app, user, email, name, role, now)
 }
 
 fn answer(

@@ -17,8 +17,27 @@ use crate::metrics::EVENTS_LABELLED_MAX;
 pub(crate) async fn text(app: &Arc<App>, _: &Request) -> Result<Response, ApiError> {
     const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     count_lines(app);
+    count_seats(app);
     let text = app.metrics.text().map_err(|error| ApiError::new(Code::Internal).cause(error))?;
     Ok(Response::bytes(StatusCode::OK, TEXT, text))
+}
+
+/// How many seats of each event are free and how many are not; none of a deleted one.
+fn count_seats(app: &App) {
+    let seats: Vec<(EventIndex, u32, u32)> = app.view.read(|state| {
+        let labelled = (0..state.events().len()).take(EVENTS_LABELLED_MAX);
+        let count = |index| {
+            let counts = state.event(index).map_or(&[][..], Event::counts);
+            let taken = counts.iter().map(|counts| counts.held + counts.sold).sum();
+            (index, taken, counts.iter().map(|counts| counts.available).sum())
+        };
+        labelled.map(|index| count(EventIndex(index as u32))).collect()
+    });
+    for (index, taken, available) in seats {
+        let metrics = app.metrics.event(index);
+        metrics.seats_reserved.set(taken.into());
+        metrics.seats_available.set(available.into());
+    }
 }
 
 /// How many wait for each event, from one look at the view.

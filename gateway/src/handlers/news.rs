@@ -60,12 +60,13 @@ pub(crate) async fn write(app: &Arc<App>, request: &Request) -> Result<Response,
     if !is_known {
         return Err(refusals::unknown("없는 계정이에요."));
     }
+    let is_pinned = role == Role::Admin && body.is_pinned == Some(true);
     let post = NewPost {
         title: body.title.trim().to_owned(),
         content: body.content,
         author: Some(user.index),
         author_name: author_name.ok_or_else(|| ApiError::new(Code::UserNotFound))?,
-        is_pinned: role == Role::Admin && body.is_pinned == Some(true),
+        is_pinned,
         views: 0,
     };
     let post = post.check().map_err(refusals::field)?;
@@ -73,7 +74,8 @@ pub(crate) async fn write(app: &Arc<App>, request: &Request) -> Result<Response,
     let lsn = pending.lsn();
     let index = app.durable(pending).await?;
     app.shown(lsn).await?;
-    Ok(app.written(Response::created(&answer(app, index)?), lsn))
+    let response = Response::created(&answer(app, index)?).by_an_administrator(is_pinned);
+    Ok(app.written(response, lsn))
 }
 
 /// `PUT /api/news/:id`, the author alone.
@@ -81,11 +83,12 @@ pub(crate) async fn edit(app: &Arc<App>, request: &Request) -> Result<Response, 
     let Caller { user, role } = request.user()?;
     let index = request.news_id(0)?;
     let body: NewsEditRequest = request.json()?;
+    let is_pinned = body.is_pinned.filter(|_| role == Role::Admin);
     let edit = EditPost {
         news: index,
         title: body.title.trim().to_owned(),
         content: body.content,
-        is_pinned: body.is_pinned.filter(|_| role == Role::Admin),
+        is_pinned,
         by: user.index,
     };
     let edit = edit.check().map_err(refusals::field)?;
@@ -93,13 +96,15 @@ pub(crate) async fn edit(app: &Arc<App>, request: &Request) -> Result<Response, 
     let lsn: Lsn = pending.lsn();
     app.durable(pending).await?;
     app.shown(lsn).await?;
-    Ok(app.written(Response::ok(&answer(app, index)?), lsn))
+    let response = Response::ok(&answer(app, index)?).by_an_administrator(is_pinned.is_some());
+    Ok(app.written(response, lsn))
 }
 
 /// `DELETE /api/news/:id`, the author or an administrator.
 pub(crate) async fn delete(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let Caller { user, role } = request.user()?;
     let index = request.news_id(0)?;
+    request.no_fields()?;
     let may_any = role == Role::Admin;
     let pending = app
         .engine

@@ -20,6 +20,7 @@ use crate::refusals;
 
 /// `POST /api/queue/check/:eventId`: lets the caller in, or gives a place in line.
 pub(crate) async fn check(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    request.no_fields()?;
     let (place, lsn) = place_of(app, request).await?;
     let QueuePlace { standing, counts } = place;
     let (position, estimated_wait) = match standing {
@@ -61,6 +62,7 @@ pub(crate) async fn status(app: &Arc<App>, request: &Request) -> Result<Response
 /// `POST /api/queue/leave/:eventId`: forgets the caller, wherever they are.
 pub(crate) async fn leave(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let (event, user) = (request.event_id(0)?, request.user()?.user.index);
+    request.no_fields()?;
     let left = app.engine.queue_leave(event, user, app.clock.now());
     done(app, left, "대기열에서 나왔어요.").await
 }
@@ -88,7 +90,9 @@ pub(crate) async fn show(app: &Arc<App>, request: &Request) -> Result<Response, 
 
 /// `POST /api/queue/admin/clear/:eventId`: empties the line and the room.
 pub(crate) async fn clear(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    let cleared = app.engine.queue_clear(request.event_id(0)?, app.clock.now());
+    let event = request.event_id(0)?;
+    request.no_fields()?;
+    let cleared = app.engine.queue_clear(event, app.clock.now());
     done(app, cleared, "대기열을 비웠어요.").await
 }
 
@@ -191,7 +195,7 @@ fn answer_of(app: &App, event: EventIndex, counts: QueueCounts) -> QueueAnswer {
         queue_size: counts.waiting,
         current_users: counts.active,
         threshold: counts.threshold,
-        available: counts.threshold.saturating_sub(counts.active),
+        available: i64::from(counts.threshold) - i64::from(counts.active),
         rate: counts.rate_milli.map(|milli| milli as f64 / 1000.0),
         paused: counts.paused,
         lobby: counts.lobby,

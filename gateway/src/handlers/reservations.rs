@@ -31,9 +31,19 @@ pub(crate) async fn create(app: &Arc<App>, request: &Request) -> Result<Response
         return Err(refusals::unknown("공연을 찾을 수 없어요."));
     };
     before_hold(app, request, event)?;
-    let wanted = lines(event, &body.items)
-        .and_then(|lines| WantedTickets::new(&lines))
-        .map_err(|refusal| refused(app, event, refusal.into()))?;
+    let has_seats =
+        app.view.read(|state| state.event(event).is_some_and(|event| event.layout.is_some()));
+    if has_seats {
+        // Ticket types beside seats are for show (contract/domain.md 1).
+        return Err(ApiError::new(Code::Conflict).message("좌석을 골라 예매하는 공연이에요."));
+    }
+    let wanted = lines(event, &body.items).and_then(|lines| WantedTickets::new(&lines));
+    let wanted = wanted.map_err(|refusal| match refusal {
+        HoldRefusal::TooManySeats { max } => ApiError::new(Code::SeatLimit)
+            .message(format!("한 번에 {max}종류까지 예매할 수 있어요."))
+            .with("max", max),
+        refusal => refused(app, event, refusal.into()),
+    })?;
     let key = idempotency::key(request, |content| {
         content.number(event.0.into());
         for &(ticket_type, quantity) in wanted.lines() {
@@ -98,6 +108,7 @@ pub(crate) async fn detail(app: &Arc<App>, request: &Request) -> Result<Response
 
 /// `POST /api/reservations/:id/cancel`, paid or not.
 pub(crate) async fn cancel(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+    request.no_fields()?;
     let user = request.user()?.user.index;
     let id = request.reservation_id(0).map_err(|error| match error.code() {
         // Well formed and not ours: as one that does not exist.

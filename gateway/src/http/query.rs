@@ -21,7 +21,7 @@ pub(crate) fn parameter<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q,
 }
 
 /// Text of a query, decoded: `+` is a blank.
-pub(super) fn decode(text: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return Some(Cow::Borrowed(text));
     }

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use fastwebsockets::upgrade::{UpgradeFut, is_upgrade_request, upgrade};
 use http_body_util::Empty;
 use hyper::Method;
-use hyper::header::{HeaderName, IF_NONE_MATCH, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL};
+use hyper::header::{
+    CONTENT_TYPE, HeaderName, HeaderValue, IF_NONE_MATCH, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+};
 use hyper::http::request::Parts;
 use serde::de::DeserializeOwned;
 use tiketi_engine::ids::{
@@ -201,7 +203,9 @@ impl Request {
             None | Some("") => Ok(default),
             Some(text) => match text.parse() {
                 Ok(number) if number >= 1 => Ok(number),
-                _ => Err(ApiError::new(Code::Validation).cause(format!("query parameter {name}"))),
+                _ => Err(ApiError::new(Code::Validation)
+                    .message("1 이상의 정수를 적어 주세요.")
+                    .with("field", name)),
             },
         };
         let limit = number("limit", default_limit)?.min(PAGE_ROWS_MAX);
@@ -212,7 +216,7 @@ impl Request {
     /// inside.
     ///
     /// # Errors
-    /// 400 where one is neither.
+    /// 400 where one is neither, or the end is before the beginning.
     pub(crate) fn span(&self) -> Result<Range<UnixMillis>, ApiError> {
         let end = |name, parse: fn(&str) -> Option<UnixMillis>, open| match self
             .parameter(name)?
@@ -220,11 +224,19 @@ impl Request {
         {
             None | Some("") => Ok(open),
             Some(text) => parse(text).ok_or_else(|| {
-                ApiError::new(Code::Validation).cause(format!("query parameter {name}"))
+                ApiError::new(Code::Validation)
+                    .message("날짜나 시각을 적어 주세요. 예: 2026-12-01")
+                    .with("field", name)
             }),
         };
         let from = end("from", instants::parse, UnixMillis(0))?;
-        Ok(from..end("to", instants::parse_end, UnixMillis(u64::MAX))?)
+        let to = end("to", instants::parse_end, UnixMillis(u64::MAX))?;
+        if from >= to {
+            return Err(ApiError::new(Code::Validation)
+                .message("기간의 끝이 시작보다 빨라요.")
+                .with("field", "to"));
+        }
+        Ok(from..to)
     }
 
     /// An event's id in the query; `None` where it is absent or empty.
@@ -275,8 +287,30 @@ impl Request {
             // The place only: serde's full text quotes what was sent, which may be a password.
             let place = format!("body, line {} column {}", error.line(), error.column());
             let is_id = error.to_string().starts_with(NOT_A_UUID);
-            ApiError::new(if is_id { Code::BadId } else { Code::Validation }).cause(place)
+            let refused = ApiError::new(if is_id { Code::BadId } else { Code::Validation });
+            let refused = match error.is_data() {
+                true => refused,
+                false => refused.message("보낸 내용이 올바른 JSON이 아니에요."),
+            };
+            match wrong_field::<T>(bytes) {
+                Some(field) => refused.with("field", field).cause(place),
+                None => refused.cause(place),
+            }
         })
+    }
+
+    /// For a route whose body has no fields: what says that it is JSON, or nothing about itself, is
+    /// an object, whatever is in it; of anything else nobody reads anything.
+    ///
+    /// # Errors
+    /// As [`Request::json`].
+    pub(crate) fn no_fields(&self) -> Result<(), ApiError> {
+        let content_type = self.parts.headers.get(CONTENT_TYPE);
+        let is_json = |kind: &HeaderValue| kind.to_str().is_ok_and(|kind| kind.contains("json"));
+        match content_type.is_none_or(is_json) {
+            true => self.json::<serde::de::IgnoredAny>().map(|_| ()),
+            false => Ok(()),
+        }
     }
 
     /// The `Idempotency-Key`, 1 to 255 visible ASCII characters.
@@ -352,6 +386,25 @@ impl Request {
             Some(lsn) => Ok(Some(lsn)),
             None => Err(ApiError::new(Code::Validation).cause("Tiketi-Min-Lsn")),
         }
+    }
+}
+
+/// The first field of a body that is missing or of another type, such as `items[0].quantity`; `None`
+/// where the body is no JSON. Names of fields of ours alone: what was sent is not quoted.
+fn wrong_field<T: DeserializeOwned>(bytes: &[u8]) -> Option<String> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let error = serde_path_to_error::deserialize::<_, T>(&mut json).err()?;
+    if !error.inner().is_data() {
+        return None;
+    }
+    let text = error.inner().to_string();
+    let missing = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    let path = error.path().to_string();
+    match (missing, path.as_str()) {
+        (None, "." | "") => None,
+        (None, path) => Some(path.to_owned()),
+        (Some(missing), "." | "") => Some(missing.to_owned()),
+        (Some(missing), path) => Some(format!("{path}.{missing}")),
     }
 }
 

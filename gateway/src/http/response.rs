@@ -38,6 +38,7 @@ pub(crate) struct Response {
     headers: HeaderMap,
     payload: Payload,
     handshake: Option<Box<Handshake>>,
+    allowance: Option<Allowance>,
     /// Whether an administrator did this by the rights of one, on a route that is everybody's.
     pub(crate) is_admins_act: bool,
 }
@@ -57,6 +58,7 @@ impl Response {
             headers: HeaderMap::with_capacity(HEADERS_EXPECTED),
             payload: Payload::Once(Bytes::new()),
             handshake: None,
+            allowance: None,
             is_admins_act: false,
         }
     }
@@ -165,13 +167,8 @@ impl Response {
     /// Adds what is left of the caller's quota, unless a tighter one is there already.
     #[must_use]
     pub(crate) fn with_allowance(mut self, allowance: Option<Allowance>) -> Self {
-        if let Some(Allowance { limit, remaining, reset_s }) = allowance
-            && !self.headers.contains_key(RATE_LIMIT)
-        {
-            self.headers.insert(RATE_LIMIT, HeaderValue::from(limit));
-            self.headers.insert(RATE_REMAINING, HeaderValue::from(remaining));
-            self.headers.insert(RATE_RESET, HeaderValue::from(reset_s));
-        }
+        let both = self.allowance.into_iter().chain(allowance);
+        self.allowance = both.min_by_key(|allowance| allowance.remaining);
         self
     }
 
@@ -189,7 +186,13 @@ impl Response {
         compressor: &Compressor,
         is_behind_tls: bool,
     ) -> hyper::Response<Full<Bytes>> {
-        let Response { status, mut headers, payload, handshake: _, is_admins_act: _ } = self;
+        let Response { status, mut headers, payload, allowance, handshake: _, is_admins_act: _ } =
+            self;
+        if let Some(Allowance { limit, remaining, reset_s }) = allowance {
+            headers.insert(RATE_LIMIT, HeaderValue::from(limit));
+            headers.insert(RATE_REMAINING, HeaderValue::from(remaining));
+            headers.insert(RATE_RESET, HeaderValue::from(reset_s));
+        }
         let compressible = match &payload {
             Payload::Once(bytes) => bytes.len(),
             Payload::Packed(_) => 0,

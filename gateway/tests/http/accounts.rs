@@ -135,8 +135,14 @@ async fn suspensions_that_are_refused() {
         refused(shop.post(&path(&id), &shop.admin, &wrong).await, 400, "VALIDATION");
     }
     let admin = shop.ok("/api/admin/users/admin@tiketi.gg", &shop.admin).await;
-    let own = path(&text(&admin["user"]["id"]));
-    refused(shop.post(&own, &shop.admin, &reason).await, 400, "CONFLICT");
+    let id_of_admin = text(&admin["user"]["id"]);
+    refused(shop.post(&path(&id_of_admin), &shop.admin, &reason).await, 400, "CONFLICT");
+    // Nor does anybody take his own rights, which nobody might be left to give back.
+    let role = format!("/api/admin/users/{id_of_admin}/role");
+    let demoted = shop.gateway.call("PUT", &role, &shop.admin, &json!({"role": "user"})).await;
+    refused(demoted, 400, "CONFLICT");
+    let same = shop.gateway.call("PUT", &role, &shop.admin, &json!({"role": "admin"})).await;
+    assert_eq!(same.0, 200);
     suspend(&shop, &id).await;
     refused(shop.post(&path(&id), &shop.admin, &reason).await, 400, "CONFLICT");
     let restore = format!("/api/admin/users/{FOREIGN}/restore");

@@ -70,6 +70,8 @@ async fn every_change_of_an_administrator_is_there() {
         ("user=nobody@tiketi.gg", &[]),
         ("path=news", &all[..1]),
         ("path=/api/admin/", &all[1..]),
+        ("path=%EC%95%94", &all[1..2]),
+        ("path=%25EC%2595%2594", &all[1..2]),
         ("from=2020-01-01&to=2020-12-31", &[]),
         ("from=2020-01-01", &all[..]),
     ] {
@@ -83,6 +85,18 @@ async fn every_change_of_an_administrator_is_there() {
 
     let shop = shop.restart(|config| config.sample_data = false).await;
     assert_eq!(entries(&shop, "").await, all);
+    // So does pinning, and nothing else that somebody does to a post of his own.
+    let pinned = json!({"title": "t", "content": "c", "author": "a", "is_pinned": true});
+    let (status, own) = shop.post("/api/news", &shop.admin, &pinned).await;
+    assert_eq!(status, 201);
+    for edit in [
+        json!({"title": "u", "content": "c"}),
+        json!({"title": "u", "content": "c", "is_pinned": false}),
+    ] {
+        assert_eq!(shop.gateway.call("PUT", &of(&own), &shop.admin, &edit).await.0, 200);
+    }
+    let pins = [("PUT".to_owned(), of(&own)), ("POST".to_owned(), "/api/news".to_owned())];
+    assert_eq!(entries(&shop, "path=/api/news").await[..2], pins);
 }
 
 #[tokio::test]

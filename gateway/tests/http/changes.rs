@@ -135,7 +135,6 @@ async fn seats_are_deleted_and_generated() {
     shape(&answer, "message:text seatsDeleted:int");
     assert_eq!(answer["seatsDeleted"], json!(all.len()));
     assert_eq!(done(&shop, "DELETE", &remove, json!({}), 200).await["seatsDeleted"], 0);
-    let shop = shop.restart(|_| {}).await;
     let map = shop.ok(&format!("/api/seats/events/{event}"), "").await;
     assert_eq!(map["seats"], json!([]));
     assert!(!list(&map["layout"]["sections"]).is_empty());
@@ -166,6 +165,26 @@ async fn seats_are_deleted_and_generated() {
         let path = format!("/api/admin/events/x/{tail}");
         refused(call(&shop, method, &path, json!({})).await, 400, "BAD_ID");
     }
+}
+
+#[tokio::test]
+async fn a_start_makes_the_seats_that_an_event_has_none_of() {
+    let shop = Shop::open().await;
+    let event = shop.seat_event(json!({})).await;
+    let gone = shop.seat_event(json!({})).await;
+    let all = shop.seats(&event).await;
+    for event in [&event, &gone] {
+        done(&shop, "DELETE", &format!("/api/admin/events/{event}/seats"), json!({}), 200).await;
+    }
+    done(&shop, "DELETE", &format!("/api/admin/events/{gone}"), json!({}), 200).await;
+    assert!(shop.seats(&event).await.is_empty());
+    let mut shop = shop;
+    for _ in 0..2 {
+        shop = shop.restart(|_| {}).await;
+        assert_eq!(shop.seats(&event).await, all);
+    }
+    let buyer = shop.buyer("early").await;
+    shop.hold(&buyer, &event, &all[0]).await;
 }
 
 #[tokio::test]

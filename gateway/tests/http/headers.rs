@@ -88,7 +88,7 @@ async fn requests_have_a_name_in_every_answer() {
 
 #[tokio::test]
 async fn callers_are_told_what_is_left_of_their_quota() {
-    let limits = "login=1,login-address=9,booking=3,user=7,queue=5,address=4,image=2";
+    let limits = "login=2,login-address=9,booking=3,user=7,queue=5,browse=6,address=4,image=2";
     let gateway = Gateway::with(|config| config.rate_limit = limits.parse().expect("limits")).await;
     let token = gateway.user("a@b.kr").await;
     let nobody = "00000000-0000-0000-0000-000000000000";
@@ -97,7 +97,8 @@ async fn callers_are_told_what_is_left_of_their_quota() {
         ("POST", "/api/seats/reserve", true, "3"),
         ("GET", "/api/reservations/my", true, "7"),
         ("POST", &queue, true, "5"),
-        ("GET", "/api/events", false, "4"),
+        ("GET", "/api/events", true, "6"),
+        ("GET", "/api/seats/layouts", false, "4"),
         ("GET", "/images/x", false, "2"),
     ] {
         let mut request = gateway.request(method, path);
@@ -116,15 +117,33 @@ async fn callers_are_told_what_is_left_of_their_quota() {
     }
     let login = json!({"email": "a@b.kr", "password": "secret1"});
     let login = || gateway.request("POST", "/api/auth/login").json(&login).send();
-    let first = login().await.expect("answer");
-    assert_eq!((first.status().as_u16(), header(first.headers(), "ratelimit-limit")), (200, "9"));
-    // The account's quota is the one that refuses.
+    // The account's quota is the one that refuses, and the one that is told.
+    for left in ["1", "0"] {
+        let taken = login().await.expect("answer");
+        let headers = taken.headers();
+        assert_eq!((taken.status().as_u16(), header(headers, "ratelimit-limit")), (200, "2"));
+        assert_eq!(header(headers, "ratelimit-remaining"), left);
+    }
     let refused = login().await.expect("answer");
     let headers = refused.headers();
-    assert_eq!((refused.status().as_u16(), header(headers, "ratelimit-limit")), (429, "1"));
+    assert_eq!((refused.status().as_u16(), header(headers, "ratelimit-limit")), (429, "2"));
     assert_eq!(header(headers, "ratelimit-remaining"), "0");
     assert!(!header(headers, "retry-after").is_empty());
     assert!(!gateway.get("/health").await.headers().contains_key("ratelimit-limit"));
+    // Behind a proxy that is trusted every visitor has a quota; the word of others is nothing.
+    for (proxies, left) in [(Some("127.0.0.0/8"), ["3", "3", "2"]), (None, ["3", "2", "1"])] {
+        let gateway = Gateway::with(|config| {
+            config.rate_limit = limits.parse().expect("limits");
+            config.trusted_proxies =
+                proxies.map(|of| of.parse().expect("networks")).unwrap_or_default();
+        });
+        let gateway = gateway.await;
+        for (visitor, left) in ["203.0.113.1", "203.0.113.2", "203.0.113.1"].iter().zip(left) {
+            let request = gateway.request("GET", "/api/events").header("x-forwarded-for", *visitor);
+            let answer = request.send().await.expect("answer");
+            assert_eq!(header(answer.headers(), "ratelimit-remaining"), left, "{visitor}");
+        }
+    }
     let gateway = Gateway::start().await;
     assert!(!gateway.get("/api/events").await.headers().contains_key("ratelimit-limit"));
 }

@@ -3,6 +3,7 @@
 
 use reqwest::Response;
 use serde_json::{Value, json};
+use tiketi_gateway::rate_limit::RateLimitConfig;
 
 use crate::documented::documented;
 use crate::shop::{Shop, refused, text};
@@ -230,6 +231,86 @@ async fn bodies_that_mean_harm() {
         }
     }
     assert_eq!(shop.position("after").await, before + 1 + noted, "something was written");
+}
+
+#[tokio::test]
+async fn what_is_no_json_changes_nothing_on_any_route() {
+    let shop = Shop::with(|config| config.rate_limit = RateLimitConfig::OFF).await;
+    let user = shop.buyer("typist").await;
+    let event = shop.seat_event(json!({})).await;
+    let (standing, types) =
+        shop.ticket_event(json!([{"name": "R", "price": 1, "totalQuantity": 5}])).await;
+    let seat = shop.seats(&event).await[0].clone();
+    let reservation = shop.hold(&user, &event, &seat).await;
+    let post = json!({"title": "소식", "content": "내용", "author": "typist"});
+    let (status, news) = shop.post("/api/news", &user, &post).await;
+    assert_eq!(status, 201, "{news}");
+    let me = shop.ok("/api/admin/users/typist@example.com", &shop.admin).await;
+    let before = shop.position("before").await;
+    let mut asked = 0;
+    for (method, template, who, _) in documented() {
+        // A table or a picture; a provider's own form; a page; no route of ours.
+        let is_other = template.ends_with("/csv")
+            || template.ends_with("/webhook")
+            || ["/api/image/upload", "/payments/pay/:orderId", "/socket.io"]
+                .contains(&template.as_str());
+        if method == "GET" || is_other {
+            continue;
+        }
+        let id = match template.as_str() {
+            path if path.contains("/reservations/") || path.contains("/orders/") => &reservation,
+            path if path.contains("/payments/") => &reservation,
+            path if path.contains("/news/") => &text(&news["news"]["id"]),
+            path if path.contains("/tickets/") => &text(&types[0]["id"]),
+            path if path.contains("/users/") => &text(&me["user"]["id"]),
+            path if path.contains("/categories/") => "콘서트",
+            path if path.ends_with("/tickets") => &standing,
+            _ => &event,
+        };
+        let token = if who == "admin" { &shop.admin } else { &user };
+        let path = filled(&template, id);
+        for wrong in [&b"{"[..], b"{\"a\":}", b"nonsense", b"{} {}"] {
+            let response = shop.throw(&method, &path, token, Some(wrong)).await;
+            let status = response.status();
+            let (_, body) = read(response).await;
+            assert_eq!(
+                (status.as_u16(), &body["code"]),
+                (400, &json!("VALIDATION")),
+                "{method} {path}: {body}"
+            );
+            asked += 1;
+        }
+    }
+    assert!(asked > 100, "{asked} requests");
+    assert_eq!(shop.position("after").await, before + 1, "something was written");
+}
+
+#[tokio::test]
+async fn refusals_name_the_field() {
+    let shop = Shop::open().await;
+    let event = text(&shop.event(json!({})).await["id"]);
+    let (tickets, users) = (format!("/api/admin/events/{event}/tickets"), "/api/admin/users");
+    for (method, path, body, field) in [
+        ("POST", "/api/news", json!({"title": "a", "content": "b"}), "author"),
+        ("POST", "/api/news", json!({"title": 5, "content": "b", "author": "c"}), "title"),
+        ("POST", &tickets, json!({"name": "R", "totalQuantity": 1}), "price"),
+        ("POST", &tickets, json!({"name": "R", "price": -1, "totalQuantity": 1}), "price"),
+        ("PUT", &format!("/api/queue/admin/{event}"), json!({"rate": "5"}), "rate"),
+        ("POST", "/api/seats/reserve", json!({"eventId": event, "seatIds": ["x"]}), "seatIds[0]"),
+        (
+            "POST",
+            "/api/reservations",
+            json!({"eventId": event, "items": [{"quantity": 1}]}),
+            "items[0].ticketTypeId",
+        ),
+        ("GET", &format!("{users}?page=0"), json!({}), "page"),
+        ("GET", "/api/events?limit=-1", json!({}), "limit"),
+        ("GET", "/api/admin/audit?from=x", json!({}), "from"),
+        ("GET", "/api/admin/audit?from=2026-02-02&to=2026-02-01", json!({}), "to"),
+    ] {
+        let (status, answer) = shop.gateway.call(method, path, &shop.admin, &body).await;
+        assert_eq!((status.as_u16(), &answer["field"]), (400, &json!(field)), "{path}: {answer}");
+    }
 }
 
 #[tokio::test]

@@ -146,6 +146,41 @@ async fn scraped(shop: &Shop) -> String {
 }
 
 #[tokio::test]
+async fn seats_are_counted_when_they_are_asked_for() {
+    let shop = Shop::open().await;
+    let event = shop.seat_event(json!({})).await;
+    let buyer = shop.buyer("counted").await;
+    let seat = shop.seats(&event).await[0].clone();
+    let counts = |available: u32, taken: u32| {
+        let (shop, event) = (&shop, &event);
+        async move {
+            let line = |name, count| {
+                format!("\ntiketi_seats_{name}_total{{event_id=\"{event}\"}} {count}\n")
+            };
+            let lines = [line("available", available), line("reserved", taken)];
+            let mut scrape = String::new();
+            // A scrape waits for no record; long before the minute that other numbers take it is there.
+            for _ in 0..1_000 {
+                scrape = shop.gateway.get("/metrics").await.text().await.expect("text");
+                if lines.iter().all(|line| scrape.contains(line)) {
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            panic!("not {lines:?}: {scrape}");
+        }
+    };
+    counts(265, 0).await;
+    let held = shop.hold(&buyer, &event, &seat).await;
+    counts(264, 1).await;
+    assert_eq!(shop.cancel(&buyer, &held).await.0, 200);
+    counts(265, 0).await;
+    let path = format!("/api/admin/events/{event}");
+    assert_eq!(shop.gateway.call("DELETE", &path, &shop.admin, &json!({})).await.0, 200);
+    counts(0, 0).await;
+}
+
+#[tokio::test]
 async fn names_types_labels_and_values_are_those_of_the_contract() {
     let shop = Shop::open().await;
     scraped(&shop).await;

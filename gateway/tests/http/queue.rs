@@ -281,6 +281,10 @@ async fn administrators_steer_the_line() {
     let body = json!({"userId": profile["user"]["id"]});
     let (admitted, answer) = shop.post(&format!("{path}/admit"), &shop.admin, &body).await;
     assert_eq!(admitted, 200, "{answer}");
+    // More are inside than may be.
+    let (_, crowded) = change(json!({"threshold": 1})).await;
+    assert_eq!((&crowded["currentUsers"], &crowded["available"]), (&json!(2), &json!(-1)));
+    assert_eq!(change(json!({"threshold": 2})).await.1["available"], 0);
     shop.post(&format!("/api/queue/leave/{event}"), &people[0], &json!({})).await;
     assert_eq!(status(&shop, &event, &people[3]).await["queued"], false, "out of turn");
     assert_eq!(status(&shop, &event, &people[2]).await["position"], 1);

@@ -40,14 +40,18 @@ pub(crate) fn pages(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
         ("`GET /api/events`, first page of 10", "/api/events"),
         ("`GET /api/events/:id`", detail.as_str()),
     ] {
-        let run = |server: &Server| {
+        let run = |server: &Server, each| {
             let path = path.to_owned();
             load(server.address, CONNECTIONS, each, move || Some(request(&path)))
         };
-        let (mut ratios, mut ours, mut bares) = (Vec::new(), Vec::new(), Vec::new());
+        let bytes = run(&gateway.server, Duration::from_millis(100))?.body_bytes;
+        let as_long = Server::start(&[bare::ROLE.as_ref(), bytes.to_string().as_ref()])?;
+        let (mut ratios, mut ours) = (Vec::new(), Vec::new());
+        let (mut bares, mut as_longs) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let plain = run(&bare)?;
-            let answered = run(&gateway.server)?;
+            let plain = run(&bare, each)?;
+            as_longs.push(run(&as_long, each)?.per_second());
+            let answered = run(&gateway.server, each)?;
             anyhow::ensure!(answered.refused == 0, "{} were refused", answered.refused);
             ratios.push(answered.per_second() / plain.per_second());
             ours.push(answered.per_second());
@@ -56,7 +60,11 @@ pub(crate) fn pages(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
         table.row(
             format!("{row}, {CONNECTIONS} connections"),
             format!("{:.2} × bare hyper ({}/s)", median(&mut ratios), count(median(&mut ours))),
-            format!("bare hyper: {}/s", count(median(&mut bares))),
+            format!(
+                "bare hyper: {}/s, with as many bytes ({bytes}) {}/s",
+                count(median(&mut bares)),
+                count(median(&mut as_longs))
+            ),
             "≥ 0.7 ×",
         );
     }

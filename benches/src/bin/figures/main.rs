@@ -82,7 +82,10 @@ fn main() -> anyhow::Result<()> {
             }
             soak::COMMAND => is_soak = true,
             // The servers of the http rows are processes of their own.
-            bare::ROLE => return bare::serve(),
+            bare::ROLE => {
+                let bytes = arguments.next().map(|bytes| bytes.parse()).transpose()?;
+                return bare::serve(bytes);
+            }
             gateway::ROLE => {
                 let data: PathBuf = arguments.next().context("folder")?.into();
                 let threshold = arguments.next().map(|threshold| threshold.parse()).transpose()?;

@@ -9,7 +9,7 @@ use crate::api::audit::{AuditEntry, AuditList};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::handlers::admin::users;
-use crate::http::{Request, Response};
+use crate::http::{Request, Response, query};
 
 const ROWS_PER_PAGE: u64 = 50;
 
@@ -24,7 +24,7 @@ pub(crate) async fn list(app: &Arc<App>, request: &Request) -> Result<Response, 
         let by = user.as_ref().map(|name| users::find(state, name).map(|user| user.id.index));
         let is_wanted = |action: &&AdminAction| {
             by.is_none_or(|by| by == Some(action.acted.by))
-                && action.acted.path.contains(&*path)
+                && has_part(&action.acted.path, &path)
                 && span.contains(&action.acted.at)
         };
         let found = || state.audit().actions().rev().filter(is_wanted);
@@ -35,6 +35,11 @@ pub(crate) async fn list(app: &Arc<App>, request: &Request) -> Result<Response, 
         }
     });
     Ok(Response::ok(&answer))
+}
+
+/// Whether a target has this in it, as it was sent or as it reads.
+fn has_part(target: &str, part: &str) -> bool {
+    target.contains(part) || query::decode(target).is_some_and(|reads| reads.contains(part))
 }
 
 fn entry(state: &State, action: &AdminAction) -> Option<AuditEntry> {

@@ -45,6 +45,10 @@ pub(crate) async fn set_role(app: &Arc<App>, request: &Request) -> Result<Respon
         "admin" => Role::Admin,
         _ => return Err(refusals::invalid("역할은 user 또는 admin이에요.")),
     };
+    // Somebody has to be left who can undo it.
+    if role == Role::User && id == request.user()?.user {
+        return Err(ApiError::new(Code::Conflict).message("자기 권한은 내릴 수 없어요."));
+    }
     let pending =
         app.engine.set_role(id.index, role, app.clock.now()).map_err(refusals::account)?;
     let lsn = pending.lsn();
@@ -107,6 +111,7 @@ pub(crate) async fn suspend(app: &Arc<App>, request: &Request) -> Result<Respons
 /// `POST /api/admin/users/:id/restore`.
 pub(crate) async fn restore(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let id = known(app, request)?;
+    request.no_fields()?;
     let by = Some(request.user()?.user.index);
     let restored =
         app.engine.restore_user(id.index, by, app.clock.now()).map_err(refusals::account)?;

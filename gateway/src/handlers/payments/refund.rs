@@ -86,7 +86,10 @@ async fn whole(app: &Arc<App>, paid: &Paid) -> Result<Pending<()>, ApiError> {
     let &Paid { order, by, .. } = paid;
     let cancelled = unless_busy(|| app.engine.cancel_order(order, by, app.clock.now())).await;
     match cancelled {
-        Ok(cancelled) => Ok(cancelled),
+        Ok(cancelled) => {
+            app.metrics.event(order.event).cancelled_by_user.inc();
+            Ok(cancelled)
+        }
         Err(error) => Err(explain(app, order, by, error).await),
     }
 }
