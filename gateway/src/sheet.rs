@@ -4,21 +4,17 @@
 //! Rows are counted as spreadsheets do, from 1: empty ones count and say nothing, a line break in
 //! quotes begins none. Nothing is done with a table that has mistakes.
 
-use std::fmt;
-use std::io::Read;
-
-use csv::{ReaderBuilder, StringRecord, Trim};
+mod rows;
+mod rule;
 
 use crate::api::sheets::CellError;
 use crate::error::{ApiError, Code};
 use crate::refusals;
+use crate::sheet::rows::{Row, rows};
+pub(crate) use crate::sheet::rule::{Grouped, Rule};
 
 /// Mistakes that are told; the others are likely the same.
 const ERRORS_TOLD_MAX: usize = 100;
-/// Read after each table, as a row of its own unless a quote is still open: no table has these
-/// characters.
-const END: &[u8] = b"\n\0,\0\n";
-const END_CELLS: [&str; 2] = ["\0", "\0"];
 
 /// A column that a table may have.
 #[derive(Clone, Copy, Debug)]
@@ -28,50 +24,6 @@ pub(crate) struct Column {
     pub(crate) rule: Rule,
 }
 
-/// What a column takes, as people are told who wrote something else; the engine judges.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Rule {
-    /// A text of so many visible characters.
-    Chars(usize, usize),
-    /// A whole number from, to.
-    Whole(u32, u32),
-    /// A seat of the event.
-    Seat,
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Rule::Chars(0, max) => {
-                write!(f, "{}자 이하로, 제어 문자 없이 적어 주세요.", Grouped(*max))
-            }
-            Rule::Chars(min, max) => {
-                write!(f, "{min}자 이상 {}자 이하로, 제어 문자 없이 적어 주세요.", Grouped(*max))
-            }
-            Rule::Whole(min, max) => {
-                write!(
-                    f,
-                    "{min} 이상 {} 이하의 정수를 숫자로만 적어 주세요.",
-                    Grouped(*max as usize)
-                )
-            }
-            Rule::Seat => f.write_str("이 공연에 없는 좌석이에요."),
-        }
-    }
-}
-
-/// A number with a comma between thousands.
-pub(crate) struct Grouped(pub(crate) usize);
-
-impl fmt::Display for Grouped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 / 1_000 {
-            0 => write!(f, "{}", self.0),
-            thousands => write!(f, "{},{:03}", Grouped(thousands), self.0 % 1_000),
-        }
-    }
-}
-
 /// A table with a heading as it should have.
 pub(crate) struct Sheet {
     /// Of each column, where it is in a row.
@@ -79,13 +31,6 @@ pub(crate) struct Sheet {
     /// How many columns the heading names.
     width: usize,
     rows: Vec<Row>,
-}
-
-/// What a spreadsheet shows in one row, blanks around cells left out.
-struct Row {
-    /// Its number.
-    number: u64,
-    record: StringRecord,
 }
 
 /// A row while it is read: what is wrong is noted, and reading goes on.
@@ -159,14 +104,6 @@ impl Sheet {
     }
 }
 
-impl Row {
-    /// How many cells there are up to the last one that says something: spreadsheets write as many
-    /// commas in every row.
-    fn width(&self) -> usize {
-        self.record.len() - self.record.iter().rev().take_while(|cell| cell.is_empty()).count()
-    }
-}
-
 impl Cells<'_> {
     /// As spreadsheets count.
     pub(crate) fn row(&self) -> u64 {
@@ -221,48 +158,6 @@ impl Cells<'_> {
     pub(crate) fn wrong(&mut self, column: &str, message: impl Into<String>) {
         self.errors.push(mistake(self.row.number, column, message));
     }
-}
-
-/// The rows of a text that say something; the first one is the heading.
-fn rows(text: &[u8]) -> Result<Vec<Row>, ApiError> {
-    let reader = ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .trim(Trim::All)
-        .from_reader(text.chain(END));
-    let unreadable = |error| refusals::invalid("CSV 파일을 읽을 수 없어요.").cause(error);
-    let mut rows: Vec<Row> = Vec::new();
-    let mut number = 0;
-    for record in reader.into_records() {
-        let record = record.map_err(unreadable)?;
-        let start = record.position().map_or(0, csv::Position::byte);
-        number += 1 + blank_lines(text, usize::try_from(start).unwrap_or(usize::MAX));
-        let row = Row { number, record };
-        if row.width() > 0 {
-            rows.push(row);
-        }
-    }
-    let last = rows.pop();
-    let Some(open) = last.filter(|last| last.record != END_CELLS[..]) else {
-        return Ok(rows);
-    };
-    let heading = rows.first().map_or(&open.record, |heading| &heading.record);
-    let column = heading.get(open.record.len() - 1).filter(|_| !rows.is_empty());
-    let message = "따옴표가 닫히지 않았어요.";
-    Err(mistaken(vec![mistake(open.number, column.unwrap_or_default(), message)]))
-}
-
-/// Empty lines from `start` on, where a record is looked for: the reader says nothing of them.
-fn blank_lines(text: &[u8], start: usize) -> u64 {
-    let (before, rest) = text.split_at(start.min(text.len()));
-    // The break after the record before may be two characters, of which it has read one.
-    let rest = match before.last() {
-        Some(b'\r') => rest.strip_prefix(b"\n").unwrap_or(rest),
-        _ => rest,
-    };
-    let end = rest.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(rest.len());
-    let pairs = rest[..end].windows(2).filter(|pair| pair == b"\r\n").count();
-    (end - pairs) as u64
 }
 
 /// Where each column is in the heading.
@@ -410,6 +305,7 @@ mod tests {
         let more = "name,price\n".to_owned() + &"A,1\n".repeat(ROWS_MAX + 1);
         assert_eq!(read(more.as_bytes()), Err(String::new()));
     }
+
     #[test]
     fn what_cannot_be_read_is_told_what_to_do() {
         let text = |body: &[u8]| told(body)["message"].as_str().expect("text").to_owned();
