@@ -1,15 +1,17 @@
 //! Uploaded pictures: made anew from their pixels, kept in an object store, served for ever.
 //!
 //! Nothing of an upload is kept but what it shows: no metadata, no name, no byte that a browser could
-//! take for something else. `picture` makes what is kept, `name` says what it is called, `store`
-//! where it lies.
+//! take for something else. `whole` tells uploads that were cut off, `picture` makes what is kept,
+//! `name` says what it is called, `store` where it lies.
 
 pub(crate) mod name;
 mod picture;
 mod store;
+mod whole;
 
 use std::io;
 use std::path::Path;
+use std::time::Instant;
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -17,7 +19,7 @@ use thiserror::Error;
 use crate::config::ImagePlace;
 use crate::error::{ApiError, Code};
 use crate::images::name::{ImageFormat, ImageName};
-use crate::images::picture::PictureError;
+use crate::images::picture::{PIXELS_MAX, PictureError, SIDE_MAX};
 use crate::images::store::ImageStore;
 use crate::pool::Pool;
 
@@ -74,23 +76,21 @@ impl Images {
     }
 
     /// Keeps the picture that `upload` is, in its widths, the smallest first. The same picture again
-    /// has the same names.
+    /// has the same names. What its header or its end give away is refused without waiting for a
+    /// turn.
     ///
     /// # Errors
-    /// 400 where it is no picture of the formats taken or too large once decoded, 503 where too many
-    /// wait or the store is out of reach: what of it was kept by then nobody knows the name of.
-    pub(crate) async fn keep(&self, upload: Bytes) -> Result<Vec<Variant>, ApiError> {
-        let made = self.pool.run(move || picture::make(&upload)).await?;
-        let made = made.map_err(|error| match error {
-            PictureError::Encoding(_) => ApiError::new(Code::Internal).cause(error),
-            PictureError::TooLarge => ApiError::new(Code::Validation)
-                .message("이미지가 너무 커요.")
-                .with("field", "image"),
-            PictureError::NoPicture(_) => ApiError::new(Code::Validation)
-                .message("JPEG, PNG, WebP 이미지만 올릴 수 있어요.")
-                .with("field", "image")
-                .cause(error),
-        })?;
+    /// 400 where it is no picture of the formats taken, damaged or too large once decoded, 503 where
+    /// too many wait, its turn comes after `deadline`, or the store is out of reach: what of it was
+    /// kept by then nobody knows the name of.
+    pub(crate) async fn keep(
+        &self,
+        upload: Bytes,
+        deadline: Instant,
+    ) -> Result<Vec<Variant>, ApiError> {
+        picture::check(&upload).map_err(refused)?;
+        let make = move || picture::make(&upload);
+        let made = self.pool.run_before(deadline, make).await?.map_err(refused)?;
         let mut variants = Vec::with_capacity(made.sizes.len());
         for size in made.sizes {
             let name = |format| ImageName { digest: made.digest, width: size.width, format };
@@ -116,6 +116,66 @@ impl Images {
     }
 }
 
+fn refused(error: PictureError) -> ApiError {
+    let message = match error {
+        PictureError::Encoding(_) => return ApiError::new(Code::Internal).cause(error),
+        PictureError::TooLarge => format!(
+            "이미지가 너무 커요. 한 변은 {SIDE_MAX}픽셀, 전체는 {}만 픽셀까지 올릴 수 있어요.",
+            PIXELS_MAX / 10_000
+        ),
+        PictureError::NoPicture(_) => "JPEG, PNG, WebP 이미지만 올릴 수 있어요.".to_owned(),
+        PictureError::Damaged(_) => "이미지 파일이 손상되었어요.".to_owned(),
+    };
+    ApiError::new(Code::Validation).message(message).with("field", "image").cause(error)
+}
+
 fn unreachable_store(error: object_store::Error) -> ApiError {
     ApiError::new(Code::Unavailable).cause(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use image::{DynamicImage, ImageFormat};
+
+    use super::*;
+
+    fn png(width: u32, height: u32) -> Bytes {
+        let mut bytes = io::Cursor::new(Vec::new());
+        let picture = DynamicImage::new_luma8(width, height);
+        picture.write_to(&mut bytes, ImageFormat::Png).expect("encoded");
+        bytes.into_inner().into()
+    }
+
+    fn open(directory: &Path) -> Images {
+        Images::open(&ImagePlace::Directory(directory.to_owned()), directory).expect("open")
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_at_a_glance_is_refused_while_another_has_its_turn() {
+        let directory = tempfile::tempdir().expect("directory");
+        let images = open(directory.path());
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        let busy = images.pool.run(move || wait.recv());
+        let wrong = async {
+            let deadline = Instant::now() + Duration::from_secs(3600);
+            for wrong in [png(SIDE_MAX + 1, 1), png(8_000, 8_000), png(9, 9).slice(..20)] {
+                let refused = images.keep(wrong, deadline).await.expect_err("refused");
+                assert_eq!(refused.code(), Code::Validation);
+            }
+            release.send(()).expect("awaited");
+        };
+        let (released, ()) = tokio::join!(busy, wrong);
+        assert!(released.is_ok_and(|released| released.is_ok()));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_made_for_whoever_has_been_given_up() {
+        let directory = tempfile::tempdir().expect("directory");
+        let images = open(directory.path());
+        let late = images.keep(png(9, 9), Instant::now()).await.expect_err("late");
+        assert_eq!(late.code(), Code::Unavailable);
+        assert_eq!(std::fs::read_dir(directory.path()).expect("directory").count(), 0);
+    }
 }

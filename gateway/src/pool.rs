@@ -6,7 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -46,23 +46,51 @@ impl Pool {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ApiError> {
+        self.queue(None, work).await
+    }
+
+    /// Does `work` on one of the threads. It is left out where its turn comes at `deadline` or later:
+    /// for callers that never go, as they stand in for others who may have.
+    ///
+    /// # Errors
+    /// 503 where too many wait or the turn comes too late, 500 where it panics.
+    pub(crate) async fn run_before<T: Send + 'static>(
+        &self,
+        deadline: Instant,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        self.queue(Some(deadline), work).await
+    }
+
+    async fn queue<T: Send + 'static>(
+        &self,
+        deadline: Option<Instant>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(move || {
+            let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
             if !reply.is_closed() {
                 // Nobody may wait any more, which is as good.
-                let _ = reply.send(work());
+                let _ = reply.send((!is_late).then(work));
             }
         });
         self.jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => {
-                ApiError::new(Code::Unavailable).retry_after(RETRY_AFTER).cause("the pool is full")
-            }
+            TrySendError::Full(_) => busy("the pool is full"),
             TrySendError::Disconnected(_) => {
                 ApiError::new(Code::Internal).cause("the pool has ended")
             }
         })?;
-        answer.await.map_err(|_| ApiError::new(Code::Internal).cause("work of a pool panicked"))
+        match answer.await {
+            Ok(Some(done)) => Ok(done),
+            Ok(None) => Err(busy("its turn came too late")),
+            Err(_) => Err(ApiError::new(Code::Internal).cause("work of a pool panicked")),
+        }
     }
+}
+
+fn busy(cause: &'static str) -> ApiError {
+    ApiError::new(Code::Unavailable).retry_after(RETRY_AFTER).cause(cause)
 }
 
 fn work(queue: &Mutex<Receiver<Job>>) {
@@ -122,5 +150,15 @@ mod tests {
         let error = pool.run::<()>(|| panic!("on purpose")).await.expect_err("panicked");
         assert_eq!(error.code(), Code::Internal);
         assert_eq!(pool.run(|| 1).await.ok(), Some(1));
+    }
+
+    #[tokio::test]
+    async fn work_whose_time_is_over_is_left_out() {
+        let pool = Pool::start("test", 1, 2).expect("threads");
+        let now = Instant::now();
+        let late = pool.run_before::<()>(now, || unreachable!("too late")).await.expect_err("late");
+        assert_eq!(late.code(), Code::Unavailable);
+        let hour = Duration::from_secs(3600);
+        assert_eq!(pool.run_before(now + hour, || 1).await.ok(), Some(1));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -38,7 +39,9 @@ pub(crate) async fn upload(app: &Arc<App>, request: &Request) -> Result<Response
     if app.is_disk_low() && !matches!(app.config.images, ImagePlace::S3(_)) {
         return Err(JournalUnavailable::DiskLow.into());
     }
-    let variants = app.images.keep(uploaded(request).await?).await?;
+    // About when the caller is told that it takes too long, gone or not.
+    let deadline = Instant::now() + app.config.request_timeout;
+    let variants = app.images.keep(uploaded(request).await?, deadline).await?;
     let poster = variants.iter().rfind(|variant| variant.width <= POSTER_WIDTH);
     let poster = poster.ok_or_else(|| ApiError::new(Code::Internal).cause("no variant"))?.jpeg;
     let base = base_url(app, request);
@@ -75,11 +78,14 @@ pub(crate) async fn show(app: &Arc<App>, request: &Request) -> Result<Response, 
 /// The part that the picture is.
 ///
 /// # Errors
-/// 400 where the body is no form or has not exactly one such part, 413 where it is too long.
+/// 400 where the body is no form, has not exactly one such part, or another file, 413 where it is too
+/// long.
 async fn uploaded(request: &Request) -> Result<Bytes, ApiError> {
+    let refused = |message| ApiError::new(Code::Validation).message(message).with("field", PART);
     let wrong = |error: multer::Error| match error {
         multer::Error::FieldSizeExceeded { .. } => ApiError::new(Code::BodyTooLarge),
-        error => ApiError::new(Code::Validation).with("field", PART).cause(error),
+        error => refused("multipart/form-data 양식의 image 항목에 이미지를 담아 보내 주세요.")
+            .cause(error),
     };
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let boundary = multer::parse_boundary(content_type.unwrap_or_default()).map_err(wrong)?;
@@ -93,17 +99,25 @@ async fn uploaded(request: &Request) -> Result<Bytes, ApiError> {
     while let Some(part) = form.next_field().await.map_err(wrong)? {
         parts += 1;
         let is_picture = part.name() == Some(PART);
-        if parts > PARTS_MAX || (is_picture && found.is_some()) {
-            let error = ApiError::new(Code::Validation).with("field", PART);
-            return Err(error.cause("too many parts"));
+        if parts > PARTS_MAX {
+            return Err(refused("양식의 항목이 너무 많아요."));
+        }
+        if is_picture && found.is_some() {
+            return Err(refused("image 항목이 두 번 있어요. 이미지는 한 번에 하나만 올려 주세요."));
+        }
+        if !is_picture && part.file_name().is_some_and(|name| !name.is_empty()) {
+            return Err(refused(
+                "image가 아닌 항목에 파일이 있어요. 이미지 하나만 image에 담아 주세요.",
+            ));
         }
         let bytes = part.bytes().await.map_err(wrong)?;
         if is_picture {
             found = Some(bytes);
         }
     }
-    let missing = || ApiError::new(Code::Validation).with("field", PART).cause("no such part");
-    found.ok_or_else(missing)
+    // Browsers send an empty part where no file was chosen.
+    let found = found.filter(|bytes| !bytes.is_empty());
+    found.ok_or_else(|| refused("image 항목에 이미지가 없어요."))
 }
 
 /// This server as the browser of whoever uploads sees it, unless the settings say. Only an

@@ -4,15 +4,22 @@ use std::io::Cursor;
 
 use fast_image_resize::{ResizeError, Resizer};
 use image::codecs::jpeg::JpegEncoder;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 use thiserror::Error;
+
+use crate::images::whole;
 
 /// In pixels; an upload that is narrower keeps its own width in place of the larger ones.
 const WIDTHS: [u32; 3] = [300, 800, 1920];
 /// The longer side, in pixels.
-const SIDE_MAX: u32 = 12_000;
-/// 40 megapixels of four bytes: what 5 MiB can unpack to has no other bound.
-const DECODED_BYTES_MAX: u64 = 160_000_000;
+pub(super) const SIDE_MAX: u32 = 12_000;
+/// Width times height, in pixels: what 5 MiB can unpack to has no other bound.
+pub(super) const PIXELS_MAX: u64 = 40_000_000;
+/// Of a decoded picture. There are two at the most, the second one turned upright or with other
+/// channels; what a progressive JPEG is decoded from is up to two more, and gone by then.
+const DECODED_BYTES_MAX: u64 = 4 * PIXELS_MAX;
+/// What colour profiles and the like of an upload may unpack to: they are read with the header.
+const METADATA_BYTES_MAX: u64 = 16 << 20;
 const JPEG_QUALITY: u8 = 82;
 const WEBP_QUALITY: f32 = 80.0;
 
@@ -22,9 +29,12 @@ const _: () = assert!(SIDE_MAX <= 16_383);
 /// Why nothing was made.
 #[derive(Debug, Error)]
 pub(super) enum PictureError {
-    /// Not of the formats taken, or damaged.
+    /// Not of the formats taken.
     #[error("no picture: {0}")]
-    NoPicture(ImageError),
+    NoPicture(String),
+    /// Of a format taken, but not whole.
+    #[error("damaged: {0}")]
+    Damaged(String),
     /// More pixels than are unpacked.
     #[error("too large once decoded")]
     TooLarge,
@@ -68,24 +78,17 @@ pub(super) fn make(upload: &[u8]) -> Result<Made, PictureError> {
     Ok(Made { digest: u128::from_be_bytes(digest), sizes })
 }
 
+/// Refuses what [`make`] would refuse for its format, its size or its missing end, in milliseconds.
+///
+/// # Errors
+/// See [`PictureError`].
+pub(super) fn check(upload: &[u8]) -> Result<(), PictureError> {
+    open(upload).map(drop)
+}
+
 /// The pixels, upright, with transparency where there is some.
 fn decode(upload: &[u8]) -> Result<DynamicImage, PictureError> {
-    let wrong = |error| match error {
-        ImageError::Limits(_) => PictureError::TooLarge,
-        error => PictureError::NoPicture(error),
-    };
-    let mut limits = Limits::default();
-    (limits.max_image_width, limits.max_image_height) = (Some(SIDE_MAX), Some(SIDE_MAX));
-    limits.max_alloc = Some(DECODED_BYTES_MAX);
-    // By what it begins with, whatever the client calls it.
-    let reader = ImageReader::new(Cursor::new(upload)).with_guessed_format();
-    let mut reader = reader.map_err(|error| PictureError::NoPicture(error.into()))?;
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(wrong)?;
-    // Before anything is unpacked: not every decoder keeps to the limits.
-    if decoder.total_bytes() > DECODED_BYTES_MAX {
-        return Err(PictureError::TooLarge);
-    }
+    let mut decoder = open(upload)?;
     let orientation = decoder.orientation().map_err(wrong)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(wrong)?;
     picture.apply_orientation(orientation);
@@ -93,6 +96,40 @@ fn decode(upload: &[u8]) -> Result<DynamicImage, PictureError> {
         true => picture.into_rgba8().into(),
         false => picture.into_rgb8().into(),
     })
+}
+
+/// Reads the header: nothing is unpacked yet.
+fn open(upload: &[u8]) -> Result<impl ImageDecoder + '_, PictureError> {
+    // By what it begins with, whatever the client calls it.
+    let mut reader = ImageReader::new(Cursor::new(upload))
+        .with_guessed_format()
+        .map_err(|error| PictureError::NoPicture(error.to_string()))?;
+    let format = match reader.format() {
+        Some(format @ (ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP)) => format,
+        other => return Err(PictureError::NoPicture(format!("{other:?}"))),
+    };
+    let mut limits = Limits::default();
+    (limits.max_image_width, limits.max_image_height) = (Some(SIDE_MAX), Some(SIDE_MAX));
+    limits.max_alloc = Some(METADATA_BYTES_MAX);
+    reader.limits(limits);
+    let decoder = reader.into_decoder().map_err(wrong)?;
+    let (width, height) = decoder.dimensions();
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > PIXELS_MAX || decoder.total_bytes() > DECODED_BYTES_MAX {
+        return Err(PictureError::TooLarge);
+    }
+    match whole::has_end(format, upload) {
+        true => Ok(decoder),
+        false => Err(PictureError::Damaged("cut off".to_owned())),
+    }
+}
+
+fn wrong(error: ImageError) -> PictureError {
+    match error {
+        ImageError::Limits(_) => PictureError::TooLarge,
+        ImageError::Unsupported(error) => PictureError::NoPicture(error.to_string()),
+        error => PictureError::Damaged(error.to_string()),
+    }
 }
 
 fn size(picture: &DynamicImage, width: u32) -> Result<Size, PictureError> {
@@ -137,7 +174,6 @@ fn on_white(pixels: &image::RgbaImage) -> RgbImage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::ImageFormat;
     use image::metadata::Orientation;
 
     fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
@@ -235,21 +271,47 @@ mod tests {
 
     #[test]
     fn what_is_no_picture_or_too_large_is_refused() {
-        let whole = encoded(&flag(64, 64), ImageFormat::Png);
         for wrong in [
             &b""[..],
             b"GIF89a\x01\0\x01\0\0\0\0;",
             b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
-            b"\x89PNG\r\n\x1a\n",
-            &whole[..whole.len() / 2],
         ] {
-            assert!(matches!(make(wrong), Err(PictureError::NoPicture(_))));
+            assert!(matches!(check(wrong), Err(PictureError::NoPicture(_))));
         }
-        let wide = encoded(&DynamicImage::new_luma8(SIDE_MAX + 1, 1), ImageFormat::Png);
-        assert!(matches!(make(&wide), Err(PictureError::TooLarge)));
-        // A megabyte of nothing for 576 of pixels.
+        let grey =
+            |width, height| encoded(&DynamicImage::new_luma8(width, height), ImageFormat::Png);
+        // A megabyte of nothing for 576 of pixels, and four bytes or eight for each pixel.
         let bomb = encoded(&DynamicImage::new_rgba8(7_000, 7_000), ImageFormat::Png);
         assert!(bomb.len() < 1 << 20, "{}", bomb.len());
-        assert!(matches!(make(&bomb), Err(PictureError::TooLarge)));
+        let deep = encoded(&DynamicImage::new_rgba16(5_001, 4_000), ImageFormat::Png);
+        // Only a header: a claim of 2^62 pixels.
+        let claim = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\x7f\xff\xff\xff\x7f\xff\xff\xff\x08\0\0\0\0\x31\xa2\x54\xba";
+        for large in [grey(SIDE_MAX + 1, 1), grey(8_000, 5_001), bomb, deep, claim.to_vec()] {
+            for refused in [check(&large).err(), make(&large).err()] {
+                assert!(matches!(refused, Some(PictureError::TooLarge)), "{refused:?}");
+            }
+        }
+        assert!(check(&grey(8_000, 5_000)).is_ok());
+    }
+
+    #[test]
+    fn what_is_cut_off_is_damaged_and_never_shown_in_part() {
+        let noise = RgbImage::from_fn(200, 200, |x, y| {
+            image::Rgb([(x * y) as u8, (x * 7 + y * y) as u8, (x * x) as u8])
+        });
+        let noise = DynamicImage::from(noise);
+        let lossy = webp::Encoder::new(noise.as_bytes(), webp::PixelLayout::Rgb, 200, 200);
+        for whole in [
+            encoded(&noise, ImageFormat::Jpeg),
+            encoded(&noise, ImageFormat::Png),
+            encoded(&noise, ImageFormat::WebP),
+            lossy.encode_simple(false, 80.0).expect("encoded").to_vec(),
+        ] {
+            assert!(make(&whole).is_ok());
+            for kept in [16, 40, whole.len() / 4, whole.len() / 2, whole.len() - 60] {
+                let refused = make(&whole[..kept]).err();
+                assert!(matches!(refused, Some(PictureError::Damaged(_))), "{kept}: {refused:?}");
+            }
+        }
     }
 }

@@ -132,6 +132,8 @@ async fn what_is_no_picture_is_refused_and_leaves_nothing() {
     let gateway = Gateway::start().await;
     let admin = gateway.admin().await;
     let png = picture(64, 64, ImageFormat::Png);
+    let jpeg = picture(640, 640, ImageFormat::Jpeg);
+    let grey = encoded(&DynamicImage::new_luma8(12_000, 12_000), ImageFormat::Png);
     let bomb = encoded(&DynamicImage::new_rgba8(7_000, 7_000), ImageFormat::Png);
     assert!(bomb.len() < 1 << 20);
     let svg = b"<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>";
@@ -145,25 +147,46 @@ async fn what_is_no_picture_is_refused_and_leaves_nothing() {
         ("svg", svg, 400, "VALIDATION"),
         ("gif", gif, 400, "VALIDATION"),
         ("half a picture", &png[..png.len() / 2], 400, "VALIDATION"),
+        ("half a photograph", &jpeg[..jpeg.len() / 2], 400, "VALIDATION"),
         ("a bomb", &bomb, 400, "VALIDATION"),
+        ("grey of 12,000 by 12,000", &grey, 400, "VALIDATION"),
         ("5 MiB of nothing", &exactly, 400, "VALIDATION"),
         ("a byte more", &too_long, 413, "BODY_TOO_LARGE"),
     ] {
         let (found, body) = upload(&gateway, &admin, bytes).await;
         assert_eq!(found, status, "{what}: {body}");
         assert_error(&body, code);
+        let expected = match what {
+            "half a picture" | "half a photograph" => "손상되었어요",
+            "a bomb" | "grey of 12,000 by 12,000" => "한 변은 12000픽셀, 전체는 4000만 픽셀",
+            "nothing" => "image 항목에 이미지가 없어요",
+            "a byte more" => "너무 커요",
+            _ => "JPEG, PNG, WebP",
+        };
+        let message = body["message"].as_str().expect("text");
+        assert!(message.contains(expected), "{what}: {message}");
     }
     let two = form(&[("image", "a", &png), ("image", "b", &png)]);
     let none = form(&[("picture", "a", &png)]);
-    let many = form(&[("x", "x", &b"x"[..]); 17]);
+    let other = form(&[("image", "a", &png), ("poster2", "b.png", &png)]);
+    let many = form(&[("x", "", &b"x"[..]); 17]);
     let whole = form(&[("image", "a", &png)]);
     let cut = whole[..whole.len() - 20].to_vec();
-    for (what, body) in
-        [("two", two), ("none", none), ("many", many), ("cut", cut), ("empty", vec![])]
-    {
+    let bare = form(&[("alt", "", b"text")]);
+    for (what, body) in [
+        ("image 항목이 두 번", two),
+        ("image가 아닌 항목에 파일", none),
+        ("image가 아닌 항목에 파일", other),
+        ("image 항목에 이미지가 없어요", bare),
+        ("항목이 너무 많아요", many),
+        ("multipart/form-data", cut),
+        ("multipart/form-data", vec![]),
+    ] {
         let (found, body) = send(&gateway, &admin, body).await;
         assert_eq!(found, 400, "{what}: {body}");
         assert_error(&body, "VALIDATION");
+        assert_eq!(body["field"], "image");
+        assert!(body["message"].as_str().is_some_and(|text| text.contains(what)), "{what}: {body}");
     }
     for kind in [
         "multipart/form-data; boundary=another",
