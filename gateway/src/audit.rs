@@ -13,7 +13,7 @@ use tiketi_engine::ids::UserIndex;
 use crate::app::App;
 use crate::auth::Access;
 use crate::error::{ApiError, Code};
-use crate::http::{Request, Response};
+use crate::http::{Audited, Request, Response};
 use crate::server::guarded;
 
 /// What stands in place of a secret.
@@ -37,8 +37,12 @@ pub(crate) async fn carry_out(
     let app = Arc::clone(app);
     let work = tokio::spawn(async move {
         let response = guarded((request.route.handler)(&app, &request)).await?;
-        let took_rights = request.route.access == Access::Admin || response.is_admins_act;
-        if took_rights && response.status.is_success() {
+        let is_audited = match response.audited {
+            Audited::ByRoute => request.route.access == Access::Admin,
+            Audited::Always => true,
+            Audited::Never => false,
+        };
+        if is_audited && response.status.is_success() {
             write_down(&app, &request, by).await?;
         }
         Ok(response)

@@ -6,4 +6,4 @@ mod request;
 mod response;
 
 pub(crate) use request::{Page, Params, Request};
-pub(crate) use response::Response;
+pub(crate) use response::{Audited, Response};

@@ -39,8 +39,18 @@ pub(crate) struct Response {
     payload: Payload,
     handshake: Option<Box<Handshake>>,
     allowance: Option<Allowance>,
-    /// Whether an administrator did this by the rights of one, on a route that is everybody's.
-    pub(crate) is_admins_act: bool,
+    pub(crate) audited: Audited,
+}
+
+/// Whether what an administrator asked for is an entry of the audit list, once it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audited {
+    /// On routes for administrators.
+    ByRoute,
+    /// On any.
+    Always,
+    /// On none.
+    Never,
 }
 
 enum Payload {
@@ -59,7 +69,7 @@ impl Response {
             payload: Payload::Once(Bytes::new()),
             handshake: None,
             allowance: None,
-            is_admins_act: false,
+            audited: Audited::ByRoute,
         }
     }
 
@@ -128,10 +138,20 @@ impl Response {
         Ok(response.header(CONTENT_DISPOSITION, disposition))
     }
 
-    /// See [`Response::is_admins_act`].
+    /// An administrator did this by the rights of one where `is_admins_act`, on a route that is
+    /// everybody's.
     #[must_use]
     pub(crate) fn by_an_administrator(mut self, is_admins_act: bool) -> Self {
-        self.is_admins_act = is_admins_act;
+        if is_admins_act {
+            self.audited = Audited::Always;
+        }
+        self
+    }
+
+    /// Nothing was changed.
+    #[must_use]
+    pub(crate) fn of_a_dry_run(mut self) -> Self {
+        self.audited = Audited::Never;
         self
     }
 
@@ -186,8 +206,7 @@ impl Response {
         compressor: &Compressor,
         is_behind_tls: bool,
     ) -> hyper::Response<Full<Bytes>> {
-        let Response { status, mut headers, payload, allowance, handshake: _, is_admins_act: _ } =
-            self;
+        let Response { status, mut headers, payload, allowance, handshake: _, audited: _ } = self;
         if let Some(Allowance { limit, remaining, reset_s }) = allowance {
             headers.insert(RATE_LIMIT, HeaderValue::from(limit));
             headers.insert(RATE_REMAINING, HeaderValue::from(remaining));

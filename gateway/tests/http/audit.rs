@@ -40,6 +40,10 @@ async fn every_change_of_an_administrator_is_there() {
         let (gateway, role) = (&shop.gateway, &role);
         async move { gateway.call("PUT", role, &token, &body).await }
     };
+    let table = shop.gateway.request("POST", "/api/admin/seat-layouts/csv?name=dry&dryRun=true");
+    let table = table.bearer_auth(&shop.admin).body("name,rows,seatsPerRow,price\nA,1,2,3\n");
+    let table = table.header("content-type", "text/csv").send().await.expect("answer");
+    assert_eq!(table.status(), 200, "{}", table.text().await.expect("text"));
     // What is refused, or only looked at, or done as anybody may, is no administrator's change.
     assert_eq!(call(shop.admin.clone(), json!({"role": "king"})).await.0, 400);
     assert_eq!(call(buyer.clone(), json!({"role": "admin"})).await.0, 403);

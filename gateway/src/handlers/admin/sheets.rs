@@ -100,7 +100,7 @@ pub(crate) async fn ticket_types(app: &Arc<App>, request: &Request) -> Result<Re
     };
     let new = NewTicketTypes { event, ticket_types }.check().map_err(too_long)?;
     if dry_run {
-        return Ok(Response::ok(&answer));
+        return Ok(Response::ok(&answer).of_a_dry_run());
     }
     let by = Some(request.user()?.user.index);
     let pending =
@@ -157,7 +157,7 @@ pub(crate) async fn layout(app: &Arc<App>, request: &Request) -> Result<Response
         let is_taken = |layout: &tiketi_engine::state::Layout| layout.name == new.get().name;
         return match app.view.read(|state| state.layouts().iter().any(is_taken)) {
             true => Err(refusals::catalog(CatalogRefusal::LayoutNameTaken.into())),
-            false => Ok(Response::ok(&answer)),
+            false => Ok(Response::ok(&answer).of_a_dry_run()),
         };
     }
     let pending = app.engine.create_layout(new, app.clock.now()).map_err(refusals::catalog)?;
@@ -241,7 +241,7 @@ pub(crate) async fn seats(app: &Arc<App>, request: &Request) -> Result<Response,
         seats: seats.len() as u64,
     };
     if dry_run {
-        return Ok(Response::ok(&answer));
+        return Ok(Response::ok(&answer).of_a_dry_run());
     }
     let now = app.clock.now();
     let pending = match wanted {
