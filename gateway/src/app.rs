@@ -21,6 +21,7 @@ use tiketi_engine::waiting_room::QueueTimes;
 use tiketi_persistence::{
     FatalHook, GroupCommit, OpenError, Opened, Options, RecoveryReport, StoreKind, View,
 };
+use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -78,6 +79,9 @@ pub struct App {
     pub(crate) access_log: AccessLog,
     pub(crate) plans: EventPlans,
     pub(crate) seat_maps: SeatMaps,
+    /// Held from the look at an event's ticket types until those of a table are there: of two equal
+    /// tables sent at once the second one finds the first one's names.
+    pub(crate) one_table: Mutex<()>,
     pub(crate) event_lists: KeptBodies<ListShown>,
     pub(crate) event_details: KeptBodies<DetailShown>,
     pub(crate) search: SearchIndex,
@@ -195,6 +199,7 @@ impl App {
             access_log: access_log.map_err(StartError::Thread)?,
             plans: EventPlans::default(),
             seat_maps: SeatMaps::default(),
+            one_table: Mutex::default(),
             event_lists: KeptBodies::default(),
             event_details: KeptBodies::default(),
             search,

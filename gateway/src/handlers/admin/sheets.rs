@@ -16,7 +16,6 @@ use tiketi_engine::limits::{
 };
 use tiketi_engine::record::{NewTicketType, Section};
 use tiketi_engine::state::SeatStatus;
-use tokio::sync::Mutex;
 
 use crate::api::sheets::{LayoutSheetAnswer, SeatSheetAnswer, TicketSheetAnswer, TicketTypeCells};
 use crate::app::App;
@@ -49,15 +48,11 @@ const SEATS: [Column; 1] = [column("seat", true, Rule::Seat)];
 /// The name of the switch.
 const DRY_RUN: &str = "dryRun";
 
-/// Held from the look at an event's names until the new ones are there: of two equal tables sent at
-/// once the second one finds the first one's names.
-static ADDING: Mutex<()> = Mutex::const_new(());
-
 /// `POST /api/admin/events/:id/tickets/csv`.
 pub(crate) async fn ticket_types(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let event = request.event_id(0)?;
     let dry_run = is_dry_run(request, &[])?;
-    let _one_table_at_a_time = ADDING.lock().await;
+    let _one_at_a_time = app.one_table.lock().await;
     app.catch_up(None).await?;
     let known: Option<Vec<String>> = app.view.read(|state| {
         let names = state.event(event)?.ticket_types.iter().map(|known| known.name.clone());
