@@ -1,10 +1,14 @@
 //! The documentation: the document against the table of routes, and its page in headless Chromium.
 
+mod browser;
+
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::docs::browser::{ALONE, Browser, chromium};
 use crate::documented::served;
 use crate::support::{Gateway, read};
 
@@ -96,13 +100,12 @@ async fn the_way_to_the_page() {
     assert!(!page.contains("http://") && !page.contains("https://"), "the page names another host");
 }
 
-/// Chromium that finds no host but this one: what it prints of the page, and of its console.
+/// What Chromium prints of the page, and of its console.
 fn browse(url: &str, size: &str) -> (String, String) {
     let profile = tempfile::tempdir().expect("directory");
-    let mut command = Command::new(std::env::var("CHROMIUM").unwrap_or("chromium".to_owned()));
-    command.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]);
+    let mut command = Command::new(chromium());
+    command.args(ALONE);
     command.args(["--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom"]);
-    command.arg("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1");
     command.arg(format!("--window-size={size}"));
     command.arg(format!("--user-data-dir={}", profile.path().display()));
     let output = command.arg(url).output().expect("chromium");
@@ -133,4 +136,191 @@ async fn the_page_shows_every_operation_and_asks_nobody_else() {
     {
         assert!(dom.contains(part), "{part}");
     }
+}
+
+/// Runs `test` in a browser that shows the page at `#place`.
+async fn in_browser<T: Send + 'static>(
+    gateway: &Gateway,
+    place: &str,
+    test: impl FnOnce(&mut Browser) -> T + Send + 'static,
+) -> T {
+    let url = gateway.url(&format!("/api-docs/#{place}"));
+    let run = move || test(&mut Browser::open(&url));
+    tokio::task::spawn_blocking(run).await.expect("the test in the browser")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_hides_what_it_does_not_find_and_says_so_of_all() {
+    let gateway = Gateway::start().await;
+    in_browser(&gateway, "", |page| {
+        page.wait("document.querySelector('.operation')");
+        let mut search = |text: &str| {
+            page.evaluate(&format!(
+                "$('search').value = '{text}'; $('search').dispatchEvent(new Event('input'));
+                ({{
+                    operations: [...document.querySelectorAll('.operation')]
+                        .filter(one => one.checkVisibility()).map(one => one.id),
+                    groups: [...document.querySelectorAll('nav a')]
+                        .filter(one => one.checkVisibility()).map(one => one.textContent),
+                    message: $('nothing').checkVisibility() && $('nothing').textContent,
+                }})"
+            ))
+        };
+        let of_a_parameter = search("minPrice");
+        assert_eq!(of_a_parameter["operations"], json!(["getApiEvents"]));
+        assert_eq!(of_a_parameter["groups"], json!(["Events (5)"]));
+        assert_eq!(of_a_parameter["message"], json!(false));
+        let of_its_text = search("consonants stand for syllables");
+        assert_eq!(of_its_text["operations"], json!(["getApiEventsSuggest"]));
+        let of_nothing = search("xyzzy");
+        assert_eq!((&of_nothing["operations"], &of_nothing["groups"]), (&json!([]), &json!([])));
+        let message = of_nothing["message"].as_str().expect("a message");
+        assert!(message.contains("xyzzy"), "{message}");
+        assert_eq!(search("")["groups"].as_array().map(Vec::len), Some(19));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_opens_an_operation_and_goes_there() {
+    let gateway = Gateway::start().await;
+    in_browser(&gateway, "postApiNews", |page| {
+        let is_at_the_top = |id: &str| {
+            format!(
+                "document.querySelector('#{id}[open] form') && scrollY > innerHeight
+                && Math.abs($('{id}').getBoundingClientRect().top) < 20"
+            )
+        };
+        page.wait(&is_at_the_top("postApiNews"));
+        // Of a search that hides it nothing is left.
+        page.evaluate(
+            "$('search').value = 'points'; narrow(); location.hash = 'postApiQueueCheckEventId'",
+        );
+        page.wait(&is_at_the_top("postApiQueueCheckEventId"));
+    })
+    .await;
+}
+
+/// Opens an operation, does something, sends the form and waits for the head of the answer.
+fn send(page: &mut Browser, id: &str, before: &str) -> String {
+    page.wait(&format!("$('{id}')"));
+    page.evaluate(&format!("location.hash = '{id}'"));
+    page.wait(&format!("document.querySelector('#{id} form')"));
+    page.evaluate(&format!(
+        "{{ const form = document.querySelector('#{id} form'); {before}; form.requestSubmit(); }}"
+    ));
+    let head = format!("document.querySelector('#{id} .output pre').textContent");
+    let answered = format!("/ in [0-9]+ ms/.test({head}) && {head}");
+    page.wait(&answered).as_str().expect("text").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_body_that_the_page_begins_with_is_taken() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin().await;
+    in_browser(&gateway, "postApiAuthRegister", move |page| {
+        for (id, before, status) in [
+            ("postApiAuthRegister", String::new(), "201"),
+            ("postApiAuthLogin", String::new(), "200"),
+            ("postApiAdminSeatLayouts", format!("$('token').value = '{admin}'"), "201"),
+            ("postApiAdminEvents", String::new(), "201"),
+            ("postApiNews", String::new(), "201"),
+            ("postApiAdminSeatLayoutsCsv", "form.elements.name.value = 'Hall'".to_owned(), "201"),
+        ] {
+            let head = send(page, id, &before);
+            assert!(head.contains(&format!("\n{status} in ")), "{head}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_chosen_and_what_is_no_text_is_shown_as_what_it_is() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin().await;
+    in_browser(&gateway, "postApiImageUpload", move |page| {
+        let chosen = "const data = new DataTransfer();
+            data.items.add(file);
+            const input = form.querySelector('input[type=file]');
+            input.files = data.files";
+        let picture = format!(
+            "$('token').value = '{admin}';
+            const file = new File([Uint8Array.from(atob(window.picture), c => c.charCodeAt(0))], 'a.png');
+            {chosen}"
+        );
+        page.wait("$('token')");
+        page.evaluate(
+            "{ const canvas = document.createElement('canvas'); canvas.width = canvas.height = 32;
+            window.picture = canvas.toDataURL('image/png').split(',')[1]; }",
+        );
+        let head = send(page, "postApiImageUpload", &picture);
+        assert!(head.contains("\n200 in "), "{head}");
+        let name = "JSON.parse(document.querySelector('#postApiImageUpload .output pre:last-child').textContent).key";
+        let head = send(page, "getImagesName", &format!("form.elements.name.value = {name}"));
+        assert!(head.contains("\n200 in "), "{head}");
+        page.wait("document.querySelector('#getImagesName .output img').naturalWidth > 0");
+
+        let table = format!("form.elements.name.value = 'Hall';
+            const file = new File(['name,rows,seatsPerRow,price\\nA,2,7,1000\\n'], 'hall.csv'); {chosen}");
+        let head = send(page, "postApiAdminSeatLayoutsCsv", &table);
+        assert!(head.contains("\n201 in "), "{head}");
+        let answer = page.evaluate("document.querySelector('#postApiAdminSeatLayoutsCsv .output').textContent");
+        assert!(answer.as_str().expect("text").contains("\"totalSeats\": 14"), "{answer}");
+
+        let head = send(page, "getApiAdminReportsSales", "form.elements.format.value = 'xlsx'");
+        assert!(head.contains("\n200 in "), "{head}");
+        let shown = page.evaluate("document.querySelector('#getApiAdminReportsSales .output').textContent");
+        let shown = shown.as_str().expect("text");
+        assert!(shown.contains("Download") && shown.contains("bytes"), "{shown}");
+        assert!(!shown.contains("PK"), "{shown}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tables_are_taken_as_the_document_gives_them() {
+    let gateway = Gateway::with(|config| config.sample_data = true).await;
+    let admin = gateway.admin().await;
+    let (_, document) = read(gateway.get("/api-docs/openapi.json").await).await;
+    let (_, events) = read(gateway.get("/api/events").await).await;
+    let event = events["events"][0]["id"].as_str().expect("an event");
+    for (template, query) in [
+        ("/api/admin/events/{id}/tickets/csv", ""),
+        ("/api/admin/seat-layouts/csv", "&name=Hall"),
+        ("/api/admin/events/{id}/seats/csv", "&action=block"),
+    ] {
+        let body = &document["paths"][template]["post"]["requestBody"]["content"]["text/csv"];
+        let example = body["schema"]["examples"][0].as_str().expect("an example").to_owned();
+        let path = format!("{}?dryRun=true{query}", template.replace("{id}", event));
+        let request = gateway.request("POST", &path).bearer_auth(&admin).body(example);
+        let (status, answer) = read(request.send().await.expect("answer")).await;
+        assert_eq!(status, 200, "{template}: {answer}");
+    }
+}
+
+/// What `.with("` is followed by in the source below a directory.
+fn fields_of_refusals(directory: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            fields_of_refusals(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = std::fs::read_to_string(&path).expect("source");
+            let names = source.split(".with(\"").skip(1).filter_map(|rest| rest.split('"').next());
+            found.extend(names.map(str::to_owned));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_body_of_refusals_has_every_field_that_any_of_them_has() {
+    let gateway = Gateway::start().await;
+    let (_, document) = read(gateway.get("/api-docs/openapi.json").await).await;
+    let mut sent = BTreeSet::new();
+    fields_of_refusals(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut sent);
+    let known = document["components"]["schemas"]["ErrorBody"]["properties"].as_object();
+    let known: BTreeSet<String> = known.expect("properties").keys().cloned().collect();
+    assert!(sent.len() > 5, "the source was not found: {sent:?}");
+    let unknown: Vec<_> = sent.difference(&known).collect();
+    assert!(unknown.is_empty(), "not in api::ErrorBody: {unknown:?}");
 }
