@@ -34,7 +34,7 @@ const SHARED: &[Shared] = &[
     Shared {
         name: "NotAnAdministrator",
         codes: &[Code::AdminOnly, Code::Suspended, Code::TokenInvalid],
-        when: "The same on routes for administrators, and with the token of somebody else.",
+        when: "On routes for administrators: the same, or the account is no administrator's.",
     },
     Shared {
         name: "RequestTimeout",

@@ -1,14 +1,15 @@
 //! The documentation: the document against the table of routes, and its page in headless Chromium.
 
 mod browser;
+mod page;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::docs::browser::{ALONE, Browser, chromium};
+use crate::docs::browser::{ALONE, chromium};
 use crate::documented::served;
 use crate::support::{Gateway, read};
 
@@ -136,145 +137,6 @@ async fn the_page_shows_every_operation_and_asks_nobody_else() {
     {
         assert!(dom.contains(part), "{part}");
     }
-}
-
-/// Runs `test` in a browser that shows the page at `#place`.
-async fn in_browser<T: Send + 'static>(
-    gateway: &Gateway,
-    place: &str,
-    test: impl FnOnce(&mut Browser) -> T + Send + 'static,
-) -> T {
-    let url = gateway.url(&format!("/api-docs/#{place}"));
-    let run = move || test(&mut Browser::open(&url));
-    tokio::task::spawn_blocking(run).await.expect("the test in the browser")
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_search_hides_what_it_does_not_find_and_says_so_of_all() {
-    let gateway = Gateway::start().await;
-    in_browser(&gateway, "", |page| {
-        page.wait("document.querySelector('.operation')");
-        let mut search = |text: &str| {
-            page.evaluate(&format!(
-                "$('search').value = '{text}'; $('search').dispatchEvent(new Event('input'));
-                ({{
-                    operations: [...document.querySelectorAll('.operation')]
-                        .filter(one => one.checkVisibility()).map(one => one.id),
-                    groups: [...document.querySelectorAll('nav a')]
-                        .filter(one => one.checkVisibility()).map(one => one.textContent),
-                    message: $('nothing').checkVisibility() && $('nothing').textContent,
-                }})"
-            ))
-        };
-        let of_a_parameter = search("minPrice");
-        assert_eq!(of_a_parameter["operations"], json!(["getApiEvents"]));
-        assert_eq!(of_a_parameter["groups"], json!(["Events (5)"]));
-        assert_eq!(of_a_parameter["message"], json!(false));
-        let of_its_text = search("consonants stand for syllables");
-        assert_eq!(of_its_text["operations"], json!(["getApiEventsSuggest"]));
-        let of_nothing = search("xyzzy");
-        assert_eq!((&of_nothing["operations"], &of_nothing["groups"]), (&json!([]), &json!([])));
-        let message = of_nothing["message"].as_str().expect("a message");
-        assert!(message.contains("xyzzy"), "{message}");
-        assert_eq!(search("")["groups"].as_array().map(Vec::len), Some(19));
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_address_opens_an_operation_and_goes_there() {
-    let gateway = Gateway::start().await;
-    in_browser(&gateway, "postApiNews", |page| {
-        let is_at_the_top = |id: &str| {
-            format!(
-                "document.querySelector('#{id}[open] form') && scrollY > innerHeight
-                && Math.abs($('{id}').getBoundingClientRect().top) < 20"
-            )
-        };
-        page.wait(&is_at_the_top("postApiNews"));
-        // Of a search that hides it nothing is left.
-        page.evaluate(
-            "$('search').value = 'points'; narrow(); location.hash = 'postApiQueueCheckEventId'",
-        );
-        page.wait(&is_at_the_top("postApiQueueCheckEventId"));
-    })
-    .await;
-}
-
-/// Opens an operation, does something, sends the form and waits for the head of the answer.
-fn send(page: &mut Browser, id: &str, before: &str) -> String {
-    page.wait(&format!("$('{id}')"));
-    page.evaluate(&format!("location.hash = '{id}'"));
-    page.wait(&format!("document.querySelector('#{id} form')"));
-    page.evaluate(&format!(
-        "{{ const form = document.querySelector('#{id} form'); {before}; form.requestSubmit(); }}"
-    ));
-    let head = format!("document.querySelector('#{id} .output pre').textContent");
-    let answered = format!("/ in [0-9]+ ms/.test({head}) && {head}");
-    page.wait(&answered).as_str().expect("text").to_owned()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_body_that_the_page_begins_with_is_taken() {
-    let gateway = Gateway::start().await;
-    let admin = gateway.admin().await;
-    in_browser(&gateway, "postApiAuthRegister", move |page| {
-        for (id, before, status) in [
-            ("postApiAuthRegister", String::new(), "201"),
-            ("postApiAuthLogin", String::new(), "200"),
-            ("postApiAdminSeatLayouts", format!("$('token').value = '{admin}'"), "201"),
-            ("postApiAdminEvents", String::new(), "201"),
-            ("postApiNews", String::new(), "201"),
-            ("postApiAdminSeatLayoutsCsv", "form.elements.name.value = 'Hall'".to_owned(), "201"),
-        ] {
-            let head = send(page, id, &before);
-            assert!(head.contains(&format!("\n{status} in ")), "{head}");
-        }
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn files_are_chosen_and_what_is_no_text_is_shown_as_what_it_is() {
-    let gateway = Gateway::start().await;
-    let admin = gateway.admin().await;
-    in_browser(&gateway, "postApiImageUpload", move |page| {
-        let chosen = "const data = new DataTransfer();
-            data.items.add(file);
-            const input = form.querySelector('input[type=file]');
-            input.files = data.files";
-        let picture = format!(
-            "$('token').value = '{admin}';
-            const file = new File([Uint8Array.from(atob(window.picture), c => c.charCodeAt(0))], 'a.png');
-            {chosen}"
-        );
-        page.wait("$('token')");
-        page.evaluate(
-            "{ const canvas = document.createElement('canvas'); canvas.width = canvas.height = 32;
-            window.picture = canvas.toDataURL('image/png').split(',')[1]; }",
-        );
-        let head = send(page, "postApiImageUpload", &picture);
-        assert!(head.contains("\n200 in "), "{head}");
-        let name = "JSON.parse(document.querySelector('#postApiImageUpload .output pre:last-child').textContent).key";
-        let head = send(page, "getImagesName", &format!("form.elements.name.value = {name}"));
-        assert!(head.contains("\n200 in "), "{head}");
-        page.wait("document.querySelector('#getImagesName .output img').naturalWidth > 0");
-
-        let table = format!("form.elements.name.value = 'Hall';
-            const file = new File(['name,rows,seatsPerRow,price\\nA,2,7,1000\\n'], 'hall.csv'); {chosen}");
-        let head = send(page, "postApiAdminSeatLayoutsCsv", &table);
-        assert!(head.contains("\n201 in "), "{head}");
-        let answer = page.evaluate("document.querySelector('#postApiAdminSeatLayoutsCsv .output').textContent");
-        assert!(answer.as_str().expect("text").contains("\"totalSeats\": 14"), "{answer}");
-
-        let head = send(page, "getApiAdminReportsSales", "form.elements.format.value = 'xlsx'");
-        assert!(head.contains("\n200 in "), "{head}");
-        let shown = page.evaluate("document.querySelector('#getApiAdminReportsSales .output').textContent");
-        let shown = shown.as_str().expect("text");
-        assert!(shown.contains("Download") && shown.contains("bytes"), "{shown}");
-        assert!(!shown.contains("PK"), "{shown}");
-    })
-    .await;
 }
 
 #[tokio::test]

@@ -56,8 +56,8 @@ function entry({ method, path, operation }) {
   const place = make("div", {});
   const text = [operation.summary, operation.description].filter(Boolean).join(" ");
   const open = make("details", { class: "operation", id: operation.operationId, "data-words": words(method, path, operation) },
-    make("summary", {}, make("b", { class: method }, method), make("code", {}, path), make("span", { class: "soft" }, ...rich(text))),
-    place);
+    make("summary", {}, make("b", { class: method }, method), make("code", {}, path),
+      make("span", { class: "soft" }, ...rich(text))), place);
   // Filled when it is looked at: most never are.
   open.addEventListener("toggle", () => {
     if (!open.open) return;
@@ -122,7 +122,8 @@ async function start() {
   $("main").replaceChildren(refusals(), ...api.tags.map((tag, number) => {
     const id = "group-" + number, own = all.filter(({ operation }) => operation.tags.includes(tag.name));
     $("groups").append(make("a", { href: "#" + id }, tag.name + " (" + own.length + ")"));
-    return make("section", { id, "data-group": "" }, make("h2", {}, tag.name, " ", make("small", {}, tag.description)), ...own.map(entry));
+    const head = make("h2", {}, tag.name, " ", make("small", {}, tag.description));
+    return make("section", { id, "data-group": "" }, head, ...own.map(entry));
   }));
   $("search").addEventListener("input", narrow);
   $("token").value = sessionStorage.getItem("token") || "";

@@ -48,10 +48,12 @@ impl Browser {
         let (session, calls) = (None, 0);
         let mut browser =
             Browser { process, commands, messages, session, calls, _profile: profile };
-        let target = browser.call("Target.createTarget", json!({ "url": url }));
+        let target = browser.call("Target.createTarget", json!({"url": "about:blank"}));
         let target = json!({"targetId": target["targetId"], "flatten": true});
         let attached = browser.call("Target.attachToTarget", target);
         browser.session = Some(attached["sessionId"].as_str().expect("a session").to_owned());
+        // Answered when the page is the one that is asked from here on.
+        browser.call("Page.navigate", json!({ "url": url }));
         browser
     }
 
