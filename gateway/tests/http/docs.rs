@@ -74,6 +74,19 @@ async fn operations_say_what_they_take_and_answer() {
     assert_eq!(schemas["Id"]["format"], "uuid");
     assert_eq!(schemas["Timestamp"]["format"], "date-time");
     assert_eq!(schemas["TicketType"]["properties"]["price"]["type"], "integer");
+    let upload = &document["paths"]["/api/image/upload"]["post"]["requestBody"]["content"];
+    let form = &upload["multipart/form-data"]["schema"];
+    assert_eq!(
+        (&form["required"][0], &form["properties"]["image"]["type"]),
+        (&"image".into(), &"string".into())
+    );
+    for (template, name) in
+        [("/api/admin/seat-layouts/csv", "name"), ("/api/admin/events/{id}/seats/csv", "action")]
+    {
+        let parameters = document["paths"][template]["post"]["parameters"].as_array();
+        let parameter = parameters.expect("parameters").iter().find(|of| of["name"] == name);
+        assert_eq!(parameter.expect("the parameter")["required"], true, "{template}");
+    }
     for field in ["success", "error", "message", "code"] {
         assert!(schemas["ErrorBody"]["properties"][field].is_object(), "{field}");
     }
