@@ -23,6 +23,7 @@ use std::fmt;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use tiketi_engine::ids::{
     EventIndex, ExternalId, LayoutIndex, NewsIndex, ReservationId, UnixMillis, UserId,
 };
@@ -31,6 +32,8 @@ use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, 
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
+
+use crate::api::sheets::CellError;
 
 /// What an error says of a text that should be an id.
 pub(crate) const NOT_A_UUID: &str = "not a UUID";
@@ -184,7 +187,7 @@ pub fn role_name(role: Role) -> &'static str {
     }
 }
 
-/// Every answer that is not 2xx.
+/// Every answer that is not 2xx. The fields that may be absent tell more of some refusals.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
     /// Always false.
@@ -195,6 +198,73 @@ pub struct ErrorBody {
     pub message: String,
     /// Stable, for programs.
     pub code: String,
+    /// `VALIDATION`: the field, parameter or part that is not as it has to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub field: Option<String>,
+    /// `VALIDATION` of an account or a table: all that is wrong with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub errors: Option<Vec<Mistake>>,
+    /// `SEAT_LIMIT`: how many may be had; `VALIDATION` of a block: how many seats it may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub max: Option<u64>,
+    /// `SEAT_LIMIT`: how many the caller may still have; `OUT_OF_STOCK`: how many there still are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub left: Option<u64>,
+    /// `NOT_FOUND`: the seat that the event has not, as the request names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub seat: Option<String>,
+    /// `SEAT_UNAVAILABLE`: the labels of those that are held, sold or off sale.
+    #[serde(rename = "unavailableSeats", default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub unavailable_seats: Option<Vec<String>>,
+    /// `CONFLICT`: the labels of those that are not off sale.
+    #[serde(rename = "notBlockedSeats", default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub not_blocked_seats: Option<Vec<String>>,
+    /// `CONFLICT`: how many seats the event has already.
+    #[serde(rename = "existingSeats", default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub existing_seats: Option<u64>,
+    /// `VALIDATION`: the points that the caller has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub balance: Option<u64>,
+    /// `PAYMENT_DECLINED`: why, as the provider has it.
+    #[serde(rename = "providerCode", default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub provider_code: Option<String>,
+}
+
+/// One thing that is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum Mistake {
+    /// Of a table.
+    Cell(CellError),
+    /// Of an account.
+    Field(FieldError),
+}
+
+/// What is wrong with a field of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldError {
+    /// `field`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `Invalid value`.
+    pub msg: String,
+    /// The field's name.
+    pub path: String,
+    /// `body`.
+    pub location: String,
+    /// What was sent, where anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
 }
 
 /// Where a page of a list stands in it.
@@ -229,13 +299,17 @@ impl Pagination {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RegisterRequest {
     /// Login, normalised by the server.
+    #[schema(examples("buyer@example.com"))]
     pub email: String,
     /// Six characters or more.
+    #[schema(examples("correct horse"))]
     pub password: String,
     /// Shown to others.
+    #[schema(examples("홍길동"))]
     pub name: String,
     /// Free form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(examples("010-1234-5678"))]
     pub phone: Option<String>,
 }
 
@@ -243,8 +317,10 @@ pub struct RegisterRequest {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LoginRequest {
     /// Login.
+    #[schema(examples("buyer@example.com"))]
     pub email: String,
     /// Password.
+    #[schema(examples("correct horse"))]
     pub password: String,
 }
 

@@ -31,6 +31,7 @@ pub struct Suspension {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SuspendRequest {
     /// Why; the user is not told.
+    #[schema(examples("매크로로 예매했어요."))]
     pub reason: String,
 }
 

@@ -67,6 +67,15 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<S
 /// `POST /api/admin/events`. Dates without a zone are Seoul time.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(examples(json!({
+    "title": "겨울 콘서트",
+    "venue": "올림픽공원 체조경기장",
+    "artistName": "홍길동",
+    "eventDate": "2030-12-31T19:00:00",
+    "saleStartDate": "2026-01-05T20:00:00",
+    "saleEndDate": "2030-12-31T18:00:00",
+    "ticketTypes": [{"name": "R석", "price": 150000, "totalQuantity": 300}],
+})))]
 pub struct NewEventRequest {
     /// Title.
     pub title: String,
@@ -93,22 +102,22 @@ pub struct NewEventRequest {
     /// Its seats; none for ticket types only.
     #[serde(default)]
     pub seat_layout_id: Option<Id>,
-    /// Beyond the contract: a layout to make, or one of that name and these sections.
+    /// A layout to make, or one of that name and these sections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<NewLayoutRequest>,
     /// Tickets without seats.
     #[serde(default)]
     pub ticket_types: Option<Vec<NewTicketTypeRequest>>,
-    /// Beyond the contract: what kind of event it is.
+    /// What kind of event it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
-    /// Beyond the contract: seats in one reservation.
+    /// Seats in one reservation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_seats: Option<TypedNumber>,
-    /// Beyond the contract: seconds that an unpaid hold lives.
+    /// Seconds that an unpaid hold lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold_ttl: Option<TypedNumber>,
-    /// Beyond the contract: seats and tickets that one user can have.
+    /// Seats and tickets that one user can have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_per_user: Option<TypedNumber>,
 }
@@ -116,6 +125,7 @@ pub struct NewEventRequest {
 /// A kind of ticket to sell.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(examples(json!({"name": "R석", "price": 150000, "totalQuantity": 300})))]
 pub struct NewTicketTypeRequest {
     /// Shown to buyers.
     pub name: String,
@@ -132,6 +142,7 @@ pub struct NewTicketTypeRequest {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewLayoutRequest {
     /// Unique.
+    #[schema(examples("체조경기장"))]
     pub name: String,
     /// Free text.
     #[serde(default)]
@@ -155,6 +166,7 @@ pub struct LayoutAnswer {
 pub struct EditEventRequest {
     /// Title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(examples("겨울 콘서트, 추가 공연"))]
     pub title: Option<String>,
     /// Free text.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -184,7 +196,7 @@ pub struct EditEventRequest {
     /// When sales close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sale_end_date: Option<String>,
-    /// Beyond the contract: what kind of event it is.
+    /// What kind of event it is.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub category: Option<Option<String>>,
@@ -215,9 +227,11 @@ pub struct EventCancelledAnswer {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct BlockRequest {
     /// Labels or ids.
+    #[schema(examples("VIP-1-1"))]
     pub seats: Vec<String>,
     /// Why; only for a block.
     #[serde(default)]
+    #[schema(examples("음향 장비 자리"))]
     pub reason: Option<String>,
 }
 
@@ -254,7 +268,7 @@ pub struct UserDetail {
     pub created_at: Timestamp,
     /// How many reservations it has made.
     pub reservations: u64,
-    /// Since when and why it is shut out; `None` where it is not.
+    /// Since when and why it is shut out; `null` where it is not.
     pub suspension: Option<Suspension>,
 }
 
@@ -262,6 +276,7 @@ pub struct UserDetail {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RoleRequest {
     /// `user` or `admin`.
+    #[schema(examples("admin"))]
     pub role: String,
 }
 

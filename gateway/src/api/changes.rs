@@ -111,6 +111,7 @@ pub struct AdminReservationRow {
 /// `PATCH /api/admin/reservations/:id/status`: what is given has to hold afterwards.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(examples(json!({"status": "confirmed"})))]
 pub struct StatusRequest {
     /// Where the reservation is to be in its life.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -165,10 +166,13 @@ pub struct DuplicateRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// When the show begins.
+    #[schema(examples("2031-01-01T19:00:00"))]
     pub event_date: String,
     /// When sales open.
+    #[schema(examples("2026-01-05T20:00:00"))]
     pub sale_start_date: String,
     /// When sales close.
+    #[schema(examples("2031-01-01T18:00:00"))]
     pub sale_end_date: String,
 }
 
@@ -192,6 +196,7 @@ pub struct CategoryRow {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct CategoryRequest {
     /// What it is to be called.
+    #[schema(examples("콘서트"))]
     pub name: String,
 }
 

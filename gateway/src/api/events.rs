@@ -84,7 +84,7 @@ pub struct EventRow {
     pub min_price: Option<u32>,
     /// Dearest ticket type; none without ticket types.
     pub max_price: Option<u32>,
-    /// Beyond the contract: what kind of event it is.
+    /// What kind of event it is.
     pub category: Option<String>,
 }
 
@@ -133,7 +133,7 @@ pub struct EventDetail {
     pub created_at: Timestamp,
     /// When it was last edited or called off.
     pub updated_at: Timestamp,
-    /// Beyond the contract: what kind of event it is.
+    /// What kind of event it is.
     pub category: Option<String>,
 }
 

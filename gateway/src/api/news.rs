@@ -16,7 +16,7 @@ pub struct NewsPost {
     pub content: String,
     /// The name of whoever wrote it.
     pub author: String,
-    /// Who wrote it; `None` for sample data.
+    /// Who wrote it; `null` for sample data.
     pub author_id: Option<Id>,
     /// How often it was read.
     pub views: u64,
@@ -54,10 +54,13 @@ pub struct NewsAnswer {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewsRequest {
     /// Title.
+    #[schema(examples("공연장 안내"))]
     pub title: String,
     /// Free text.
+    #[schema(examples("입장은 한 시간 전부터예요."))]
     pub content: String,
     /// Has to be there and is not looked at further.
+    #[schema(examples("홍길동"))]
     pub author: String,
     /// Has to be an account's where it is there, and is not looked at further.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,8 +74,10 @@ pub struct NewsRequest {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewsEditRequest {
     /// Title.
+    #[schema(examples("공연장 안내"))]
     pub title: String,
     /// Free text.
+    #[schema(examples("입장은 두 시간 전부터예요."))]
     pub content: String,
     /// Counts from administrators alone; absent for as before.
     #[serde(default, skip_serializing_if = "Option::is_none")]

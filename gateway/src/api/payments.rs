@@ -49,6 +49,7 @@ pub struct PaymentRequest {
     /// What to pay.
     pub reservation_id: Id,
     /// `naver_pay`, `kakao_pay` or `bank_transfer`.
+    #[schema(examples("naver_pay"))]
     pub payment_method: String,
 }
 

@@ -103,13 +103,16 @@ pub struct WaitSeconds {
 pub struct QueueChangeRequest {
     /// How many may be inside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(examples(1_000))]
     pub threshold: Option<u32>,
     /// People let in a second, or `null` for no limit.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[schema(value_type = Option<f64>)]
+    #[schema(examples(50.0))]
     pub rate: Option<Option<f64>>,
     /// Whether nobody is let in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(examples(false))]
     pub paused: Option<bool>,
 }
 
@@ -138,9 +141,11 @@ pub struct AdmitRequest {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LaneRow {
     /// What people call it, 1 to 40 characters. The first lane is everybody's.
+    #[schema(examples("팬클럽"))]
     pub name: String,
     /// While people wait in all lanes, so many of every `sum of the shares` are let in from this
     /// one; 1 to 100.
+    #[schema(examples(3))]
     pub share: u16,
     /// People in line; not read in a request.
     #[serde(default)]
@@ -161,12 +166,14 @@ pub struct LaneList {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LaneMembersRequest {
     /// The lane's name.
+    #[schema(examples("팬클럽"))]
     pub lane: String,
     /// E-mail addresses or ids of accounts, up to 1,000.
+    #[schema(examples("buyer@example.com"))]
     pub users: Vec<String>,
 }
 
-/// The answer to [`LaneMembersRequest`].
+/// What became of them.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LaneMembersAnswer {
     /// Shown to the caller.
@@ -191,6 +198,7 @@ pub struct LobbyAnswer {
 pub struct DrawRequest {
     /// A public value that nobody knew while tickets were handed out, up to 200 bytes.
     #[serde(default)]
+    #[schema(examples("bitcoin 900000"))]
     pub beacon: String,
 }
 

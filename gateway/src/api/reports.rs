@@ -8,9 +8,9 @@ use crate::api::Id;
 /// `GET /api/admin/reports/sales` as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SalesReport {
-    /// The first Seoul day; `None` for from the beginning.
+    /// The first Seoul day; `null` for from the beginning.
     pub from: Option<String>,
-    /// The last Seoul day; `None` for up to now.
+    /// The last Seoul day; `null` for up to now.
     pub to: Option<String>,
     /// What a row stands for.
     pub by: SalesBy,

@@ -61,6 +61,7 @@ pub struct ReservationLine {
     /// The ticket type.
     pub ticket_type_id: Id,
     /// How many, from 1.
+    #[schema(examples(2))]
     pub quantity: u32,
 }
 

@@ -42,15 +42,20 @@ pub struct LayoutConfig {
 #[serde(rename_all = "camelCase")]
 pub struct SectionConfig {
     /// Unique within the layout.
+    #[schema(examples("VIP"))]
     pub name: String,
     /// How many rows.
+    #[schema(examples(5))]
     pub rows: u32,
     /// Seats in each row.
+    #[schema(examples(20))]
     pub seats_per_row: u32,
     /// Won for a seat.
+    #[schema(examples(150_000))]
     pub price: u32,
     /// The number of the first row.
     #[serde(default = "first_row")]
+    #[schema(examples(1))]
     pub start_row: u32,
 }
 
@@ -167,6 +172,7 @@ pub struct BestRequest {
     /// The event.
     pub event_id: Id,
     /// How many seats.
+    #[schema(examples(2))]
     pub count: u32,
     /// The name of the section; any where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

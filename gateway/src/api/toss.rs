@@ -27,14 +27,15 @@ pub struct TossRequest {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PointsRequest {
     /// Points to buy, a won each.
+    #[schema(examples(10_000))]
     pub amount: u64,
 }
 
-/// The answer to [`TossRequest`] and [`PointsRequest`]: what a payment window needs.
+/// What a payment window needs, for an order or for points.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TossOrder {
-    /// The same as `order_id`.
+    /// The same as `orderId`.
     pub payment_id: String,
     /// Our name for it at the provider.
     pub order_id: String,
@@ -63,10 +64,13 @@ pub struct TossOrder {
 #[serde(rename_all = "camelCase")]
 pub struct TossConfirm {
     /// The provider's name for the payment.
+    #[schema(examples("tgen_20301231190000abcd"))]
     pub payment_key: String,
     /// Ours.
+    #[schema(examples("tiketi-order"))]
     pub order_id: String,
     /// What the card pays; has to be what was asked for.
+    #[schema(examples(150_000))]
     pub amount: u64,
 }
 

@@ -5,10 +5,12 @@
 //! of routes; fields come from the types that are sent. A route without a line, or a line without a
 //! route, fails a test.
 
+mod bodies;
 pub(crate) mod operation;
 pub(crate) mod operations;
+mod refusals;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
@@ -16,9 +18,7 @@ use crate::api::ErrorBody;
 use crate::auth::Access;
 use crate::docs::operation::{Answer, Body, Operation, TypeOf};
 use crate::docs::operations::{OPERATIONS, TAGS};
-use crate::error::Code;
-use crate::rate_limit::RateClass;
-use crate::routes::{ROUTES, Route, Verb};
+use crate::routes::{ROUTES, Route};
 
 const ABOUT: &str = "The ticketing API. Times go out in UTC; times without a zone come in as Seoul \
     time. Money is whole won. Every refusal has the same body, ErrorBody, with a stable code. \
@@ -40,6 +40,7 @@ pub(crate) fn document() -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas(),
+            "responses": refusals::shared(),
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     })
@@ -79,9 +80,8 @@ fn described(route: &Route, operation: &Operation) -> Value {
             let content = json!({"application/json": {"schema": of.reference()}});
             described["requestBody"] = json!({"required": true, "content": content});
         }
-        Some(Body::Other(media)) => {
-            let mut content = Map::new();
-            content.insert(media.to_owned(), json!({}));
+        Some(Body::Other(media, of)) => {
+            let content = json!({ media: of() });
             described["requestBody"] = json!({"required": true, "content": content});
         }
         None => {}
@@ -153,13 +153,10 @@ fn responses(route: &Route, operation: &Operation) -> Map<String, Value> {
             }});
         }
     }
-    let error = json!({"application/json": {"schema": TypeOf::new::<ErrorBody>().reference()}});
-    for (status, codes) in refusals(route, operation) {
+    for (status, codes) in refusals::of(route, operation) {
         // A route with a body of its own for a status has it for all of that status.
-        responses.entry(status.to_string()).or_insert_with(|| {
-            let codes = codes.into_iter().collect::<Vec<_>>().join(", ");
-            json!({"description": codes, "content": error.clone()})
-        });
+        let response = || refusals::response(status, &codes);
+        responses.entry(status.to_string()).or_insert_with(response);
     }
     responses
 }
@@ -174,50 +171,6 @@ fn reason(status: u16) -> &'static str {
         503 => "Not now.",
         _ => "Done.",
     }
-}
-
-/// Codes by status: the route's own, and those of every route like it.
-fn refusals(route: &Route, operation: &Operation) -> BTreeMap<u16, BTreeSet<&'static str>> {
-    use Code::{
-        AdminOnly, AuthRequired, BadId, BodyTooLarge, HeadersTooLarge, IdempotencyConflict,
-        Internal, RateLimited, RequestTimeout, Suspended, Timeout, TokenExpired, TokenInvalid,
-        Unavailable, UriTooLong, UserNotFound, Validation,
-    };
-    // Any request may be too large or slow, and any answer fail.
-    let mut codes =
-        vec![BodyTooLarge, HeadersTooLarge, Internal, RequestTimeout, Timeout, UriTooLong];
-    codes.extend(operation.refuses);
-    let is_limited = route.rate != RateClass::Unlimited;
-    if operation.body.is_some() {
-        codes.push(Validation);
-    }
-    // `Tiketi-Min-Lsn` of any read.
-    if !operation.query.is_empty() || (route.verb == Verb::Get && is_limited) {
-        codes.extend([Validation, Unavailable]);
-    }
-    if route.template.split('/').filter_map(|part| part.strip_prefix(':')).any(is_id) {
-        codes.push(BadId);
-    }
-    if route.access != Access::Public {
-        codes.extend([AuthRequired, TokenExpired, UserNotFound, TokenInvalid, Suspended]);
-    }
-    if route.access == Access::Admin {
-        codes.push(AdminOnly);
-    }
-    if is_limited {
-        codes.push(RateLimited);
-    }
-    if operation.writes {
-        codes.push(Unavailable);
-    }
-    if operation.keyed {
-        codes.extend([IdempotencyConflict, Validation]);
-    }
-    let mut by_status: BTreeMap<u16, BTreeSet<&'static str>> = BTreeMap::new();
-    for code in codes {
-        by_status.entry(code.status().as_u16()).or_default().insert(code.wire());
-    }
-    by_status
 }
 
 /// Every type that a route sends or takes.
@@ -239,7 +192,10 @@ fn schemas() -> BTreeMap<String, Value> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::routes::Verb;
 
     fn key(verb: Verb, template: &'static str) -> (&'static str, &'static str) {
         (verb.name(), template)
@@ -275,11 +231,20 @@ mod tests {
             let responses = operation["responses"].as_object().expect("responses");
             assert!(responses.len() > 1, "no answer but the default: {operation}");
         }
-        let schemas = document["components"]["schemas"].as_object().expect("schemas");
-        for reference in document.to_string().split("\"$ref\":\"").skip(1) {
-            let name = reference.split('"').next().and_then(|text| text.rsplit('/').next());
-            let name = name.expect("a reference");
-            assert!(schemas.contains_key(name), "{name} is referred to and not there");
+        for reference in document.to_string().split("\"$ref\":\"#").skip(1) {
+            let place = reference.split('"').next().expect("a reference");
+            assert!(document.pointer(place).is_some(), "{place} is referred to and not there");
+        }
+    }
+
+    #[test]
+    fn descriptions_are_for_those_who_read_no_rust() {
+        let document = document().to_string();
+        let texts = document.split("\"description\":\"").skip(1);
+        for text in texts.filter_map(|rest| rest.split("\",\"").next()) {
+            for rust in ["[`", "`None`", "`Some", "::"] {
+                assert!(!text.contains(rust), "{rust} in {text}");
+            }
         }
     }
 

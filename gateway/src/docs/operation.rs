@@ -64,9 +64,9 @@ impl Operation {
         self
     }
 
-    /// A body of another kind.
-    pub(crate) const fn body_of(mut self, media: &'static str) -> Self {
-        self.body = Some(Body::Other(media));
+    /// A body of another kind, as `content` describes it.
+    pub(crate) const fn body_of(mut self, media: &'static str, content: fn() -> Value) -> Self {
+        self.body = Some(Body::Other(media, content));
         self
     }
 
@@ -125,7 +125,8 @@ impl Operation {
 #[derive(Clone, Copy)]
 pub(crate) enum Body {
     Json(TypeOf),
-    Other(&'static str),
+    /// Its type, and the media type object of OpenAPI.
+    Other(&'static str, fn() -> Value),
 }
 
 /// What comes back.

@@ -37,6 +37,7 @@ use crate::api::toss::{
     TossPending, TossRequest, WebhookTaken,
 };
 use crate::api::{AuthAnswer, LoginRequest, RegisterRequest};
+use crate::docs::bodies;
 use crate::docs::operation::{Kind, Operation, Parameter, op, parameter};
 use crate::error::Code::{
     AlreadyCancelled, AlreadyPaid, BadCredentials, BadId, Conflict, EmailTaken, Forbidden,
@@ -54,8 +55,12 @@ const PAYMENTS: &str = "Payments";
 const POINTS: &str = "Points";
 const NEWS: &str = "News";
 const QUEUE: &str = "Waiting room";
-const ADMIN: &str = "Administration";
-const QUEUE_ADMIN: &str = "Waiting room, administration";
+const ADMIN_EVENTS: &str = "Administration: events";
+const ADMIN_SEATS: &str = "Administration: seats";
+const ADMIN_ORDERS: &str = "Administration: orders";
+const ADMIN_PEOPLE: &str = "Administration: people";
+const ADMIN_QUEUE: &str = "Administration: waiting room";
+const ADMIN_REPORTS: &str = "Administration: reports";
 const SOCKETS: &str = "Sockets";
 const IMAGES: &str = "Images";
 const HEALTH: &str = "Health";
@@ -71,8 +76,12 @@ pub(crate) const TAGS: &[(&str, &str)] = &[
     (POINTS, "Points that pay."),
     (NEWS, "What the house has to say."),
     (QUEUE, "The line before an event."),
-    (ADMIN, "Events, accounts, orders, numbers."),
-    (QUEUE_ADMIN, "Lines as their keepers see them."),
+    (ADMIN_EVENTS, "Events, their ticket types and categories."),
+    (ADMIN_SEATS, "Layouts, and the seats that are for sale."),
+    (ADMIN_ORDERS, "Anybody's reservations, orders and payments."),
+    (ADMIN_PEOPLE, "Accounts, and who may do what."),
+    (ADMIN_QUEUE, "Lines as their keepers see them."),
+    (ADMIN_REPORTS, "Numbers, sums, and who changed what."),
     (SOCKETS, "Live changes."),
     (IMAGES, "Pictures that administrators upload."),
     (HEALTH, "Probes and metrics."),
@@ -121,12 +130,13 @@ const DRY: Parameter = parameter(
 );
 const DRY_RUN: &[Parameter] = &[DRY];
 const LAYOUT_SHEET: &[Parameter] = &[
-    parameter("name", Kind::Text, "What the layout is called."),
+    parameter("name", Kind::Text, "What the layout is called.").required(),
     parameter("description", Kind::Text, "About it."),
     DRY,
 ];
 const SEAT_SHEET: &[Parameter] = &[
-    parameter("action", Kind::Choice(&["block", "unblock"]), "What to do with the seats."),
+    parameter("action", Kind::Choice(&["block", "unblock"]), "What to do with the seats.")
+        .required(),
     parameter("reason", Kind::Text, "Why they are off sale."),
     DRY,
 ];
@@ -167,7 +177,9 @@ const WINDOW: &[Parameter] = &[
 
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 const HTML: &str = "text/html";
-const JSON_OF_ANY_SHAPE: &str = "application/json";
+const JSON: &str = "application/json";
+const CSV: &str = "text/csv";
+const FORM: &str = "multipart/form-data";
 
 #[rustfmt::skip]
 pub(crate) static OPERATIONS: &[Operation] = &[
@@ -198,13 +210,13 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         .refuses(&[NotFoundInBody, AlreadyPaid, AlreadyCancelled, HoldExpired, NotPayable, Conflict, BadId]).writes(),
     op(Post, "/api/payments/toss/confirm", PAYMENTS, "Takes the money that Toss's window was shown.").body::<TossConfirm>()
         .ok::<TossConfirmed>().json::<TossPending>(202).refuses(&[PaymentDeclined, AlreadyPaid, HoldExpired, NotPayable, InProgress]).writes(),
-    op(Post, "/api/payments/toss/webhook", PAYMENTS, "Toss says that something changed.").body_of(JSON_OF_ANY_SHAPE)
+    op(Post, "/api/payments/toss/webhook", PAYMENTS, "Toss says that something changed.").body_of(JSON, bodies::anything)
         .ok::<WebhookTaken>().refuses(&[Unavailable]),
     op(Post, "/api/payments/stripe/request", PAYMENTS, "Prepares a payment through Stripe.").body::<TossRequest>().created::<TossOrder>()
         .refuses(&[NotFoundInBody, AlreadyPaid, AlreadyCancelled, HoldExpired, NotPayable, Conflict, BadId]).writes(),
     op(Post, "/api/payments/stripe/confirm", PAYMENTS, "Takes the money that Stripe's window was shown.").body::<TossConfirm>()
         .ok::<TossConfirmed>().json::<TossPending>(202).refuses(&[PaymentDeclined, AlreadyPaid, HoldExpired, NotPayable, InProgress]).writes(),
-    op(Post, "/api/payments/stripe/webhook", PAYMENTS, "Stripe says, signed, that something changed.").body_of(JSON_OF_ANY_SHAPE)
+    op(Post, "/api/payments/stripe/webhook", PAYMENTS, "Stripe says, signed, that something changed.").body_of(JSON, bodies::anything)
         .ok::<WebhookTaken>().refuses(&[Unavailable]),
     op(Get, "/api/payments/:orderId", PAYMENTS, "Shows one of the caller's payments.").ok::<ChargeAnswer>().refuses(&[NotFound, BadId]),
     op(Post, "/api/payments/:orderId/refund", PAYMENTS, "Gives back an order, or seats of it.").body::<RefundRequest>().ok::<RefundAnswer>()
@@ -220,17 +232,17 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     op(Get, "/api/queue/status/:eventId", QUEUE, "Says where the caller stands.").ok::<StatusAnswer>().refuses(&[NotFound]),
     op(Post, "/api/queue/leave/:eventId", QUEUE, "Leaves the line.").ok::<QueueMessage>().refuses(&[NotFound]).writes(),
     op(Get, "/api/queue/pass/:eventId", QUEUE, "Proves to any node that the caller was let in.").ok::<PassAnswer>().refuses(&[QueueRequired, NotFound]),
-    op(Get, "/api/queue/admin/:eventId", QUEUE_ADMIN, "Shows a line.").ok::<QueueAnswer>().refuses(&[NotFound]),
-    op(Put, "/api/queue/admin/:eventId", QUEUE_ADMIN, "Changes how people are let in.").body::<QueueChangeRequest>().ok::<QueueAnswer>().refuses(&[NotFound]).writes(),
-    op(Post, "/api/queue/admin/clear/:eventId", QUEUE_ADMIN, "Sends everybody away.").ok::<QueueMessage>().refuses(&[NotFound]).writes(),
-    op(Post, "/api/queue/admin/:eventId/admit", QUEUE_ADMIN, "Moves somebody up.").body::<AdmitRequest>().ok::<QueueMessage>()
+    op(Get, "/api/queue/admin/:eventId", ADMIN_QUEUE, "Shows a line.").ok::<QueueAnswer>().refuses(&[NotFound]),
+    op(Put, "/api/queue/admin/:eventId", ADMIN_QUEUE, "Changes how people are let in.").body::<QueueChangeRequest>().ok::<QueueAnswer>().refuses(&[NotFound]).writes(),
+    op(Post, "/api/queue/admin/clear/:eventId", ADMIN_QUEUE, "Sends everybody away.").ok::<QueueMessage>().refuses(&[NotFound]).writes(),
+    op(Post, "/api/queue/admin/:eventId/admit", ADMIN_QUEUE, "Moves somebody up.").body::<AdmitRequest>().ok::<QueueMessage>()
         .refuses(&[NotFound, NotFoundInBody, Conflict, BadId]).writes(),
-    op(Get, "/api/queue/admin/:eventId/lanes", QUEUE_ADMIN, "Lists lanes.").ok::<LaneList>().refuses(&[NotFound]),
-    op(Put, "/api/queue/admin/:eventId/lanes", QUEUE_ADMIN, "Sets lanes.").body::<LaneList>().ok::<LaneList>().refuses(&[NotFound, Conflict]).writes(),
-    op(Post, "/api/queue/admin/:eventId/lanes/members", QUEUE_ADMIN, "Puts people into a lane.").body::<LaneMembersRequest>()
+    op(Get, "/api/queue/admin/:eventId/lanes", ADMIN_QUEUE, "Lists lanes.").ok::<LaneList>().refuses(&[NotFound]),
+    op(Put, "/api/queue/admin/:eventId/lanes", ADMIN_QUEUE, "Sets lanes.").body::<LaneList>().ok::<LaneList>().refuses(&[NotFound, Conflict]).writes(),
+    op(Post, "/api/queue/admin/:eventId/lanes/members", ADMIN_QUEUE, "Puts people into a lane.").body::<LaneMembersRequest>()
         .ok::<LaneMembersAnswer>().refuses(&[NotFound, NotFoundInBody]).writes(),
-    op(Post, "/api/queue/admin/:eventId/lobby", QUEUE_ADMIN, "Opens a lobby before a draw.").ok::<LobbyAnswer>().refuses(&[NotFound, Conflict]).writes(),
-    op(Post, "/api/queue/admin/:eventId/draw", QUEUE_ADMIN, "Draws the order of the lobby.").body::<DrawRequest>().ok::<QueueMessage>()
+    op(Post, "/api/queue/admin/:eventId/lobby", ADMIN_QUEUE, "Opens a lobby before a draw.").ok::<LobbyAnswer>().refuses(&[NotFound, Conflict]).writes(),
+    op(Post, "/api/queue/admin/:eventId/draw", ADMIN_QUEUE, "Draws the order of the lobby.").body::<DrawRequest>().ok::<QueueMessage>()
         .refuses(&[NotFound, Conflict]).writes(),
     op(Get, "/api/queue/draw/:eventId", QUEUE, "Shows a draw, for whoever computes it again.").query(PAGED).ok::<DrawAnswer>().refuses(&[NotFound]),
     op(Get, "/api/news", NEWS, "Lists news, pinned ones first, then the newest.").query(PAGED).ok::<NewsList>(),
@@ -238,59 +250,59 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     op(Post, "/api/news", NEWS, "Posts.").body::<NewsRequest>().created::<NewsAnswer>().refuses(&[BadId, NotFoundInBody, Conflict]).writes(),
     op(Put, "/api/news/:id", NEWS, "Edits one of the caller's.").body::<NewsEditRequest>().ok::<NewsAnswer>().refuses(&[NotFound, Forbidden]).writes(),
     op(Delete, "/api/news/:id", NEWS, "Deletes one of the caller's; administrators anybody's.").ok::<Done>().refuses(&[NotFound, Forbidden]).writes(),
-    op(Get, "/api/admin/dashboard/stats", ADMIN, "Sums and the newest reservations.").ok::<Dashboard>(),
-    op(Get, "/api/admin/users", ADMIN, "Finds accounts, the newest first.").query(USERS).ok::<UserList>(),
-    op(Post, "/api/admin/users/:id/suspend", ADMIN, "Closes an account for now.").body::<SuspendRequest>().ok::<SuspensionAnswer>()
+    op(Get, "/api/admin/dashboard/stats", ADMIN_REPORTS, "Sums and the newest reservations.").ok::<Dashboard>(),
+    op(Get, "/api/admin/users", ADMIN_PEOPLE, "Finds accounts, the newest first.").query(USERS).ok::<UserList>(),
+    op(Post, "/api/admin/users/:id/suspend", ADMIN_PEOPLE, "Closes an account for now.").body::<SuspendRequest>().ok::<SuspensionAnswer>()
         .refuses(&[NotFound, Conflict]).writes(),
-    op(Post, "/api/admin/users/:id/restore", ADMIN, "Opens it again.").ok::<SuspensionAnswer>().refuses(&[NotFound, Conflict]).writes(),
-    op(Get, "/api/admin/users/:id/orders", ADMIN, "Lists an account's orders, newest first.").query(PAGED).ok::<UserOrders>().refuses(&[NotFound]),
-    op(Get, "/api/admin/reports/sales", ADMIN, "Sums of sales by day or event.").query(SALES).ok::<SalesReport>().text("text/csv")
+    op(Post, "/api/admin/users/:id/restore", ADMIN_PEOPLE, "Opens it again.").ok::<SuspensionAnswer>().refuses(&[NotFound, Conflict]).writes(),
+    op(Get, "/api/admin/users/:id/orders", ADMIN_PEOPLE, "Lists an account's orders, newest first.").query(PAGED).ok::<UserOrders>().refuses(&[NotFound]),
+    op(Get, "/api/admin/reports/sales", ADMIN_REPORTS, "Sums of sales by day or event.").query(SALES).ok::<SalesReport>().text(CSV)
         .text(XLSX).refuses(&[NotFound, BadId]),
-    op(Get, "/api/admin/audit", ADMIN, "Says who changed what.").query(AUDIT).ok::<AuditList>().refuses(&[NotFound, BadId]),
-    op(Get, "/api/admin/seat-layouts", ADMIN, "Lists layouts by name.").ok::<LayoutList>(),
-    op(Post, "/api/admin/seat-layouts", ADMIN, "Makes a layout.").body::<NewLayoutRequest>().created::<LayoutAnswer>().refuses(&[Conflict]).writes(),
-    op(Post, "/api/admin/events", ADMIN, "Makes an event, its seats with it.").body::<NewEventRequest>().created::<AdminEventAnswer>()
+    op(Get, "/api/admin/audit", ADMIN_REPORTS, "Says who changed what.").query(AUDIT).ok::<AuditList>().refuses(&[NotFound, BadId]),
+    op(Get, "/api/admin/seat-layouts", ADMIN_SEATS, "Lists layouts by name.").ok::<LayoutList>(),
+    op(Post, "/api/admin/seat-layouts", ADMIN_SEATS, "Makes a layout.").body::<NewLayoutRequest>().created::<LayoutAnswer>().refuses(&[Conflict]).writes(),
+    op(Post, "/api/admin/events", ADMIN_EVENTS, "Makes an event, its seats with it.").body::<NewEventRequest>().created::<AdminEventAnswer>()
         .refuses(&[NotFoundInBody, Conflict, BadId]).writes(),
-    op(Put, "/api/admin/events/:id", ADMIN, "Edits an event.").body::<EditEventRequest>().ok::<AdminEventAnswer>().refuses(&[NotFound]).writes(),
-    op(Post, "/api/admin/events/:id/cancel", ADMIN, "Calls an event off.").ok::<EventCancelledAnswer>().refuses(&[NotFound]).writes(),
-    op(Delete, "/api/admin/events/:id", ADMIN, "Ends an event and shows it no more.").ok::<EventDeletedAnswer>().refuses(&[NotFound]).writes(),
-    op(Post, "/api/admin/events/:id/duplicate", ADMIN, "Makes another event like it.").body::<DuplicateRequest>().created::<AdminEventAnswer>()
+    op(Put, "/api/admin/events/:id", ADMIN_EVENTS, "Edits an event.").body::<EditEventRequest>().ok::<AdminEventAnswer>().refuses(&[NotFound]).writes(),
+    op(Post, "/api/admin/events/:id/cancel", ADMIN_EVENTS, "Calls an event off.").ok::<EventCancelledAnswer>().refuses(&[NotFound]).writes(),
+    op(Delete, "/api/admin/events/:id", ADMIN_EVENTS, "Ends an event and shows it no more.").ok::<EventDeletedAnswer>().refuses(&[NotFound]).writes(),
+    op(Post, "/api/admin/events/:id/duplicate", ADMIN_EVENTS, "Makes another event like it.").body::<DuplicateRequest>().created::<AdminEventAnswer>()
         .refuses(&[NotFound]).writes(),
-    op(Post, "/api/admin/events/:id/generate-seats", ADMIN, "Makes the seats of its layout.").ok::<SeatsCreatedAnswer>()
+    op(Post, "/api/admin/events/:id/generate-seats", ADMIN_SEATS, "Makes the seats of its layout.").ok::<SeatsCreatedAnswer>()
         .refuses(&[NotFound, Validation, Conflict]).writes(),
-    op(Delete, "/api/admin/events/:id/seats", ADMIN, "Takes all its seats away.").ok::<SeatsDeletedAnswer>().refuses(&[NotFound, Conflict]).writes(),
-    op(Post, "/api/admin/events/:eventId/tickets", ADMIN, "Adds a ticket type.").body::<NewTicketTypeRequest>().created::<TicketTypeAnswer>()
+    op(Delete, "/api/admin/events/:id/seats", ADMIN_SEATS, "Takes all its seats away.").ok::<SeatsDeletedAnswer>().refuses(&[NotFound, Conflict]).writes(),
+    op(Post, "/api/admin/events/:eventId/tickets", ADMIN_EVENTS, "Adds a ticket type.").body::<NewTicketTypeRequest>().created::<TicketTypeAnswer>()
         .refuses(&[NotFound, Conflict]).writes(),
-    op(Put, "/api/admin/tickets/:id", ADMIN, "Replaces a ticket type.").body::<NewTicketTypeRequest>().ok::<TicketTypeAnswer>()
+    op(Put, "/api/admin/tickets/:id", ADMIN_EVENTS, "Replaces a ticket type.").body::<NewTicketTypeRequest>().ok::<TicketTypeAnswer>()
         .refuses(&[NotFound, Conflict]).writes(),
-    op(Post, "/api/admin/events/:id/tickets/csv", ADMIN, "Adds ticket types from a table.").query(DRY_RUN).body_of("text/csv")
+    op(Post, "/api/admin/events/:id/tickets/csv", ADMIN_EVENTS, "Adds ticket types from a table.").query(DRY_RUN).body_of(CSV, bodies::ticket_types)
         .ok::<TicketSheetAnswer>().created::<TicketSheetAnswer>().refuses(&[NotFound, Conflict]).writes(),
-    op(Post, "/api/admin/seat-layouts/csv", ADMIN, "Makes a layout from a table of sections.").query(LAYOUT_SHEET).body_of("text/csv")
+    op(Post, "/api/admin/seat-layouts/csv", ADMIN_SEATS, "Makes a layout from a table of sections.").query(LAYOUT_SHEET).body_of(CSV, bodies::sections)
         .ok::<LayoutSheetAnswer>().created::<LayoutSheetAnswer>().refuses(&[Conflict]).writes(),
-    op(Post, "/api/admin/events/:id/seats/csv", ADMIN, "Takes seats of a table off sale, or puts them back on.").query(SEAT_SHEET)
-        .body_of("text/csv").ok::<SeatSheetAnswer>().refuses(&[NotFound, NotFoundInBody, SeatUnavailable, Conflict]).writes(),
-    op(Get, "/api/admin/categories", ADMIN, "Lists categories that events have.").ok::<CategoryList>(),
-    op(Put, "/api/admin/categories/:name", ADMIN, "Renames a category, or joins it to another.").body::<CategoryRequest>().ok::<CategoryAnswer>()
+    op(Post, "/api/admin/events/:id/seats/csv", ADMIN_SEATS, "Takes seats of a table off sale, or puts them back on.").query(SEAT_SHEET)
+        .body_of(CSV, bodies::seats).ok::<SeatSheetAnswer>().refuses(&[NotFound, NotFoundInBody, SeatUnavailable, Conflict]).writes(),
+    op(Get, "/api/admin/categories", ADMIN_EVENTS, "Lists categories that events have.").ok::<CategoryList>(),
+    op(Put, "/api/admin/categories/:name", ADMIN_EVENTS, "Renames a category, or joins it to another.").body::<CategoryRequest>().ok::<CategoryAnswer>()
         .refuses(&[NotFound]).writes(),
-    op(Get, "/api/admin/reservations", ADMIN, "Lists anybody's reservations, newest first.").query(RESERVATIONS_OF_ALL).ok::<AdminReservationList>(),
-    op(Patch, "/api/admin/reservations/:id/status", ADMIN, "Says what a reservation is to be.").body::<StatusRequest>()
+    op(Get, "/api/admin/reservations", ADMIN_ORDERS, "Lists anybody's reservations, newest first.").query(RESERVATIONS_OF_ALL).ok::<AdminReservationList>(),
+    op(Patch, "/api/admin/reservations/:id/status", ADMIN_ORDERS, "Says what a reservation is to be.").body::<StatusRequest>()
         .ok::<changes::StatusAnswer>().refuses(&[NotFound, Conflict]).writes(),
-    op(Post, "/api/admin/events/:id/seats/block", ADMIN, "Takes seats off sale.").body::<BlockRequest>().ok::<BlockAnswer>()
+    op(Post, "/api/admin/events/:id/seats/block", ADMIN_SEATS, "Takes seats off sale.").body::<BlockRequest>().ok::<BlockAnswer>()
         .refuses(&[NotFound, NotFoundInBody, SeatUnavailable]).writes(),
-    op(Post, "/api/admin/events/:id/seats/unblock", ADMIN, "Puts seats back on sale.").body::<BlockRequest>().ok::<BlockAnswer>()
+    op(Post, "/api/admin/events/:id/seats/unblock", ADMIN_SEATS, "Puts seats back on sale.").body::<BlockRequest>().ok::<BlockAnswer>()
         .refuses(&[NotFound, NotFoundInBody, Conflict]).writes(),
-    op(Get, "/api/admin/users/:idOrEmail", ADMIN, "Shows an account.").ok::<UserAnswer>().refuses(&[NotFound, BadId]),
-    op(Put, "/api/admin/users/:id/role", ADMIN, "Changes what an account may do.").body::<RoleRequest>().ok::<RoleAnswer>().refuses(&[NotFound]).writes(),
-    op(Get, "/api/admin/orders/:idOrNumber", ADMIN, "Shows the whole life of an order.").ok::<OrderAnswer>().refuses(&[NotFound, BadId]),
-    op(Post, "/api/admin/orders/:id/cancel", ADMIN, "Cancels anybody's order.").ok::<OrderCancelledAnswer>()
+    op(Get, "/api/admin/users/:idOrEmail", ADMIN_PEOPLE, "Shows an account.").ok::<UserAnswer>().refuses(&[NotFound, BadId]),
+    op(Put, "/api/admin/users/:id/role", ADMIN_PEOPLE, "Changes what an account may do.").body::<RoleRequest>().ok::<RoleAnswer>().refuses(&[NotFound]).writes(),
+    op(Get, "/api/admin/orders/:idOrNumber", ADMIN_ORDERS, "Shows the whole life of an order.").ok::<OrderAnswer>().refuses(&[NotFound, BadId]),
+    op(Post, "/api/admin/orders/:id/cancel", ADMIN_ORDERS, "Cancels anybody's order.").ok::<OrderCancelledAnswer>()
         .refuses(&[NotFound, AlreadyCancelled, HoldExpired, Conflict]).writes(),
-    op(Get, "/api/admin/payments", ADMIN, "Lists charges, newest first.").query(CHARGES).ok::<ChargeList>(),
-    op(Post, "/api/admin/payments/reconcile", ADMIN, "Asks providers about all that is not settled.").ok::<ReconcileAnswer>().writes(),
-    op(Get, "/api/admin/stats", ADMIN, "Numbers of the installation.").query(OF_EVENT).ok::<Stats>().refuses(&[NotFound, BadId]),
+    op(Get, "/api/admin/payments", ADMIN_ORDERS, "Lists charges, newest first.").query(CHARGES).ok::<ChargeList>(),
+    op(Post, "/api/admin/payments/reconcile", ADMIN_ORDERS, "Asks providers about all that is not settled.").ok::<ReconcileAnswer>().writes(),
+    op(Get, "/api/admin/stats", ADMIN_REPORTS, "Numbers of the installation.").query(OF_EVENT).ok::<Stats>().refuses(&[NotFound, BadId]),
     op(Get, "/socket.io", SOCKETS, "Engine.IO 4 and Socket.IO 5 over WebSocket.").query(ENGINE_IO).bare(101).json::<Refusal>(400),
     op(Post, "/socket.io", SOCKETS, "Refused: there is no polling.").json::<Refusal>(400),
     op(Get, "/ws", SOCKETS, "The compact dialect over WebSocket.").query(MAP).bare(101).refuses(&[BadId, NotFound]),
-    op(Post, "/api/image/upload", IMAGES, "Keeps a picture in several widths.").body_of("multipart/form-data").ok::<UploadAnswer>()
+    op(Post, "/api/image/upload", IMAGES, "Keeps a picture in several widths.").body_of(FORM, bodies::picture).ok::<UploadAnswer>()
         .refuses(&[Unavailable]),
     op(Get, "/images/:name", IMAGES, "Shows a picture.").text("image/jpeg").text("image/webp").refuses(&[NotFound, Unavailable]),
     op(Get, "/health", HEALTH, "The process answers.").ok::<Health>(),
@@ -301,5 +313,5 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     op(Get, "/readyz", HEALTH, "Requests are welcome.").ok::<Probe>().json::<Probe>(503),
     op(Get, "/metrics", HEALTH, "Prometheus text 0.0.4.").text("text/plain"),
     op(Get, "/api-docs", DOCS, "This page; without a slash at the end, the way to it.").text(HTML).bare(301),
-    op(Get, "/api-docs/openapi.json", DOCS, "This document.").text("application/json").bare(304),
+    op(Get, "/api-docs/openapi.json", DOCS, "This document.").text(JSON).bare(304),
 ];

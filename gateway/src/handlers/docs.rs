@@ -17,7 +17,11 @@ use crate::http::{Request, Response};
 const TEXT_HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const HERE: HeaderValue = HeaderValue::from_static("/api-docs/");
 const STYLE: &str = include_str!("docs/style.css");
-const SCRIPT: &str = include_str!("docs/script.js");
+const SCRIPT: &str = concat!(
+    include_str!("docs/schema.js"),
+    include_str!("docs/form.js"),
+    include_str!("docs/page.js")
+);
 
 static PAGE: LazyLock<String> = LazyLock::new(|| {
     include_str!("docs/page.html").replacen("STYLE", STYLE, 1).replacen("SCRIPT", SCRIPT, 1)

@@ -1,10 +1,15 @@
 //! The documentation: the document against the table of routes, and its page in headless Chromium.
 
+mod browser;
+mod page;
+
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
+use crate::docs::browser::{ALONE, chromium};
 use crate::documented::served;
 use crate::support::{Gateway, read};
 
@@ -69,6 +74,19 @@ async fn operations_say_what_they_take_and_answer() {
     assert_eq!(schemas["Id"]["format"], "uuid");
     assert_eq!(schemas["Timestamp"]["format"], "date-time");
     assert_eq!(schemas["TicketType"]["properties"]["price"]["type"], "integer");
+    let upload = &document["paths"]["/api/image/upload"]["post"]["requestBody"]["content"];
+    let form = &upload["multipart/form-data"]["schema"];
+    assert_eq!(
+        (&form["required"][0], &form["properties"]["image"]["type"]),
+        (&"image".into(), &"string".into())
+    );
+    for (template, name) in
+        [("/api/admin/seat-layouts/csv", "name"), ("/api/admin/events/{id}/seats/csv", "action")]
+    {
+        let parameters = document["paths"][template]["post"]["parameters"].as_array();
+        let parameter = parameters.expect("parameters").iter().find(|of| of["name"] == name);
+        assert_eq!(parameter.expect("the parameter")["required"], true, "{template}");
+    }
     for field in ["success", "error", "message", "code"] {
         assert!(schemas["ErrorBody"]["properties"][field].is_object(), "{field}");
     }
@@ -96,13 +114,12 @@ async fn the_way_to_the_page() {
     assert!(!page.contains("http://") && !page.contains("https://"), "the page names another host");
 }
 
-/// Chromium that finds no host but this one: what it prints of the page, and of its console.
+/// What Chromium prints of the page, and of its console.
 fn browse(url: &str, size: &str) -> (String, String) {
     let profile = tempfile::tempdir().expect("directory");
-    let mut command = Command::new(std::env::var("CHROMIUM").unwrap_or("chromium".to_owned()));
-    command.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]);
+    let mut command = Command::new(chromium());
+    command.args(ALONE);
     command.args(["--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom"]);
-    command.arg("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1");
     command.arg(format!("--window-size={size}"));
     command.arg(format!("--user-data-dir={}", profile.path().display()));
     let output = command.arg(url).output().expect("chromium");
@@ -133,4 +150,52 @@ async fn the_page_shows_every_operation_and_asks_nobody_else() {
     {
         assert!(dom.contains(part), "{part}");
     }
+}
+
+#[tokio::test]
+async fn tables_are_taken_as_the_document_gives_them() {
+    let gateway = Gateway::with(|config| config.sample_data = true).await;
+    let admin = gateway.admin().await;
+    let (_, document) = read(gateway.get("/api-docs/openapi.json").await).await;
+    let (_, events) = read(gateway.get("/api/events").await).await;
+    let event = events["events"][0]["id"].as_str().expect("an event");
+    for (template, query) in [
+        ("/api/admin/events/{id}/tickets/csv", ""),
+        ("/api/admin/seat-layouts/csv", "&name=Hall"),
+        ("/api/admin/events/{id}/seats/csv", "&action=block"),
+    ] {
+        let body = &document["paths"][template]["post"]["requestBody"]["content"]["text/csv"];
+        let example = body["schema"]["examples"][0].as_str().expect("an example").to_owned();
+        let path = format!("{}?dryRun=true{query}", template.replace("{id}", event));
+        let request = gateway.request("POST", &path).bearer_auth(&admin).body(example);
+        let (status, answer) = read(request.send().await.expect("answer")).await;
+        assert_eq!(status, 200, "{template}: {answer}");
+    }
+}
+
+/// What `.with("` is followed by in the source below a directory.
+fn fields_of_refusals(directory: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            fields_of_refusals(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = std::fs::read_to_string(&path).expect("source");
+            let names = source.split(".with(\"").skip(1).filter_map(|rest| rest.split('"').next());
+            found.extend(names.map(str::to_owned));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_body_of_refusals_has_every_field_that_any_of_them_has() {
+    let gateway = Gateway::start().await;
+    let (_, document) = read(gateway.get("/api-docs/openapi.json").await).await;
+    let mut sent = BTreeSet::new();
+    fields_of_refusals(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut sent);
+    let known = document["components"]["schemas"]["ErrorBody"]["properties"].as_object();
+    let known: BTreeSet<String> = known.expect("properties").keys().cloned().collect();
+    assert!(sent.len() > 5, "the source was not found: {sent:?}");
+    let unknown: Vec<_> = sent.difference(&known).collect();
+    assert!(unknown.is_empty(), "not in api::ErrorBody: {unknown:?}");
 }
