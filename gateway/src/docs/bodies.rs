@@ -1,6 +1,9 @@
 //! Bodies that are no JSON of a wire type: tables, the form of a picture, what providers send.
 
 use serde_json::{Value, json};
+use tiketi_engine::limits::{
+    SEATS_PER_BLOCK_MAX, SECTIONS_PER_LAYOUT_MAX, TICKET_TYPES_PER_EVENT_MAX,
+};
 
 use crate::http::body::JSON_BYTES_MAX;
 use crate::images::UPLOAD_BYTES_MAX;
@@ -29,6 +32,7 @@ pub(super) fn picture() -> Value {
 /// Ticket types, one a row.
 pub(super) fn ticket_types() -> Value {
     table(
+        TICKET_TYPES_PER_EVENT_MAX,
         "`name`, `price` in won and `totalQuantity`; `description` may be left out.",
         "name,price,totalQuantity,description\nR석,150000,300,1층 앞쪽\nS석,110000,500,\n",
     )
@@ -37,6 +41,7 @@ pub(super) fn ticket_types() -> Value {
 /// The sections of a layout, one a row.
 pub(super) fn sections() -> Value {
     table(
+        SECTIONS_PER_LAYOUT_MAX,
         "`name`, `rows`, `seatsPerRow` and `price` of a seat in won; `startRow`, the number of the \
          first row, may be left out and is 1 then.",
         "name,rows,seatsPerRow,price,startRow\nVIP,5,20,150000,1\nR,10,20,110000,6\n",
@@ -45,7 +50,11 @@ pub(super) fn sections() -> Value {
 
 /// Seats, one a row.
 pub(super) fn seats() -> Value {
-    table("`seat`: its label, as on a ticket, or its id.", "seat\nVIP-1-1\nVIP-1-2\n")
+    table(
+        SEATS_PER_BLOCK_MAX,
+        "`seat`: its label, as on a ticket, or its id.",
+        "seat\nVIP-1-1\nVIP-1-2\n",
+    )
 }
 
 /// What a provider sends: as its own documentation has it.
@@ -53,9 +62,9 @@ pub(super) fn anything() -> Value {
     json!({"schema": {"description": "As the provider's own documentation has it."}})
 }
 
-fn table(columns: &str, example: &str) -> Value {
+fn table(rows_max: usize, columns: &str, example: &str) -> Value {
     let about = format!(
-        "CSV in UTF-8, of at most {} KiB and 5,000 rows. The first row names the columns, in any \
+        "CSV in UTF-8, of at most {} KiB and {rows_max} rows. The first row names the columns, in any \
          order and case: {columns} All of a table is taken, or nothing of it: then `errors` of the \
          refusal tells rows and columns.",
         JSON_BYTES_MAX >> 10,
