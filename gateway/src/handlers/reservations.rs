@@ -31,12 +31,6 @@ pub(crate) async fn create(app: &Arc<App>, request: &Request) -> Result<Response
         return Err(refusals::unknown("공연을 찾을 수 없어요."));
     };
     before_hold(app, request, event)?;
-    let has_seats =
-        app.view.read(|state| state.event(event).is_some_and(|event| event.layout.is_some()));
-    if has_seats {
-        // Ticket types beside seats are for show (contract/domain.md 1).
-        return Err(ApiError::new(Code::Conflict).message("좌석을 골라 예매하는 공연이에요."));
-    }
     let wanted = lines(event, &body.items).and_then(|lines| WantedTickets::new(&lines));
     let wanted = wanted.map_err(|refusal| match refusal {
         HoldRefusal::TooManySeats { max } => ApiError::new(Code::SeatLimit)

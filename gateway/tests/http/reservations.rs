@@ -128,7 +128,7 @@ async fn orders_of_tickets_that_are_refused() {
     refused(shop.post("/api/reservations", "", &json!({})).await, 401, "AUTH_REQUIRED");
     assert_eq!(shop.ok("/api/reservations/my", &buyer).await["reservations"], json!([]));
 
-    // A line for each of nine kinds is one too many, and tickets beside seats are for show.
+    // A line for each of nine kinds is one too many.
     let kinds: Vec<Value> =
         (0..9).map(|at| json!({"name": format!("{at}"), "price": 1, "totalQuantity": 5})).collect();
     let (many, kinds) = shop.ticket_event(json!(kinds)).await;
@@ -141,12 +141,6 @@ async fn orders_of_tickets_that_are_refused() {
         (&json!("한 번에 8종류까지 예매할 수 있어요."), &json!(8))
     );
     refused(answer, 400, "SEAT_LIMIT");
-    let seated = shop.seat_event(json!({"ticketTypes": self::types()})).await;
-    let beside = shop.ok(&format!("/api/tickets/event/{seated}"), "").await;
-    let body =
-        json!({"eventId": seated, "items": items(&beside["ticketTypes"][0]["id"], json!(1))});
-    refused(shop.post("/api/reservations", &buyer, &body).await, 400, "CONFLICT");
-
     let late = json!({"saleEndDate": in_minutes(-1), "saleStartDate": in_minutes(-9), "ticketTypes": self::types()});
     let late = text(&shop.event(late).await["id"]);
     let types = shop.ok(&format!("/api/tickets/event/{late}"), "").await;
