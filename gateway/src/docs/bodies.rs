@@ -34,7 +34,7 @@ pub(super) fn ticket_types() -> Value {
     table(
         TICKET_TYPES_PER_EVENT_MAX,
         "`name`, `price` in won and `totalQuantity`; `description` may be left out.",
-        "name,price,totalQuantity,description\nR석,150000,300,1층 앞쪽\nS석,110000,500,\n",
+        "name,price,totalQuantity,description\nA구역 지정석,150000,300,1층 앞쪽\nB구역 지정석,110000,500,\n",
     )
 }
 
