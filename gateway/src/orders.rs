@@ -58,19 +58,27 @@ impl MayBeBusy for MoneyRefusal {
     }
 }
 
-/// Ends an order for an administrator, whoever's it is; its position once that is durable.
+/// Ends an order, for its user or, without one, for an administrator; its position once that is
+/// durable.
 ///
 /// # Errors
 /// Those of [`explain`]; 504 where the journal fails meanwhile.
-pub(crate) async fn cancel_by_admin(app: &App, id: ReservationId) -> Result<Lsn, ApiError> {
-    let cancel = || app.engine.cancel_order(id, None, app.clock.now());
-    let pending = match unless_busy(cancel).await {
+pub(crate) async fn cancel(
+    app: &App,
+    id: ReservationId,
+    by: Option<UserIndex>,
+) -> Result<Lsn, ApiError> {
+    let pending = match unless_busy(|| app.engine.cancel_order(id, by, app.clock.now())).await {
         Ok(pending) => pending,
-        Err(error) => return Err(explain(app, id, None, error).await),
+        Err(error) => return Err(explain(app, id, by, error).await),
     };
     let lsn = pending.lsn();
     app.durable(pending).await?;
-    app.metrics.event(id.event).cancelled_by_admin.inc();
+    let metrics = app.metrics.event(id.event);
+    match by {
+        Some(_) => metrics.cancelled_by_user.inc(),
+        None => metrics.cancelled_by_admin.inc(),
+    }
     Ok(lsn)
 }
 

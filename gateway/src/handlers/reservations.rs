@@ -21,7 +21,7 @@ use crate::http::{Request, Response};
 use crate::idempotency;
 use crate::metrics::FunnelStage;
 use crate::order_view::OrderView;
-use crate::orders::{explain, unless_busy};
+use crate::orders;
 use crate::refusals;
 
 /// `POST /api/reservations`: tickets without seats.
@@ -109,14 +109,7 @@ pub(crate) async fn cancel(app: &Arc<App>, request: &Request) -> Result<Response
         Code::NotFound => refusals::unknown_order(),
         _ => error,
     })?;
-    let cancel = || app.engine.cancel_order(id, Some(user), app.clock.now());
-    let pending = match unless_busy(cancel).await {
-        Ok(pending) => pending,
-        Err(error) => return Err(explain(app, id, Some(user), error).await),
-    };
-    let lsn = pending.lsn();
-    app.durable(pending).await?;
-    app.metrics.event(id.event).cancelled_by_user.inc();
+    let lsn = orders::cancel(app, id, Some(user)).await?;
     let answer = Done { message: "예매가 취소됐어요.".to_owned() };
     Ok(app.written(Response::ok(&answer), lsn))
 }

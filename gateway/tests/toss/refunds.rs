@@ -25,6 +25,15 @@ async fn a_refund_is_asked_for_by_its_owner_or_an_administrator() {
         let (_, again) = till.refund(&token, &order, &json!({})).await;
         assert_error(&again, "ALREADY_CANCELLED");
     }
+    // Whoever asked, once each, and not again for what was over.
+    let scrape = till.shop.gateway.get("/metrics").await.text().await.expect("text");
+    for reason in ["user_cancel", "admin"] {
+        let counted = scrape.lines().any(|line| {
+            line.starts_with("tiketi_reservations_cancelled_total{")
+                && line.ends_with(&format!("reason=\"{reason}\"}} 1"))
+        });
+        assert!(counted, "{reason}: {scrape}");
+    }
     let (_, order, _) = till.ready().await;
     assert_error(&till.refund(&till.buyer, &order, &json!({})).await.1, "CONFLICT");
     let (_, order) = till.paid().await;

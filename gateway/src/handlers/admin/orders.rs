@@ -16,7 +16,7 @@ use crate::error::{ApiError, Code};
 use crate::handlers::payments::charge;
 use crate::http::{Request, Response};
 use crate::order_view::{OrderView, Standing, standing};
-use crate::orders::cancel_by_admin;
+use crate::orders;
 
 /// `GET /api/admin/orders/:idOrNumber`.
 pub(crate) async fn show(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
@@ -43,7 +43,7 @@ pub(crate) async fn cancel(app: &Arc<App>, request: &Request) -> Result<Response
     if app.view.read(|state| OrderView::find(state, id).is_none()) {
         return Err(ApiError::new(Code::NotFound));
     }
-    let lsn = cancel_by_admin(app, id).await?;
+    let lsn = orders::cancel(app, id, None).await?;
     app.shown(lsn).await?;
     let now = app.clock.now();
     let order = app

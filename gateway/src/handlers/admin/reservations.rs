@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
 use crate::order_view::{OrderView, Standing, standing};
-use crate::orders::{cancel_by_admin, unless_busy};
+use crate::orders::{self, unless_busy};
 use crate::refusals;
 
 const DEFAULT_LIMIT: u64 = 20;
@@ -80,7 +80,7 @@ pub(crate) async fn set_status(app: &Arc<App>, request: &Request) -> Result<Resp
     let lsn = match change {
         Change::None => order.held_lsn,
         Change::Confirm => confirm(app, id, &order, by).await?,
-        Change::Cancel => cancel_by_admin(app, id).await?,
+        Change::Cancel => orders::cancel(app, id, None).await?,
     };
     app.shown(lsn).await?;
     let now = app.clock.now();

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::error::{ApiError, Code};
 use crate::handlers::seats::wanted_seats;
 use crate::http::{Request, Response};
-use crate::orders::{explain, unless_busy};
+use crate::orders::{self, unless_busy};
 use crate::payments::names;
 use crate::refusals;
 
@@ -63,12 +63,10 @@ pub(crate) async fn refund(app: &Arc<App>, request: &Request) -> Result<Response
             return Ok(answer.by_an_administrator(!is_own));
         }
     }
-    let returned = match &body.seat_ids {
+    let lsn = match &body.seat_ids {
         Some(seats) => some_seats(app, &paid, seats).await?,
-        None => whole(app, &paid).await?,
+        None => orders::cancel(app, paid.order, paid.by).await?,
     };
-    let lsn = returned.lsn();
-    app.durable(returned).await?;
     Ok(answer(app, charge, lsn).await?.by_an_administrator(!is_own))
 }
 
@@ -82,19 +80,7 @@ fn give_account(app: &App, paid: &Paid, account: RefundAccount) -> Result<Pendin
     })
 }
 
-async fn whole(app: &Arc<App>, paid: &Paid) -> Result<Pending<()>, ApiError> {
-    let &Paid { order, by, .. } = paid;
-    let cancelled = unless_busy(|| app.engine.cancel_order(order, by, app.clock.now())).await;
-    match cancelled {
-        Ok(cancelled) => {
-            app.metrics.event(order.event).cancelled_by_user.inc();
-            Ok(cancelled)
-        }
-        Err(error) => Err(explain(app, order, by, error).await),
-    }
-}
-
-async fn some_seats(app: &Arc<App>, paid: &Paid, ids: &[Id]) -> Result<Pending<()>, ApiError> {
+async fn some_seats(app: &Arc<App>, paid: &Paid, ids: &[Id]) -> Result<Lsn, ApiError> {
     let &Paid { charge, order, by } = paid;
     let not_its_own = || refusals::invalid("이 예매의 좌석만 환불할 수 있어요.");
     let plan = app.plan(order.event).ok_or_else(not_its_own)?;
@@ -111,11 +97,15 @@ async fn some_seats(app: &Arc<App>, paid: &Paid, ids: &[Id]) -> Result<Pending<(
     });
     let (is_all, won) = found.ok_or_else(not_its_own)?;
     if is_all {
-        return whole(app, paid).await;
+        return orders::cancel(app, order, by).await;
     }
     let give_back = || app.engine.return_seats(charge, seats, won, by, app.clock.now());
     match unless_busy(give_back).await {
-        Ok(returned) => Ok(returned),
+        Ok(returned) => {
+            let lsn = returned.lsn();
+            app.durable(returned).await?;
+            Ok(lsn)
+        }
         Err(CommandError::Refused(MoneyRefusal::NotPartOfIt(_) | MoneyRefusal::WrongAmount)) => {
             Err(not_its_own())
         }
