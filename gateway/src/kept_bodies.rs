@@ -12,7 +12,7 @@ use crate::compression::CachedBody;
 
 /// Kept at once; each has one place where it can be.
 const PLACES: usize = 1_024;
-/// Larger ones are not kept, so that all together take 64 MiB at most, and their variants less.
+/// Larger ones are not kept, so that all of one kind take 64 MiB at most, and their variants less.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
 
 /// Bodies by what they show.

@@ -226,6 +226,7 @@ mod tests {
         metrics.answered(login, &Method::POST, 200, took);
         metrics.answered(login, &Method::POST, 200, took);
         metrics.answered(login, &Method::POST, 299, took);
+        metrics.answered(login, &Method::POST, 303, took);
         metrics.answered(health, &Method::GET, 200, took);
         metrics.answered(None, &Method::GET, 404, took);
         metrics.answered(None, &"BREW".parse().expect("method"), 404, took);
@@ -233,6 +234,7 @@ mod tests {
         let path = "path=\"/api/auth/login\"";
         for line in [
             &format!("http_requests_total{{method=\"POST\",{path},status=\"200\"}} 2"),
+            &format!("http_requests_total{{method=\"POST\",{path},status=\"303\"}} 1"),
             &format!("http_requests_total{{method=\"POST\",{path},status=\"other\"}} 1"),
             "http_requests_total{method=\"GET\",path=\"unmatched\",status=\"404\"} 1",
             "http_requests_total{method=\"other\",path=\"unmatched\",status=\"404\"} 1",
