@@ -138,6 +138,9 @@ pub enum OrderRefusal {
     /// A payment is under way.
     #[error("order {0} is being paid")]
     BeingPaid(OrderNumber),
+    /// Its buyer has an account to pay into, which the provider has to close first.
+    #[error("order {0} awaits a deposit")]
+    AwaitsDeposit(OrderNumber),
     /// No such payment is under way: a late outcome of an earlier attempt.
     #[error("order {0} has no such payment under way")]
     NoSuchAttempt(OrderNumber),
@@ -171,11 +174,14 @@ pub enum MoneyRefusal {
     #[error("the payment key is out of range")]
     WrongPaymentKey,
     /// What is to go back is not part of what it paid for, or all of it.
-    #[error("not some of the seats that charge {0} paid for")]
+    #[error("not some of the seats or tickets that charge {0} paid for")]
     NotPartOfIt(ChargeIndex),
     /// The charge needs no account to go back to, or this cannot be one.
     #[error("not an account that charge {0} can go back to")]
     WrongAccount(ChargeIndex),
+    /// The idempotency key came before with other content.
+    #[error("idempotency key used before with other content")]
+    KeyReused,
     /// There is no such refund in a state of which that can be said.
     #[error("no refund {0} of which that can be said")]
     NoSuchRefund(RefundIndex),

@@ -128,6 +128,23 @@ pub enum Record {
     /// An administrator used the rights of one: what was asked for, beside the records of what that
     /// did.
     AdminActed(Box<AdminActed>),
+    /// A provider knows a charge's payment by another key than its intent named.
+    PaymentFound(Box<PaymentFound>),
+    /// A provider gave card money of a charge back without being asked: in its own console, or
+    /// because the buyer's bank said so. It counts against what is kept first, then against what is
+    /// owed.
+    ReturnedElsewhere { charge: ChargeIndex, card: u64, at: UnixMillis },
+    /// The provider has money again that it had given back without being asked. It is owed to the
+    /// buyer where the order is over.
+    ReturnFailed { charge: ChargeIndex, card: u64, is_owed: bool, at: UnixMillis },
+    /// A buyer's bank disputes a charge, or has decided. One that is lost takes the amount back.
+    Disputed { charge: ChargeIndex, amount: u64, state: DisputeState, at: UnixMillis },
+    /// Some seats or tickets of a paid order were given back, and their money goes back.
+    PartReturned(Box<PartReturned>),
+    /// A charge that was never confirmed is forgotten, its number stays used.
+    ChargeForgotten { charge: ChargeIndex, at: UnixMillis },
+    /// A provider's list of a day was compared with the books.
+    DayCompared(Box<DayCompared>),
 }
 
 /// Why somebody's place or session ended.
@@ -244,8 +261,12 @@ pub enum CaptureOutcome {
     Awaiting(Box<Deposit>),
     /// Definitely no money.
     Failed,
-    /// The bank took the money back.
+    /// The bank took the money back; points that were bought and are spent already are forgotten.
+    /// Written by earlier versions.
     Reversed,
+    /// The bank took the money back. Points that were bought with it are taken from the account;
+    /// what is spent already becomes its debt.
+    TakenBack,
 }
 
 /// See [`Record::ProviderAnswered`].
@@ -277,6 +298,62 @@ pub struct SeatsReturned {
     /// Who asked; `None` for the server itself.
     pub by: Option<UserIndex>,
     /// When.
+    pub at: UnixMillis,
+}
+
+/// See [`Record::PaymentFound`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentFound {
+    /// The charge.
+    pub charge: ChargeIndex,
+    /// The provider's name for the payment that has its money.
+    pub payment_key: String,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// How a dispute stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DisputeState {
+    /// The bank has the money and decides.
+    Open,
+    /// The money came back to us.
+    Won,
+    /// The buyer has the money.
+    Lost,
+}
+
+/// See [`Record::PartReturned`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartReturned {
+    /// The charge that paid the order.
+    pub charge: ChargeIndex,
+    /// Some of the order's seats or tickets, never all of them.
+    pub part: Claim,
+    /// What goes back, by where it goes back to.
+    pub amount: Split,
+    /// Who asked: the order's user, or an administrator.
+    pub by: UserIndex,
+    /// The key under which a repetition finds it.
+    pub key: Option<Box<IdempotencyKey>>,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// See [`Record::DayCompared`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayCompared {
+    /// Whose list.
+    pub provider: ProviderName,
+    /// When the day began, in Seoul.
+    pub day: UnixMillis,
+    /// How many lines the provider's list had.
+    pub transactions: u32,
+    /// How many payments differed from the books and were asked about.
+    pub differences: u32,
+    /// Payments in the list that are not in the books.
+    pub unknown: u32,
+    /// When it was done.
     pub at: UnixMillis,
 }
 
@@ -433,10 +510,15 @@ pub enum RefundOutcome {
     Refused,
     /// An administrator wants a refused one tried again.
     Again,
+    /// The provider had taken it on, and has the money again: it is due once more, or refused where
+    /// that happened before.
+    Failed,
+    /// An administrator gave a refused one back another way.
+    ByHand,
 }
 
 /// Who takes money.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ProviderName {
     /// Nobody: points alone.
     None,
@@ -482,6 +564,41 @@ impl SeatList {
         let is_some_of_it = !part.is_empty() && !rest.is_empty();
         (is_some_of_it && rest.len() + part.len() == self.len()).then_some(rest)
     }
+}
+
+impl Claim {
+    /// What is left without `part`; `None` where that is of another kind, is nothing, has something
+    /// that is not here, or is all.
+    #[must_use]
+    pub fn without(&self, part: &Claim) -> Option<Claim> {
+        match (self, part) {
+            (Claim::Seats(own), Claim::Seats(part)) => own.without(part).map(Claim::Seats),
+            (Claim::Tickets(own), Claim::Tickets(part)) => {
+                tickets_without(own, part).map(Claim::Tickets)
+            }
+            _ => None,
+        }
+    }
+
+    /// How many seats or tickets.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        match self {
+            Claim::Seats(seats) => seats.len() as u64,
+            Claim::Tickets(lines) => lines.iter().map(|line| u64::from(line.quantity)).sum(),
+        }
+    }
+}
+
+/// A type stands once in each list, ascending.
+fn tickets_without(own: &[TicketLine], part: &[TicketLine]) -> Option<Box<[TicketLine]>> {
+    let mut rest = own.to_vec();
+    for taken in part {
+        let line = rest.iter_mut().find(|line| line.ticket_type == taken.ticket_type)?;
+        line.quantity = line.quantity.checked_sub(taken.quantity).filter(|_| taken.quantity > 0)?;
+    }
+    rest.retain(|line| line.quantity > 0);
+    (!part.is_empty() && !rest.is_empty()).then(|| rest.into_boxed_slice())
 }
 
 /// A number of tickets of one type at the price of that moment.

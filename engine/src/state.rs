@@ -30,7 +30,7 @@ pub use crate::state::event::{
 pub use crate::state::order_index::{OrderClass, OrderIndex};
 pub use crate::state::people::{AdminAction, Audit, News, Post, Suspension};
 pub use crate::state::queue::{Admission, Draw, Lottery, Queue};
-pub use crate::state::stored::{State1, State2, State3, State4};
+pub use crate::state::stored::{State1, State2, State3, State4, State5};
 pub use crate::state::sums::{OrderSums, Sales};
 
 /// A record that cannot follow the ones before it.

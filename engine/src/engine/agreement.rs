@@ -77,6 +77,7 @@ fn slot_disagreement(inventory: &EventInventory, event: &Event) -> Option<String
             let phase = match order.state {
                 OrderState::Held => Phase::Held,
                 OrderState::Paying => Phase::Paying,
+                OrderState::AwaitingDeposit => Phase::AwaitingDeposit,
                 OrderState::Paid => Phase::Paid,
                 OrderState::Ended { .. } => return None,
             };

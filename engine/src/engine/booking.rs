@@ -328,10 +328,11 @@ impl<J: Journal> Engine<J> {
             let reservation = ReservationId { event: inventory.event, slot, order: state.order() };
             match state.phase() {
                 Phase::Free => {}
-                // Its payment ends it (I4), or whoever is at work does.
-                Phase::Busy | Phase::Paying => pass.left += 1,
+                // Its payment ends it (I4), or the command that is at work on it.
+                Phase::Busy | Phase::Paying | Phase::AwaitingDeposit => pass.left += 1,
                 Phase::Held | Phase::Paid => {
-                    let may_end = |state: SlotState| state.phase() != Phase::Paying;
+                    let may_end =
+                        |state: SlotState| matches!(state.phase(), Phase::Held | Phase::Paid);
                     let ended = self.journal.reserve(Purpose::Completion).ok().and_then(|permit| {
                         let step = begin_step(inventory, reservation, may_end).ok()?;
                         Some(self.end(inventory, step, permit, EndReason::EventCancelled, now))
@@ -589,6 +590,7 @@ pub(super) fn refusal(state: Option<SlotState>, order: OrderNumber) -> OrderRefu
         Phase::Free | Phase::Held => OrderRefusal::Ended(order),
         Phase::Busy => OrderRefusal::Busy(order),
         Phase::Paying => OrderRefusal::BeingPaid(order),
+        Phase::AwaitingDeposit => OrderRefusal::AwaitsDeposit(order),
         Phase::Paid => OrderRefusal::AlreadyPaid(order),
     }
 }

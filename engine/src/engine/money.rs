@@ -5,18 +5,21 @@
 
 use parking_lot::MutexGuard;
 
+use crate::command::Asked;
 use crate::engine::booking::{begin_step, order_ref, refusal};
-use crate::engine::{AfterPayment, Engine};
-use crate::error::{CommandError, MoneyRefusal, OrderRefusal};
+use crate::engine::restore::slot_claim;
+use crate::engine::{AfterPayment, Engine, Once};
+use crate::error::{CommandError, JournalUnavailable, MoneyRefusal, OrderRefusal};
+use crate::idempotency::Known;
 use crate::ids::{Attempt, ChargeIndex, Lsn, RefundIndex, ReservationId, UnixMillis, UserIndex};
 use crate::inventory::EventInventory;
-use crate::inventory::hold_table::{Phase, SlotClaim, SlotOrder, SlotState};
+use crate::inventory::hold_table::{Phase, SlotOrder, SlotState};
 use crate::journal::{Journal, Pending, Permit, Purpose as Room};
 use crate::limits::{CHARGE_MAX, CHARGES_MAX, PAYMENT_KEY_BYTES_MAX, PROVIDER_CODE_BYTES_MAX};
-use crate::money::{BankAccount, ChargeState, Ledger, Purpose, RefundState, Split};
+use crate::money::{BankAccount, Charge, ChargeState, Ledger, Purpose, RefundState, Split};
 use crate::record::{
-    CaptureOutcome, CaptureStarted, ChargeOpened, ProviderAnswered, ProviderName, Record,
-    RefundAccountGiven, RefundOutcome, SeatList, SeatsReturned,
+    CaptureOutcome, CaptureStarted, ChargeOpened, Claim, DayCompared, DisputeState, PartReturned,
+    PaymentFound, ProviderAnswered, ProviderName, Record, RefundAccountGiven, RefundOutcome,
 };
 
 type MoneyResult<T> = Result<Pending<T>, CommandError<MoneyRefusal>>;
@@ -79,12 +82,12 @@ impl<J: Journal> Engine<J> {
         if amount.points > ledger.points(user) {
             return Err(MoneyRefusal::NotEnoughPoints { left: ledger.points(user) }.into());
         }
-        if ledger.charges().len() >= CHARGES_MAX as usize {
+        if ledger.charge_count() >= CHARGES_MAX {
             return Err(MoneyRefusal::Full.into());
         }
         let permit = self.journal.reserve(Room::NewWork)?;
         // From here it must succeed.
-        let charge = ChargeIndex(ledger.charges().len() as u32);
+        let charge = ChargeIndex(ledger.charge_count());
         let opened = ChargeOpened {
             charge,
             user,
@@ -188,7 +191,9 @@ impl<J: Journal> Engine<J> {
                 found.is_unresolved() || is_over
             }
             CaptureOutcome::Awaiting(_) | CaptureOutcome::Failed => found.is_unresolved(),
-            CaptureOutcome::Reversed => found.state == ChargeState::Captured,
+            CaptureOutcome::Reversed | CaptureOutcome::TakenBack => {
+                found.state == ChargeState::Captured
+            }
         };
         if !fits {
             return Err(MoneyRefusal::NotOpen(charge, found.state).into());
@@ -210,7 +215,7 @@ impl<J: Journal> Engine<J> {
             drop(ledger);
             let after = match outcome {
                 CaptureOutcome::Captured(_) if reservation.is_none() => AfterPayment::Paid,
-                CaptureOutcome::Reversed => match reservation {
+                CaptureOutcome::Reversed | CaptureOutcome::TakenBack => match reservation {
                     Some(reservation) => {
                         return self.end_reversed(reservation, lsn, now);
                     }
@@ -223,8 +228,10 @@ impl<J: Journal> Engine<J> {
         let inventory = self
             .inventory(reservation.event)
             .ok_or(MoneyRefusal::Order(OrderRefusal::Unknown(reservation.order)))?;
-        let under_way =
-            |state: SlotState| state.phase() == Phase::Paying && state.attempt() == attempt;
+        let under_way = |state: SlotState| {
+            matches!(state.phase(), Phase::Paying | Phase::AwaitingDeposit)
+                && state.attempt() == attempt
+        };
         let step = begin_step(inventory, reservation, under_way).map_err(MoneyRefusal::Order)?;
         // From here it must succeed.
         let lsn = self.log_money(&mut ledger, permit, ended(&outcome));
@@ -232,14 +239,14 @@ impl<J: Journal> Engine<J> {
         let held = step.order();
         let (phase, after) = match outcome {
             CaptureOutcome::Captured(_) => (Phase::Paid, AfterPayment::Paid),
-            CaptureOutcome::Awaiting(_) => (Phase::Paying, AfterPayment::Awaiting),
+            CaptureOutcome::Awaiting(_) => (Phase::AwaitingDeposit, AfterPayment::Awaiting),
             _ => (Phase::Held, AfterPayment::Held),
         };
         step.settle(phase);
         if phase == Phase::Held {
             self.watch_deadline(inventory, reservation.slot, &held, held.expires_at);
         }
-        if phase == Phase::Paying {
+        if phase == Phase::AwaitingDeposit {
             return Ok(Pending::new(after, lsn));
         }
         let done = Pending::new(after, lsn);
@@ -280,54 +287,224 @@ impl<J: Journal> Engine<J> {
         Ok(Pending::new((), lsn))
     }
 
-    /// Takes some seats of a paid order back, never all of them, and their money goes back: `won` by
-    /// card as far as the card paid, by points after that. `by` is the order's user, or `None` for an
-    /// administrator.
+    /// Takes some seats or tickets of a paid order back, never all of them, and their money goes
+    /// back: `won` by card as far as the card's part is kept, by points after that. Where the
+    /// provider gave some of it back already, no more than what is kept. A key that came before finds
+    /// the order as it is since.
     ///
     /// # Errors
-    /// In this order: no such charge, or another user's; it paid no order, or is not captured; more
-    /// than is left of it; the order ended or is busy; seats that are not its own, or all of them;
-    /// journal unavailable.
-    pub fn return_seats(
+    /// In this order: key reused; no such charge, or another user's where `is_own`; it paid no order,
+    /// or is not captured; more than it ever was; the order ended or is busy; what is not part of it,
+    /// or all of it; journal unavailable.
+    pub fn return_part(
         &self,
         charge: ChargeIndex,
-        seats: &SeatList,
+        part: &Claim,
         won: u64,
-        by: Option<UserIndex>,
-        now: UnixMillis,
-    ) -> MoneyResult<()> {
+        is_own: bool,
+        asked: Asked,
+    ) -> MoneyResult<Once<ReservationId>> {
+        let give_back = || self.return_part_now(charge, part, won, is_own, asked);
+        let Some(key) = asked.key else {
+            return Ok(give_back()?.map(Once::Done));
+        };
+        let remember = |done: &Pending<ReservationId>| (*done.peek(), done.lsn());
+        match self.keys.once(asked.by, key, asked.at, give_back, remember)? {
+            Ok(done) => Ok(done.map(Once::Done)),
+            Err(Known::Same(known)) => {
+                Ok(Pending::new(Once::Repeated(known.reservation), known.lsn))
+            }
+            Err(Known::Reused) => Err(MoneyRefusal::KeyReused.into()),
+        }
+    }
+
+    fn return_part_now(
+        &self,
+        charge: ChargeIndex,
+        part: &Claim,
+        won: u64,
+        is_own: bool,
+        asked: Asked,
+    ) -> MoneyResult<ReservationId> {
         let mut ledger = self.ledger.lock();
-        let found = ledger.charge(charge).filter(|found| by.is_none_or(|user| user == found.user));
+        let found = ledger.charge(charge).filter(|found| !is_own || found.user == asked.by);
         let found = found.ok_or(MoneyRefusal::UnknownCharge(charge))?;
         let (Purpose::Order(reservation), ChargeState::Captured) = (found.purpose, found.state)
         else {
             return Err(MoneyRefusal::NotOpen(charge, found.state).into());
         };
-        let left = found.balance();
-        if won > left.total() {
+        if won > found.amount.total() {
             return Err(MoneyRefusal::WrongAmount.into());
         }
-        let card = won.min(left.card);
-        let amount = Split { card, points: won - card };
+        let kept = found.balance();
+        let card = won.min(kept.card);
+        let amount = Split { card, points: (won - card).min(kept.points) };
         let inventory = self.inventory_of(reservation).map_err(MoneyRefusal::Order)?;
         let permit = self.journal.reserve(Room::Completion)?;
         let step = begin_step(inventory, reservation, |state| state.phase() == Phase::Paid)
             .map_err(MoneyRefusal::Order)?;
         let SlotOrder { user, claim, .. } = step.order();
-        let rest = match claim {
-            SlotClaim::Seats(own) => own.without(seats),
-            SlotClaim::Tickets(_) => None,
-        };
-        let Some(rest) = rest else {
+        let given = slot_claim(part);
+        let rest = given.as_ref().and_then(|part| claim.without(part));
+        let (Some(given), Some(rest)) = (given, rest) else {
             step.put_back();
             return Err(MoneyRefusal::NotPartOfIt(charge).into());
         };
         // From here it must succeed.
-        let returned = SeatsReturned { charge, seats: *seats, amount, by, at: now };
-        let lsn = self.log_money(&mut ledger, permit, Record::SeatsReturned(Box::new(returned)));
+        let returned = PartReturned {
+            charge,
+            part: part.clone(),
+            amount,
+            by: asked.by,
+            key: asked.key.map(Box::new),
+            at: asked.at,
+        };
+        let lsn = self.log_money(&mut ledger, permit, Record::PartReturned(Box::new(returned)));
         drop(ledger);
-        inventory.give_back(user, &SlotClaim::Seats(*seats));
-        step.settle_smaller(&SlotClaim::Seats(rest));
+        inventory.give_back(user, &given);
+        step.settle_smaller(&rest);
+        Ok(Pending::new(reservation, lsn))
+    }
+
+    /// Notes that the provider has a charge's money, or may have it, under another payment than its
+    /// intent named.
+    ///
+    /// # Errors
+    /// In this order: no such charge; it is not confirmed yet; the key is out of range; journal
+    /// unavailable.
+    pub fn find_payment(
+        &self,
+        charge: ChargeIndex,
+        payment_key: &str,
+        now: UnixMillis,
+    ) -> MoneyResult<()> {
+        let mut ledger = self.ledger.lock();
+        let found = ledger.charge(charge).ok_or(MoneyRefusal::UnknownCharge(charge))?;
+        if found.state == ChargeState::Open {
+            return Err(MoneyRefusal::NotOpen(charge, found.state).into());
+        }
+        if payment_key.is_empty() || payment_key.len() > PAYMENT_KEY_BYTES_MAX {
+            return Err(MoneyRefusal::WrongPaymentKey.into());
+        }
+        let permit = self.journal.reserve(Room::Completion)?;
+        // From here it must succeed.
+        let found = PaymentFound { charge, payment_key: payment_key.to_owned(), at: now };
+        let lsn = self.log_money(&mut ledger, permit, Record::PaymentFound(Box::new(found)));
+        Ok(Pending::new((), lsn))
+    }
+
+    /// Notes that the provider gave `card` won of a charge back without being asked. An order of
+    /// which nothing is kept is the caller's to end.
+    ///
+    /// # Errors
+    /// In this order: no such charge; it is not captured; nothing, or more than the provider can
+    /// have of it; journal unavailable.
+    pub fn note_returned(
+        &self,
+        charge: ChargeIndex,
+        card: u64,
+        now: UnixMillis,
+    ) -> MoneyResult<()> {
+        let mut ledger = self.ledger.lock();
+        captured(&ledger, charge)?;
+        if card == 0 || card > ledger.left_at_provider(charge) {
+            return Err(MoneyRefusal::WrongAmount.into());
+        }
+        let permit = self.journal.reserve(Room::Completion)?;
+        // From here it must succeed.
+        let record = Record::ReturnedElsewhere { charge, card, at: now };
+        let lsn = self.log_money(&mut ledger, permit, record);
+        Ok(Pending::new((), lsn))
+    }
+
+    /// Notes that the provider has `card` won again that it had given back without being asked; they
+    /// go back where their order is over.
+    ///
+    /// # Errors
+    /// In this order: no such charge; it is not captured; nothing, or more than went back elsewhere;
+    /// journal unavailable.
+    pub fn note_return_failed(
+        &self,
+        charge: ChargeIndex,
+        card: u64,
+        now: UnixMillis,
+    ) -> MoneyResult<()> {
+        let mut ledger = self.ledger.lock();
+        let found = captured(&ledger, charge)?;
+        if card == 0 || card > found.elsewhere() {
+            return Err(MoneyRefusal::WrongAmount.into());
+        }
+        let is_owed = match found.purpose {
+            Purpose::Points => false,
+            Purpose::Order(id) => {
+                let inventory = self.inventory_of(id).map_err(MoneyRefusal::Order)?;
+                let state = inventory.holds.peek(inventory.moved.find(id).slot);
+                !state.is_some_and(|state| state.is_live(id.order))
+            }
+        };
+        let permit = self.journal.reserve(Room::Completion)?;
+        // From here it must succeed.
+        let record = Record::ReturnFailed { charge, card, is_owed, at: now };
+        let lsn = self.log_money(&mut ledger, permit, record);
+        Ok(Pending::new((), lsn))
+    }
+
+    /// Notes how a dispute of a charge stands; one that is lost takes the amount back.
+    ///
+    /// # Errors
+    /// In this order: no such charge; it is not captured, or the dispute stands like this already;
+    /// journal unavailable.
+    pub fn note_dispute(
+        &self,
+        charge: ChargeIndex,
+        amount: u64,
+        state: DisputeState,
+        now: UnixMillis,
+    ) -> MoneyResult<()> {
+        let mut ledger = self.ledger.lock();
+        let known = captured(&ledger, charge)?.dispute;
+        if known.is_some_and(|known| (known.amount, known.state) == (amount, state)) {
+            return Err(MoneyRefusal::NotOpen(charge, ChargeState::Captured).into());
+        }
+        let permit = self.journal.reserve(Room::Completion)?;
+        // From here it must succeed.
+        let record = Record::Disputed { charge, amount, state, at: now };
+        let lsn = self.log_money(&mut ledger, permit, record);
+        Ok(Pending::new((), lsn))
+    }
+
+    /// Forgets charges that were opened at `before` or earlier and never confirmed, at most `max` of
+    /// them. Answers with how many.
+    ///
+    /// # Errors
+    /// The journal takes no record; nothing is lost, the next call forgets them.
+    pub fn forget_charges(
+        &self,
+        before: UnixMillis,
+        max: usize,
+        now: UnixMillis,
+    ) -> Result<usize, JournalUnavailable> {
+        let mut ledger = self.ledger.lock();
+        let is_old = |&charge: &ChargeIndex| {
+            ledger.charge(charge).is_some_and(|charge| charge.opened_at <= before)
+        };
+        let old: Vec<ChargeIndex> = ledger.open().take_while(is_old).take(max).collect();
+        for &charge in &old {
+            let permit = self.journal.reserve(Room::Completion)?;
+            self.log_money(&mut ledger, permit, Record::ChargeForgotten { charge, at: now });
+        }
+        Ok(old.len())
+    }
+
+    /// Notes that a provider's list of a day was compared with the books.
+    ///
+    /// # Errors
+    /// Journal unavailable.
+    pub fn note_compared(&self, compared: DayCompared) -> MoneyResult<()> {
+        let mut ledger = self.ledger.lock();
+        let permit = self.journal.reserve(Room::Completion)?;
+        // From here it must succeed.
+        let lsn = self.log_money(&mut ledger, permit, Record::DayCompared(Box::new(compared)));
         Ok(Pending::new((), lsn))
     }
 
@@ -358,7 +535,8 @@ impl<J: Journal> Engine<J> {
         Ok(Pending::new((), lsn))
     }
 
-    /// Ends a refund with what the provider definitely said, or has a refused one tried again.
+    /// Ends a refund with what the provider definitely said, has a refused one tried again, or notes
+    /// that it was made by hand.
     ///
     /// # Errors
     /// No such refund, or not one of which that can be said; journal unavailable.
@@ -371,8 +549,12 @@ impl<J: Journal> Engine<J> {
         let mut ledger = self.ledger.lock();
         let state = ledger.refund(refund).map(|found| found.state);
         let fits = match outcome {
-            RefundOutcome::Done | RefundOutcome::Refused => state == Some(RefundState::Due),
+            RefundOutcome::Refused => state == Some(RefundState::Due),
             RefundOutcome::Again => matches!(state, Some(RefundState::Refused { .. })),
+            RefundOutcome::Done | RefundOutcome::ByHand => {
+                matches!(state, Some(RefundState::Due | RefundState::Refused { .. }))
+            }
+            RefundOutcome::Failed => matches!(state, Some(RefundState::Done { .. })),
         };
         if !fits {
             return Err(MoneyRefusal::NoSuchRefund(refund).into());
@@ -419,5 +601,13 @@ impl<J: Journal> Engine<J> {
             Some(Phase::Held) => Ok(inventory),
             _ => Err(MoneyRefusal::Order(refusal(state, reservation.order))),
         }
+    }
+}
+
+fn captured(ledger: &Ledger, charge: ChargeIndex) -> Result<&Charge, MoneyRefusal> {
+    let found = ledger.charge(charge).ok_or(MoneyRefusal::UnknownCharge(charge))?;
+    match found.state {
+        ChargeState::Captured => Ok(found),
+        state => Err(MoneyRefusal::NotOpen(charge, state)),
     }
 }

@@ -171,6 +171,7 @@ fn restore_order(
     let attempt = order.payment.map(|payment| payment.attempt).unwrap_or_default();
     let phase = match order.state {
         OrderState::Paying => Phase::Paying,
+        OrderState::AwaitingDeposit => Phase::AwaitingDeposit,
         OrderState::Paid => Phase::Paid,
         OrderState::Held | OrderState::Ended { .. } => Phase::Held,
     };

@@ -3,7 +3,7 @@
 //! All of an order's life goes through one word of state, and every step is the same three moves:
 //! compare-and-swap to `Busy`, append the record, store the next phase. Whoever wins the swap is the
 //! only one who logs (I4), and nobody can log a later step before an earlier one (I2). Phases:
-//! `Free → Busy → Held ⇄ Paying → Paid`, each of the last three `→ Busy → Free`.
+//! `Free → Busy → Held ⇄ Paying → AwaitingDeposit → Paid`; `Held` and `Paid` end, `→ Busy → Free`.
 
 use crossbeam::utils::CachePadded;
 
@@ -64,6 +64,8 @@ pub(crate) enum Phase {
     Paying,
     /// Sold.
     Paid,
+    /// The buyer pays into an account until that is due: cannot expire (I4).
+    AwaitingDeposit,
 }
 
 /// The word of state: order number in bits 32.., attempt in 16..24, lines in 8..16, the kind of
@@ -95,7 +97,8 @@ impl SlotState {
             1 => Phase::Busy,
             2 => Phase::Held,
             3 => Phase::Paying,
-            _ => Phase::Paid,
+            4 => Phase::Paid,
+            _ => Phase::AwaitingDeposit,
         }
     }
 
@@ -297,7 +300,10 @@ impl HoldTable {
     pub(crate) fn has_unpaid(&self) -> bool {
         let is_unpaid = |slot: u32| {
             let phase = self.peek(HoldSlot(slot)).map(SlotState::phase);
-            matches!(phase, Some(Phase::Busy | Phase::Held | Phase::Paying))
+            matches!(
+                phase,
+                Some(Phase::Busy | Phase::Held | Phase::Paying | Phase::AwaitingDeposit)
+            )
         };
         // ORDERING: Relaxed, a hint.
         if is_unpaid(self.unpaid.load(Ordering::Relaxed)) {

@@ -306,6 +306,27 @@ impl EventInventory {
 }
 
 impl SlotClaim {
+    /// What is left without `part`; `None` where that is of another kind, is nothing, has something
+    /// that is not here, or is all.
+    pub(crate) fn without(&self, part: &SlotClaim) -> Option<SlotClaim> {
+        match (self, part) {
+            (SlotClaim::Seats(own), SlotClaim::Seats(part)) => {
+                own.without(part).map(SlotClaim::Seats)
+            }
+            (SlotClaim::Tickets(own), SlotClaim::Tickets(part)) => {
+                let mut rest: Vec<(TicketTypeIndex, u32)> = own.to_vec();
+                for &(ticket_type, taken) in part.iter() {
+                    let line = rest.iter_mut().find(|line| line.0 == ticket_type)?;
+                    line.1 = line.1.checked_sub(taken).filter(|_| taken > 0)?;
+                }
+                rest.retain(|line| line.1 > 0);
+                let is_some_of_it = !part.is_empty() && !rest.is_empty();
+                InlineList::from_slice(&rest).filter(|_| is_some_of_it).map(SlotClaim::Tickets)
+            }
+            _ => None,
+        }
+    }
+
     /// Seats and tickets claimed.
     pub(crate) fn quantity(&self) -> u32 {
         match self {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{Attempt, ChargeIndex, ReservationId, UnixMillis, UserIndex};
 use crate::limits::{ACCOUNT_DIGITS_MAX, ACCOUNT_HOLDER_CHARS_MAX, BANK_BYTES_MAX};
-use crate::record::{PaymentMethod, ProviderCall, ProviderName};
+use crate::record::{DisputeState, PaymentMethod, ProviderCall, ProviderName};
 
 /// An amount by where it comes from, in won.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,10 +68,35 @@ pub struct Charge {
     pub deposit: Option<Deposit>,
     /// When the provider took the money, what by, and its receipt.
     pub captured: Option<Captured>,
-    /// What has gone back, or is going: the sum of its refunds that were not refused.
+    /// What has gone back, is going or is owed: the sum of its refunds, and points.
     pub returned: Split,
     /// What the provider was asked and said, in order.
     pub trail: Vec<TrailLine>,
+    /// What the provider gave back without being asked, oldest first: in its own console, or to a
+    /// buyer who won a dispute. Never part of `returned`.
+    pub elsewhere: Vec<Elsewhere>,
+    /// The buyer's last dispute of it at the bank, where there was one.
+    pub dispute: Option<Dispute>,
+}
+
+/// Card money that went back without being asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Elsewhere {
+    /// Won; negative where such a return failed afterwards.
+    pub card: i64,
+    /// When it was noticed.
+    pub at: UnixMillis,
+}
+
+/// A buyer's complaint at the bank about a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispute {
+    /// Won that are in dispute.
+    pub amount: u64,
+    /// How it stands.
+    pub state: DisputeState,
+    /// Since when.
+    pub at: UnixMillis,
 }
 
 /// Where a charge is.
@@ -178,25 +203,34 @@ pub struct TrailLine {
     pub status: u16,
     /// The provider's code, or our word for what went wrong; empty for success.
     pub code: String,
-    /// When the answer was there.
+    /// When the answer was there, the first time.
     pub at: UnixMillis,
     /// Who asked for it; `None` for the server itself.
     pub by: Option<UserIndex>,
+    /// How many times in a row the provider was asked this and said so.
+    pub times: u32,
+    /// When the last of these answers was there.
+    pub last_at: UnixMillis,
 }
 
-/// Money on its way back.
+/// Money on its way back: a piece of what is owed of a charge.
+///
+/// What the provider is asked to give back follows the balance of that moment
+/// ([`Ledger::refund_call`](crate::money::Ledger::refund_call)).
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
     /// Of which charge.
     pub charge: ChargeIndex,
-    /// How much of the card's part; the points went back at once.
+    /// How much of the card's part; the points went back at once. Less than was owed at first where
+    /// the provider gave back money without being asked.
     pub card: u64,
-    /// What was left of the charge at the provider before it, which the provider checks.
-    pub balance: u64,
     /// When it came to be.
     pub at: UnixMillis,
     /// Where it is.
     pub state: RefundState,
+    /// How often the provider took it on and failed afterwards.
+    pub failures: u8,
 }
 
 /// Where a refund is.
@@ -209,21 +243,56 @@ pub enum RefundState {
         /// When.
         at: UnixMillis,
     },
-    /// The provider will not: somebody has to look at it.
+    /// The provider will not: an administrator has to look at it.
     Refused {
         /// When it said so.
         at: UnixMillis,
     },
+    /// An administrator gave the money back another way; the provider still has it.
+    ByHand {
+        /// When.
+        at: UnixMillis,
+    },
+}
+
+impl Refund {
+    /// Whether the buyer still waits for it.
+    #[must_use]
+    pub fn is_owed(&self) -> bool {
+        matches!(self.state, RefundState::Due | RefundState::Refused { .. })
+    }
+
+    /// Whether it went back through the provider.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        matches!(self.state, RefundState::Done { .. })
+    }
 }
 
 impl Charge {
-    /// What the provider has of it now: captured and not gone back.
+    /// What is kept of it: captured, not gone back and not owed.
     #[must_use]
     pub fn balance(&self) -> Split {
         match self.state {
-            ChargeState::Captured => self.amount.minus(self.returned),
+            ChargeState::Captured => {
+                let kept = self.amount.minus(self.returned);
+                Split { card: kept.card.saturating_sub(self.elsewhere()), ..kept }
+            }
             _ => Split::default(),
         }
+    }
+
+    /// What the provider gave back of it without being asked, in won.
+    #[must_use]
+    pub fn elsewhere(&self) -> u64 {
+        let sum: i64 = self.elsewhere.iter().map(|one| one.card).sum();
+        u64::try_from(sum).unwrap_or(0)
+    }
+
+    /// Whether the bank has not decided a dispute of it yet: the provider gives nothing back.
+    #[must_use]
+    pub fn is_disputed(&self) -> bool {
+        self.dispute.is_some_and(|dispute| dispute.state == DisputeState::Open)
     }
 
     /// How it is paid.

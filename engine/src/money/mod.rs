@@ -11,11 +11,12 @@
 mod charge;
 mod ledger;
 mod points;
+mod stored;
 
 pub use crate::money::charge::{
-    BankAccount, Captured, Charge, ChargeState, Deposit, Means, Purpose, Refund, RefundState,
-    Split, TrailLine,
+    BankAccount, Captured, Charge, ChargeState, Deposit, Dispute, Elsewhere, Means, Purpose,
+    Refund, RefundState, Split, TrailLine,
 };
-pub use crate::money::ledger::Ledger;
-pub(crate) use crate::money::ledger::StoredLedger3;
+pub use crate::money::ledger::{Ledger, RefundCall};
 pub use crate::money::points::{Account, PointsKind, PointsRow};
+pub(crate) use crate::money::stored::{StoredLedger3, StoredLedger5};

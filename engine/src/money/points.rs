@@ -11,6 +11,9 @@ pub struct Account {
     pub balance: u64,
     /// Every change, oldest first.
     pub history: Vec<PointsRow>,
+    /// Points that were spent and whose money the bank took back afterwards: what the account gets
+    /// next pays this first.
+    pub debt: u64,
 }
 
 /// One change.
@@ -39,9 +42,46 @@ pub enum PointsKind {
     Refund,
     /// What they were to be spent on did not come about.
     Cancel,
+    /// They paid an earlier debt.
+    Debt,
 }
 
 impl Account {
+    /// Adds points; a debt is paid of them first.
+    ///
+    /// # Errors
+    /// More than an account can have.
+    pub(super) fn credit(
+        &mut self,
+        kind: PointsKind,
+        amount: u64,
+        charge: ChargeIndex,
+        at: UnixMillis,
+    ) -> Result<(), String> {
+        self.change(kind, signed(amount)?, charge, at)?;
+        let settled = self.debt.min(self.balance);
+        if settled > 0 {
+            self.debt -= settled;
+            self.change(PointsKind::Debt, -signed(settled)?, charge, at)?;
+        }
+        Ok(())
+    }
+
+    /// Takes points whose money is gone; those that were spent already become a debt.
+    ///
+    /// # Errors
+    /// An amount that is out of range.
+    pub(super) fn take_back(
+        &mut self,
+        amount: u64,
+        charge: ChargeIndex,
+        at: UnixMillis,
+    ) -> Result<(), String> {
+        let taken = amount.min(self.balance);
+        self.debt += amount - taken;
+        self.change(PointsKind::Cancel, -signed(taken)?, charge, at)
+    }
+
     /// Adds points, or takes them.
     ///
     /// # Errors
@@ -58,4 +98,9 @@ impl Account {
         self.history.push(PointsRow { kind, amount, balance: self.balance, charge, at });
         Ok(())
     }
+}
+
+/// An amount as a change of a balance.
+pub(super) fn signed(amount: u64) -> Result<i64, String> {
+    i64::try_from(amount).map_err(|_| format!("{amount} won are out of range"))
 }

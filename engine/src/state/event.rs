@@ -49,6 +49,8 @@ pub struct Event {
     pub category: Option<String>,
     /// Orders that had ended and were confirmed, and the slots they live in.
     pub(super) moved: BTreeMap<OrderNumber, HoldSlot>,
+    /// How many seats or tickets of an order were given back singly.
+    pub(super) returned: BTreeMap<OrderNumber, u32>,
 
     /// Prices, for seats.
     #[serde(skip)]
@@ -179,6 +181,8 @@ pub enum OrderState {
         /// When.
         at: UnixMillis,
     },
+    /// The buyer has an account to pay into.
+    AwaitingDeposit,
 }
 
 /// The last payment of an order.
@@ -256,7 +260,7 @@ impl Order {
     #[must_use]
     pub fn class(&self) -> OrderClass {
         match self.state {
-            OrderState::Held | OrderState::Paying => OrderClass::Open,
+            OrderState::Held | OrderState::Paying | OrderState::AwaitingDeposit => OrderClass::Open,
             OrderState::Paid => OrderClass::Paid,
             OrderState::Ended { .. } => OrderClass::Ended,
         }
@@ -287,6 +291,12 @@ impl Event {
     #[must_use]
     pub fn live_slot(&self, number: OrderNumber, order: &Order) -> HoldSlot {
         self.moved.get(&number).copied().unwrap_or(order.slot)
+    }
+
+    /// How many seats or tickets of an order were given back while it went on.
+    #[must_use]
+    pub fn returned_of(&self, number: OrderNumber) -> u32 {
+        self.returned.get(&number).copied().unwrap_or(0)
     }
 
     pub(crate) fn is_moved(&self, number: OrderNumber) -> bool {

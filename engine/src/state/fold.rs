@@ -12,7 +12,7 @@ use crate::limits::{ORDERS_PER_EVENT_MAX, SEATS_PER_EVENT_MAX};
 use crate::money::Purpose;
 use crate::record::{
     CaptureOutcome, CaptureStarted, Claim, EventCreated, EventDetails, Held, IdempotencyKey,
-    LayoutCreated, OrderRef, PaymentMethod, PaymentStarted, Record, SeatsReturned, TicketLine,
+    LayoutCreated, OrderRef, PartReturned, PaymentMethod, PaymentStarted, Record, TicketLine,
     UserRegistered,
 };
 use crate::state::event::{
@@ -140,7 +140,8 @@ impl State {
             }
             Record::SeatsReturned(returned) => {
                 self.ledger.apply(record, lsn)?;
-                self.seats_returned(lsn, returned)
+                let part = Claim::Seats(returned.seats);
+                self.part_returned(lsn, returned.charge, &part, returned.at).map(drop)
             }
             Record::RefundAccountGiven(given) => {
                 self.seen(given.at);
@@ -196,6 +197,29 @@ impl State {
                 self.seen(acted.at);
                 self.audit.note(lsn, acted);
                 Ok(())
+            }
+            Record::PartReturned(returned) => {
+                self.ledger.apply(record, lsn)?;
+                let PartReturned { charge, part, by, key, at, .. } = returned.as_ref();
+                let (order, slot) = self.part_returned(lsn, *charge, part, *at)?;
+                let reservation = ReservationId { event: order.event, slot, order: order.number };
+                self.remember_key(key.as_deref(), *by, reservation, lsn, *at);
+                Ok(())
+            }
+            Record::PaymentFound(found) => {
+                self.seen(found.at);
+                self.ledger.apply(record, lsn)
+            }
+            Record::ReturnedElsewhere { at, .. }
+            | Record::ReturnFailed { at, .. }
+            | Record::Disputed { at, .. }
+            | Record::ChargeForgotten { at, .. } => {
+                self.seen(*at);
+                self.ledger.apply(record, lsn)
+            }
+            Record::DayCompared(compared) => {
+                self.seen(compared.at);
+                self.ledger.apply(record, lsn)
             }
         }
     }
@@ -299,6 +323,15 @@ impl State {
         })
     }
 
+    /// A payment goes on as a deposit that is awaited.
+    fn awaits_deposit(&mut self, order: OrderRef, attempt: Attempt) -> Result<(), String> {
+        self.change_live_order(order, |found| {
+            expect_payment(found, attempt)?;
+            found.state = OrderState::AwaitingDeposit;
+            Ok(())
+        })
+    }
+
     fn capture_ended(
         &mut self,
         lsn: Lsn,
@@ -316,7 +349,8 @@ impl State {
         match outcome {
             CaptureOutcome::Captured(_) => self.paid(lsn, order, attempt, at),
             CaptureOutcome::Failed => self.unpaid(order, attempt),
-            CaptureOutcome::Awaiting(_) | CaptureOutcome::Reversed => Ok(()),
+            CaptureOutcome::Awaiting(_) => self.awaits_deposit(order, attempt),
+            CaptureOutcome::Reversed | CaptureOutcome::TakenBack => Ok(()),
         }
     }
 
@@ -354,7 +388,7 @@ impl State {
 
     fn ended(&mut self, lsn: Lsn, order: OrderRef, state: OrderState) -> Result<(), String> {
         let (claim, status) = self.change_live_order(order, |found| {
-            if found.state == OrderState::Paying {
+            if matches!(found.state, OrderState::Paying | OrderState::AwaitingDeposit) {
                 return Err(format!("order {} ended while being paid", order.number));
             }
             let held = (found.claim.clone(), found.seat_status());
@@ -375,24 +409,37 @@ impl State {
         Ok(())
     }
 
-    fn seats_returned(&mut self, lsn: Lsn, returned: &SeatsReturned) -> Result<(), String> {
-        self.seen(returned.at);
-        let order = self.order_of(returned.charge).ok_or("seats go back for points")?;
-        self.change_live_order(order, |found| {
-            let rest = match (&found.claim, found.state) {
-                (Claim::Seats(seats), OrderState::Paid) => seats.without(&returned.seats),
+    /// Takes a part of what a paid order has. Answers with the order and its slot.
+    fn part_returned(
+        &mut self,
+        lsn: Lsn,
+        charge: ChargeIndex,
+        part: &Claim,
+        at: UnixMillis,
+    ) -> Result<(OrderRef, HoldSlot), String> {
+        self.seen(at);
+        let order = self.order_of(charge).ok_or("a part goes back of points")?;
+        let slot = self.change_live_order(order, |found| {
+            let rest = match found.state {
+                OrderState::Paid => found.claim.without(part),
                 _ => None,
             };
-            let rest = rest.ok_or_else(|| format!("not seats that order {} paid", order.number))?;
-            found.claim = Claim::Seats(rest);
-            Ok(())
+            let rest = rest.ok_or_else(|| format!("not what order {} paid", order.number))?;
+            found.claim = rest;
+            Ok(found.slot)
         })?;
         let event = self.event_mut(order.event)?;
         event.inventory_lsn = lsn;
-        for &seat in returned.seats.iter() {
-            event.disown(seat, order.number.0 + 1, SeatStatus::Reserved)?;
+        *event.returned.entry(order.number).or_default() += part.count() as u32;
+        match part {
+            Claim::Seats(seats) => {
+                for &seat in seats.iter() {
+                    event.disown(seat, order.number.0 + 1, SeatStatus::Reserved)?;
+                }
+            }
+            Claim::Tickets(lines) => event.return_tickets(lines),
         }
-        Ok(())
+        Ok((order, slot))
     }
 
     fn blocked(
@@ -493,6 +540,7 @@ impl State {
             seats_removed: false,
             category: None,
             moved: BTreeMap::new(),
+            returned: BTreeMap::new(),
         };
         event.derive(sections)?;
         self.events.push(event);
@@ -588,7 +636,7 @@ impl State {
 }
 
 fn expect_payment(order: &Order, attempt: Attempt) -> Result<(), String> {
-    let under_way = order.state == OrderState::Paying
+    let under_way = matches!(order.state, OrderState::Paying | OrderState::AwaitingDeposit)
         && order.payment.is_some_and(|payment| payment.attempt == attempt);
     match under_way {
         true => Ok(()),

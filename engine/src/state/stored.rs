@@ -9,9 +9,9 @@ use crate::ids::{
     Epoch, EventIndex, HoldSlot, LayoutIndex, Lsn, OrderNumber, UnixMillis, UserIndex,
 };
 use crate::inventory::layout::SeatPlan;
-use crate::money::{Ledger, StoredLedger3};
+use crate::money::{ChargeState, Ledger, Purpose, StoredLedger3, StoredLedger5};
 use crate::record::{EventDetails, EventRules, KeywordMapping, OrderRef, Section};
-use crate::state::event::{Block, Event, Order, TicketType};
+use crate::state::event::{Block, Event, Order, OrderState, TicketType};
 use crate::state::people::{Audit, News, Suspension};
 use crate::state::queue::StoredFormerQueue;
 use crate::state::sums::OrderSums;
@@ -20,7 +20,17 @@ use crate::state::{Key, Layout, Queue, State, User};
 /// The stored fields of [`State`], in its order.
 #[derive(Deserialize)]
 pub(super) struct StoredState {
-    without_people: WithoutPeople<StoredEvent>,
+    without_people: WithoutPeople<StoredEvent, Ledger>,
+    news: News,
+    suspensions: BTreeMap<UserIndex, Suspension>,
+    audit: Audit,
+}
+
+/// The stored fields of a [`State`] as they were before orders knew how much of them was given back,
+/// and before the ledger of version 6.
+#[derive(Deserialize)]
+struct StoredState5 {
+    without_people: WithoutPeople<StoredEvent5, StoredLedger5>,
     news: News,
     suspensions: BTreeMap<UserIndex, Suspension>,
     audit: Audit,
@@ -28,14 +38,14 @@ pub(super) struct StoredState {
 
 /// The stored fields of a [`State`] as they were before events could be deleted, their seats taken
 /// away and their ticket types edited, and before there were news, suspensions and an audit list.
-type StoredState4 = WithoutPeople<StoredEvent4>;
+type StoredState4 = WithoutPeople<StoredEvent4, StoredLedger5>;
 
 /// The fields up to the ledger.
 #[derive(Deserialize)]
-struct WithoutPeople<E> {
+struct WithoutPeople<E, L> {
     without_queues: StoredBase<E>,
     queues: Vec<Queue>,
-    ledger: Ledger,
+    ledger: L,
 }
 
 /// The stored fields of a [`State`] as they were before buyers gave accounts for refunds.
@@ -93,6 +103,12 @@ pub struct State3(State);
 #[serde(try_from = "StoredState4")]
 pub struct State4(State);
 
+/// A state as snapshots of version 5 have it, without what providers do on their own: decodes from
+/// that encoding.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "StoredState5")]
+pub struct State5(State);
+
 impl From<State1> for State {
     fn from(former: State1) -> State {
         former.0
@@ -117,14 +133,18 @@ impl From<State4> for State {
     }
 }
 
+impl From<State5> for State {
+    fn from(former: State5) -> State {
+        former.0
+    }
+}
+
 impl TryFrom<StoredState1> for State1 {
     type Error = String;
 
     fn try_from(stored: StoredState1) -> Result<State1, String> {
         let queues = stored.events.iter().map(|_| Queue::default()).collect();
-        StoredState4 { without_queues: stored, queues, ledger: Ledger::default() }
-            .restore()
-            .map(State1)
+        restore4(stored, queues, Ledger::default()).map(State1)
     }
 }
 
@@ -134,7 +154,7 @@ impl TryFrom<StoredState2> for State2 {
     fn try_from(stored: StoredState2) -> Result<State2, String> {
         let StoredState2 { without_queues, queues } = stored;
         let queues = queues.into_iter().map(Queue::try_from).collect::<Result<_, _>>()?;
-        StoredState4 { without_queues, queues, ledger: Ledger::default() }.restore().map(State2)
+        restore4(without_queues, queues, Ledger::default()).map(State2)
     }
 }
 
@@ -143,7 +163,7 @@ impl TryFrom<StoredState3> for State3 {
 
     fn try_from(stored: StoredState3) -> Result<State3, String> {
         let StoredState3 { without_queues, queues, ledger } = stored;
-        StoredState4 { without_queues, queues, ledger: ledger.try_into()? }.restore().map(State3)
+        restore4(without_queues, queues, ledger.try_into()?).map(State3)
     }
 }
 
@@ -151,22 +171,38 @@ impl TryFrom<StoredState4> for State4 {
     type Error = String;
 
     fn try_from(stored: StoredState4) -> Result<State4, String> {
-        stored.restore().map(State4)
+        let WithoutPeople { without_queues, queues, ledger } = stored;
+        restore4(without_queues, queues, ledger.try_into()?).map(State4)
     }
 }
 
-impl StoredState4 {
-    fn restore(self) -> Result<State, String> {
-        let WithoutPeople { without_queues, queues, ledger } = self;
+impl TryFrom<StoredState5> for State5 {
+    type Error = String;
+
+    fn try_from(stored: StoredState5) -> Result<State5, String> {
+        let StoredState5 { without_people, news, suspensions, audit } = stored;
+        let WithoutPeople { without_queues, queues, ledger } = without_people;
         let without_queues = without_queues.map(StoredEvent::from);
-        StoredState {
-            without_people: WithoutPeople { without_queues, queues, ledger },
-            news: News::default(),
-            suspensions: BTreeMap::new(),
-            audit: Audit::default(),
-        }
-        .try_into()
+        let without_people = WithoutPeople { without_queues, queues, ledger: ledger.try_into()? };
+        State::try_from(StoredState { without_people, news, suspensions, audit }).map(State5)
     }
+}
+
+/// What versions up to 4 have, and nothing of what came with version 5.
+fn restore4(
+    stored: StoredBase<StoredEvent4>,
+    queues: Vec<Queue>,
+    ledger: Ledger,
+) -> Result<State, String> {
+    let without_queues = stored.map(|event| StoredEvent::from(StoredEvent5::from(event)));
+    let without_people = WithoutPeople { without_queues, queues, ledger };
+    StoredState {
+        without_people,
+        news: News::default(),
+        suspensions: BTreeMap::new(),
+        audit: Audit::default(),
+    }
+    .try_into()
 }
 
 impl<E> StoredBase<E> {
@@ -187,11 +223,24 @@ impl<E> StoredBase<E> {
 /// The stored fields of [`Event`], in its order.
 #[derive(Deserialize)]
 struct StoredEvent {
+    before_returns: StoredEvent5,
+    returned: BTreeMap<OrderNumber, u32>,
+}
+
+/// The stored fields of an [`Event`] in version 5.
+#[derive(Deserialize)]
+struct StoredEvent5 {
     before_deletion: StoredEventBase<TicketType>,
     deleted: bool,
     seats_removed: bool,
     category: Option<String>,
     moved: BTreeMap<OrderNumber, HoldSlot>,
+}
+
+impl From<StoredEvent5> for StoredEvent {
+    fn from(before_returns: StoredEvent5) -> StoredEvent {
+        StoredEvent { before_returns, returned: BTreeMap::new() }
+    }
 }
 
 /// The stored fields of an [`Event`] up to version 4.
@@ -224,8 +273,8 @@ struct TicketType4 {
     description: Option<String>,
 }
 
-impl From<StoredEvent4> for StoredEvent {
-    fn from(stored: StoredEvent4) -> StoredEvent {
+impl From<StoredEvent4> for StoredEvent5 {
+    fn from(stored: StoredEvent4) -> StoredEvent5 {
         let created_at = stored.created_at;
         let ticket_type = |former: TicketType4| TicketType {
             name: former.name,
@@ -251,7 +300,7 @@ impl From<StoredEvent4> for StoredEvent {
             blocks: stored.blocks,
             inventory_lsn: stored.inventory_lsn,
         };
-        StoredEvent {
+        StoredEvent5 {
             before_deletion,
             deleted: false,
             seats_removed: false,
@@ -297,6 +346,7 @@ impl TryFrom<StoredState> for State {
             state.deleted_events += u64::from(event.deleted);
             state.events.push(event);
         }
+        state.mark_awaited_deposits();
         state.index_orders()?;
         stored.keys.into_iter().for_each(|key| state.remember(key));
         Ok(state)
@@ -305,8 +355,9 @@ impl TryFrom<StoredState> for State {
 
 impl State {
     fn restore_event(&self, stored: StoredEvent) -> Result<Event, String> {
-        let StoredEvent { before_deletion: stored, deleted, seats_removed, category, moved } =
-            stored;
+        let StoredEvent { before_returns, returned } = stored;
+        let StoredEvent5 { before_deletion: stored, deleted, seats_removed, category, moved } =
+            before_returns;
         let sections = self.sections_of(stored.layout)?;
         let mut event = Event {
             details: stored.details,
@@ -329,9 +380,28 @@ impl State {
             seats_removed,
             category,
             moved,
+            returned,
         };
         event.derive(sections)?;
         Ok(event)
+    }
+
+    /// Snapshots up to version 5 have orders whose deposit is awaited among those being paid.
+    fn mark_awaited_deposits(&mut self) {
+        for index in self.ledger.unresolved() {
+            let Some(charge) = self.ledger.charge(index) else { continue };
+            let (Purpose::Order(id), ChargeState::AwaitingDeposit) = (charge.purpose, charge.state)
+            else {
+                continue;
+            };
+            let event = self.events.get_mut(id.event.position());
+            let order = event.and_then(|event| event.orders.get_mut(id.order.position()));
+            if let Some(Some(order)) = order
+                && order.state == OrderState::Paying
+            {
+                order.state = OrderState::AwaitingDeposit;
+            }
+        }
     }
 
     /// The sections of a layout, or none for no layout.

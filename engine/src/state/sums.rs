@@ -15,7 +15,7 @@ pub struct OrderSums {
     pub held: u64,
     /// Of those, the ones that end by themselves.
     pub expiring: u64,
-    /// Being paid.
+    /// Being paid, or awaiting a deposit.
     pub paying: u64,
     /// Sold.
     pub paid: u64,
@@ -99,7 +99,7 @@ impl OrderSums {
     fn of(&mut self, state: OrderState) -> &mut u64 {
         match state {
             OrderState::Held => &mut self.held,
-            OrderState::Paying => &mut self.paying,
+            OrderState::Paying | OrderState::AwaitingDeposit => &mut self.paying,
             OrderState::Paid => &mut self.paid,
             OrderState::Ended { reason: EndReason::Expired, .. } => &mut self.expired,
             OrderState::Ended {

@@ -8,15 +8,20 @@
 use std::thread;
 
 use proptest::prelude::*;
-use tiketi_engine::engine::{AfterPayment, CaptureIntent, NewCharge};
+use tiketi_engine::command::Asked;
+use tiketi_engine::engine::{AfterPayment, CaptureIntent, NewCharge, Once};
 use tiketi_engine::error::{CommandError, MoneyRefusal, OrderRefusal};
 use tiketi_engine::ids::{
-    ChargeIndex, RefundIndex, ReservationId, SeatIndex, UnixMillis, UserIndex,
+    ChargeIndex, RefundIndex, ReservationId, SeatIndex, TicketTypeIndex, UnixMillis, UserIndex,
 };
 use tiketi_engine::money::{
-    BankAccount, Captured, ChargeState, Deposit, Means, PointsKind, Purpose, RefundState, Split,
+    BankAccount, Captured, ChargeState, Deposit, Ledger, Means, PointsKind, Purpose, RefundState,
+    Split,
 };
-use tiketi_engine::record::{CaptureOutcome, Claim, ProviderName, RefundOutcome, SeatList};
+use tiketi_engine::record::{
+    CaptureOutcome, Claim, DisputeState, IdempotencyKey, ProviderName, RefundOutcome, SeatList,
+    TicketLine,
+};
 use tiketi_engine::state::{OrderState, State};
 
 use crate::house::{Hall, House, OPENS, SMALL, TTL_MS, durable};
@@ -103,14 +108,51 @@ impl House {
         won: u64,
         by: Option<u32>,
     ) -> Result<(), MoneyRefusal> {
-        let by = by.map(UserIndex);
-        refusal_of(self.engine.return_seats(charge, &seats(part), won, by, OPENS).map(durable))
+        self.give_part_back(charge, &Claim::Seats(seats(part)), won, by)
+    }
+
+    fn give_part_back(
+        &self,
+        charge: ChargeIndex,
+        part: &Claim,
+        won: u64,
+        by: Option<u32>,
+    ) -> Result<(), MoneyRefusal> {
+        let asked = Asked { by: UserIndex(by.unwrap_or(0)), at: OPENS, key: None };
+        let returned = self.engine.return_part(charge, part, won, by.is_some(), asked);
+        refusal_of(returned.map(durable)).map(drop)
     }
 
     fn buy_points(&self, user: u32, points: u64) {
         let charge = self.open(user, Purpose::Points, split(points, 0)).unwrap();
         self.begin(charge, user).unwrap();
         assert_eq!(self.end(charge, captured()), Ok(AfterPayment::Paid));
+    }
+
+    /// A paid order of the first user's, all by card.
+    fn sold(&self, seats: &[u32], won: u64) -> ChargeIndex {
+        let order = self.hold(0, seats, self.asked(0, OPENS)).unwrap().reservation;
+        let charge = self.open(0, Purpose::Order(order), split(won, 0)).unwrap();
+        self.begin(charge, 0).unwrap();
+        assert_eq!(self.end(charge, captured()), Ok(AfterPayment::Paid));
+        charge
+    }
+
+    fn order_of(&mut self, charge: ChargeIndex) -> ReservationId {
+        self.catch_up();
+        match self.fold.ledger().charge(charge).unwrap().purpose {
+            Purpose::Order(order) => order,
+            Purpose::Points => panic!("{charge} is for points"),
+        }
+    }
+
+    fn ticket_price(&self) -> u32 {
+        self.fold.events()[0].ticket_types[0].price
+    }
+
+    fn tickets_left(&mut self) -> u32 {
+        self.catch_up();
+        self.fold.events()[0].ticket_types[0].available()
     }
 
     fn state_of(&mut self, charge: ChargeIndex) -> ChargeState {
@@ -122,6 +164,15 @@ impl House {
         self.catch_up();
         self.fold.ledger().points(UserIndex(user))
     }
+}
+
+fn charge_of(ledger: &Ledger, refund: RefundIndex) -> ChargeIndex {
+    ledger.refund(refund).unwrap().charge
+}
+
+fn tickets(ticket_type: u16, quantity: u32) -> Claim {
+    let ticket_type = TicketTypeIndex(ticket_type);
+    Claim::Tickets(Box::new([TicketLine { ticket_type, quantity, unit_price: 0 }]))
 }
 
 fn seats(seats: &[u32]) -> SeatList {
@@ -139,22 +190,45 @@ fn refusal_of<T>(result: Result<T, CommandError<MoneyRefusal>>) -> Result<T, Mon
 /// Every won that was captured is in a paid order, in points, or on its way back.
 fn assert_conserved(state: &State) {
     let ledger = state.ledger();
-    for (position, charge) in ledger.charges().iter().enumerate() {
-        let index = ChargeIndex(position as u32);
+    let mut issued = 0_i64;
+    for (index, charge) in ledger.charges() {
         let refunds = ledger.refunds().iter().filter(|refund| refund.charge == index);
         let going: u64 = refunds.map(|refund| refund.card).sum();
         assert_eq!(going, charge.returned.card, "charge {index}");
+        let kept = charge.balance();
+        if charge.state == ChargeState::Captured {
+            let card = kept.card + charge.returned.card + charge.elsewhere();
+            assert_eq!(card, charge.amount.card, "captured = kept + given and due back, {index}");
+        }
         if let (ChargeState::Captured, Purpose::Order(order)) = (charge.state, charge.purpose) {
             let (event, order) = state.order(order).unwrap();
-            let kept = charge.balance().total();
-            let is_paid = order.state == OrderState::Paid && kept == event.amount(&order.claim);
-            assert!(is_paid || kept == 0, "charge {index} keeps {kept}");
+            let worth = event.amount(&order.claim);
+            let is_paid = order.state == OrderState::Paid
+                && (kept.total()..=kept.total() + charge.elsewhere()).contains(&worth);
+            assert!(is_paid || kept.total() == 0, "charge {index} keeps {kept:?}");
         }
+        let spent = match charge.state {
+            ChargeState::Capturing | ChargeState::AwaitingDeposit => charge.amount.points,
+            ChargeState::Captured => kept.points,
+            ChargeState::Open | ChargeState::Failed | ChargeState::Reversed => 0,
+        };
+        issued -= spent.cast_signed();
+        if charge.purpose == Purpose::Points {
+            issued += kept.card.cast_signed();
+        }
+        // Every charge has a next step, or an end.
+        let is_asked = ledger.unresolved().any(|one| one == index);
+        assert_eq!(is_asked, charge.is_unresolved());
+        assert_eq!(ledger.open().any(|one| one == index), charge.state == ChargeState::Open);
     }
+    let mut had = 0_i64;
     for (user, account) in ledger.accounts() {
         let sum: i64 = account.history.iter().map(|row| row.amount).sum();
         assert_eq!(i64::try_from(account.balance), Ok(sum), "points of user {user}");
+        assert!(account.balance == 0 || account.debt == 0, "user {user} has points and a debt");
+        had += account.balance.cast_signed() - account.debt.cast_signed();
     }
+    assert_eq!(had, issued, "points issued - spent = balances - debts");
 }
 
 #[test]
@@ -210,7 +284,9 @@ fn a_refused_card_leaves_the_hold_and_gives_points_back() {
     let due: Vec<RefundIndex> = ledger.refunds_due().collect();
     assert_eq!(due, [RefundIndex(0)]);
     let refund = ledger.refund(due[0]).unwrap();
-    assert_eq!((refund.card, refund.balance), (PRICE - 3_000, PRICE - 3_000));
+    assert_eq!(refund.card, PRICE - 3_000);
+    let call = ledger.refund_call(charge_of(ledger, due[0])).unwrap();
+    assert_eq!((call.amount, call.balance), (PRICE - 3_000, PRICE - 3_000));
     let end = |outcome| refusal_of(house.engine.end_refund(due[0], outcome, OPENS).map(durable));
     assert_eq!(end(RefundOutcome::Again), Err(MoneyRefusal::NoSuchRefund(due[0])));
     assert_eq!(end(RefundOutcome::Refused), Ok(()));
@@ -350,16 +426,17 @@ fn some_seats_of_a_paid_order_go_back() {
     house.restart();
     assert_eq!(back(&house, &[0], PRICE), Ok(()));
     house.catch_up();
-    let parts: Vec<(u64, u64)> =
-        house.fold.ledger().refunds().iter().map(|refund| (refund.card, refund.balance)).collect();
-    assert_eq!(parts, [(PRICE, 18_000), (8_000, 8_000)], "the card's part first");
-    for refund in [RefundIndex(0), RefundIndex(1)] {
-        let next: Vec<RefundIndex> = house.fold.ledger().next_refunds().collect();
-        assert_eq!(next, [refund], "one after the other");
+    let ledger = house.fold.ledger();
+    let parts: Vec<u64> = ledger.refunds().iter().map(|refund| refund.card).collect();
+    assert_eq!(parts, [PRICE, 8_000], "the card's part first");
+    let call = ledger.refund_call(charge).unwrap();
+    assert_eq!(call.pieces, [RefundIndex(0), RefundIndex(1)], "all of the card's part is owed");
+    assert_eq!((call.amount, call.balance), (18_000, 18_000));
+    for refund in call.pieces {
         durable(house.engine.end_refund(refund, RefundOutcome::Done, OPENS).unwrap());
-        house.catch_up();
     }
-    assert_eq!(house.fold.ledger().next_refunds().count(), 0);
+    house.catch_up();
+    assert_eq!(house.fold.ledger().refund_call(charge), None);
     assert_eq!(house.points(0), 2_000);
     assert_eq!(house.order(order).claim, Claim::Seats(seats(&[2])));
     assert_eq!(house.order(order).state, OrderState::Paid);
@@ -367,7 +444,8 @@ fn some_seats_of_a_paid_order_go_back() {
     assert!(again.is_ok(), "the seats and the user's count are free: {again:?}");
 
     durable(house.engine.cancel_order(order, None, OPENS).unwrap());
-    assert_eq!(back(&house, &[2], PRICE), Err(MoneyRefusal::WrongAmount), "nothing is left");
+    let ended = Err(MoneyRefusal::Order(OrderRefusal::Ended(order.order)));
+    assert_eq!(back(&house, &[2], PRICE), ended);
     assert_eq!(house.points(0), 12_000);
     house.assert_agreement();
     assert_conserved(&house.fold);
@@ -451,19 +529,294 @@ fn what_the_bank_took_back_leaves_nothing_behind() {
 }
 
 #[test]
-fn tickets_without_seats_and_points_go_back_whole() {
+fn points_that_were_bought_have_no_parts() {
     let mut house = House::new(&[SMALL], 1);
     let bought = house.open(0, Purpose::Points, split(PRICE, 0)).unwrap();
     house.begin(bought, 0).unwrap();
     house.end(bought, captured()).unwrap();
     let captured_for_points = Err(MoneyRefusal::NotOpen(bought, ChargeState::Captured));
     assert_eq!(house.give_back(bought, &[0], 1, None), captured_for_points);
-    let order = house.hold_tickets(0, 2, house.asked(0, OPENS)).unwrap().reservation;
-    let charge = house.open(0, Purpose::Order(order), split(0, PRICE)).unwrap();
+    house.assert_agreement();
+}
+
+#[test]
+fn tickets_without_seats_go_back_singly() {
+    let mut house = House::new(&[SMALL], 1);
+    let order = house.hold_tickets(0, 3, house.asked(0, OPENS)).unwrap().reservation;
+    let unit = u64::from(house.ticket_price());
+    let charge = house.open(0, Purpose::Order(order), split(3 * unit, 0)).unwrap();
     house.begin(charge, 0).unwrap();
     house.end(charge, captured()).unwrap();
+    let back = |house: &House, part: &Claim| house.give_part_back(charge, part, unit, Some(0));
     let refused = Err(MoneyRefusal::NotPartOfIt(charge));
-    assert_eq!(house.give_back(charge, &[0], 1, None), refused);
+    assert_eq!(back(&house, &Claim::Seats(seats(&[0]))), refused, "it has no seats");
+    for wrong in [tickets(0, 3), tickets(0, 4), tickets(0, 0), tickets(1, 1)] {
+        assert_eq!(back(&house, &wrong), refused, "{wrong:?}");
+    }
+    let left = house.tickets_left();
+    assert_eq!(back(&house, &tickets(0, 1)), Ok(()));
+    house.restart();
+    assert_eq!(house.tickets_left(), left + 1);
+    assert_eq!(house.order(order).claim.count(), 2);
+    let event = house.fold.event(order.event).unwrap();
+    assert_eq!(event.returned_of(order.order), 1);
+    assert_eq!(house.fold.ledger().refund_call(charge).unwrap().amount, unit);
+    house.assert_agreement();
+    assert_conserved(&house.fold);
+}
+
+#[test]
+fn the_same_part_goes_back_once_for_one_key() {
+    let mut house = House::new(&[SMALL], 1);
+    let charge = house.sold(&[0, 1, 2], 30_000);
+    let key = |key, content| Some(IdempotencyKey { key, content });
+    let back = |house: &House, seat, key| {
+        let asked = Asked { by: UserIndex(0), at: OPENS, key };
+        let part = Claim::Seats(seats(&[seat]));
+        refusal_of(house.engine.return_part(charge, &part, PRICE, true, asked).map(durable))
+    };
+    assert!(matches!(back(&house, 0, key(1, 1)), Ok(Once::Done(_))));
+    assert!(matches!(back(&house, 0, key(1, 1)), Ok(Once::Repeated(_))));
+    assert_eq!(back(&house, 1, key(1, 2)), Err(MoneyRefusal::KeyReused));
+    house.restart();
+    assert!(matches!(back(&house, 0, key(1, 1)), Ok(Once::Repeated(_))), "after a restart, too");
+    assert_eq!(house.fold.ledger().refunds().len(), 1);
+    assert_conserved(&house.fold);
+}
+
+#[test]
+fn what_the_provider_gave_back_itself_is_not_owed_again() {
+    let mut house = House::new(&[SMALL], 1);
+    let charge = house.sold(&[0, 1, 2], 30_000);
+    let note = |house: &House, card| {
+        refusal_of(house.engine.note_returned(charge, card, OPENS).map(durable))
+    };
+    assert_eq!(note(&house, 0), Err(MoneyRefusal::WrongAmount));
+    assert_eq!(note(&house, 30_001), Err(MoneyRefusal::WrongAmount));
+    assert_eq!(note(&house, 1_000), Ok(()));
+    // A seat goes back: what it cost, as long as so much is kept.
+    assert_eq!(house.give_back(charge, &[0], PRICE, None), Ok(()));
+    house.catch_up();
+    let call = house.fold.ledger().refund_call(charge).unwrap();
+    assert_eq!((call.amount, call.balance), (PRICE, 29_000), "the balance of the moment");
+    // The rest goes back: 19,000 of the two seats, and one call for all of it.
+    let order = house.order_of(charge);
+    durable(house.engine.cancel_order(order, None, OPENS).unwrap());
+    house.restart();
+    let call = house.fold.ledger().refund_call(charge).unwrap();
+    assert_eq!((call.pieces.len(), call.amount, call.balance), (2, 29_000, 29_000));
+    assert_conserved(&house.fold);
+    // Before it is made the console gives back 5,000 more: that much less is owed.
+    assert_eq!(note(&house, 5_000), Ok(()));
+    house.catch_up();
+    let call = house.fold.ledger().refund_call(charge).unwrap();
+    assert_eq!((call.amount, call.balance), (24_000, 24_000));
+    assert_eq!(note(&house, 24_000), Ok(()), "and then all of it");
+    house.catch_up();
+    assert_eq!(house.fold.ledger().refund_call(charge), None);
+    assert_eq!(house.fold.ledger().refunds_due().count(), 0);
+    // A console refund that fails leaves its money to be given back: the order is over.
+    let failed = house.engine.note_return_failed(charge, 30_001, OPENS).map(durable);
+    assert_eq!(refusal_of(failed), Err(MoneyRefusal::WrongAmount));
+    durable(house.engine.note_return_failed(charge, 24_000, OPENS).unwrap());
+    house.catch_up();
+    let call = house.fold.ledger().refund_call(charge).unwrap();
+    assert_eq!((call.amount, call.balance), (24_000, 24_000));
+    house.assert_agreement();
+    assert_conserved(&house.fold);
+}
+
+#[test]
+fn a_refund_that_fails_afterwards_is_due_once_more_and_then_refused() {
+    let mut house = House::new(&[SMALL], 1);
+    let charge = house.sold(&[0], PRICE);
+    let order = house.order_of(charge);
+    durable(house.engine.cancel_order(order, None, OPENS).unwrap());
+    let end = |house: &mut House, outcome| {
+        let ended = house.engine.end_refund(RefundIndex(0), outcome, OPENS).map(durable);
+        house.catch_up();
+        let ledger = house.fold.ledger();
+        refusal_of(ended).map(|()| {
+            (ledger.refund(RefundIndex(0)).unwrap().state, ledger.left_at_provider(charge))
+        })
+    };
+    let (at, due) = (OPENS, RefundState::Due);
+    assert!(end(&mut house, RefundOutcome::Failed).is_err(), "not made yet");
+    assert_eq!(end(&mut house, RefundOutcome::Done), Ok((RefundState::Done { at }, 0)));
+    assert_eq!(end(&mut house, RefundOutcome::Failed), Ok((due, PRICE)));
+    assert_eq!(end(&mut house, RefundOutcome::Done), Ok((RefundState::Done { at }, 0)));
+    let refused = RefundState::Refused { at };
+    assert_eq!(end(&mut house, RefundOutcome::Failed), Ok((refused, PRICE)));
+    assert_eq!(house.fold.ledger().refunds_refused().collect::<Vec<_>>(), [RefundIndex(0)]);
+    // An administrator sends it by bank transfer: the provider keeps its money, nothing is owed.
+    let by_hand = end(&mut house, RefundOutcome::ByHand);
+    assert_eq!(by_hand, Ok((RefundState::ByHand { at }, PRICE)));
+    assert_eq!(house.fold.ledger().owed(charge), 0);
+    house.restart();
+    house.assert_agreement();
+    assert_conserved(&house.fold);
+}
+
+#[test]
+fn refused_parts_go_back_with_the_rest() {
+    let mut house = House::new(&[SMALL], 1);
+    let charge = house.sold(&[0, 1], 20_000);
+    house.give_back(charge, &[0], PRICE, None).unwrap();
+    let refused = house.engine.end_refund(RefundIndex(0), RefundOutcome::Refused, OPENS);
+    durable(refused.unwrap());
+    house.catch_up();
+    assert_eq!(house.fold.ledger().refund_call(charge), None, "it waits, and is listed");
+    let order = house.order_of(charge);
+    durable(house.engine.cancel_order(order, None, OPENS).unwrap());
+    house.catch_up();
+    let call = house.fold.ledger().refund_call(charge).unwrap();
+    assert_eq!(call.pieces, [RefundIndex(0), RefundIndex(1)]);
+    assert_eq!((call.amount, call.balance), (20_000, 20_000), "one call for all of it");
+    for piece in call.pieces {
+        durable(house.engine.end_refund(piece, RefundOutcome::Done, OPENS).unwrap());
+    }
+    house.restart();
+    assert_eq!(house.fold.ledger().left_at_provider(charge), 0);
+    assert_conserved(&house.fold);
+}
+
+#[test]
+fn a_lost_dispute_takes_the_money_and_an_open_one_keeps_refunds_waiting() {
+    let mut house = House::new(&[SMALL], 1);
+    let charge = house.sold(&[0, 1], 20_000);
+    let dispute = |house: &mut House, amount, state| {
+        let noted = house.engine.note_dispute(charge, amount, state, OPENS).map(durable);
+        house.catch_up();
+        refusal_of(noted)
+    };
+    assert_eq!(dispute(&mut house, 20_000, DisputeState::Open), Ok(()));
+    let again = dispute(&mut house, 20_000, DisputeState::Open);
+    assert_eq!(again, Err(MoneyRefusal::NotOpen(charge, ChargeState::Captured)), "known");
+    house.give_back(charge, &[0], PRICE, None).unwrap();
+    house.catch_up();
+    assert_eq!(house.fold.ledger().refund_call(charge), None, "the bank has the money");
+    assert_eq!(house.fold.ledger().charges_with_refunds_due().count(), 0);
+    assert_eq!(dispute(&mut house, 20_000, DisputeState::Won), Ok(()));
+    assert_eq!(house.fold.ledger().charges_with_refunds_due().collect::<Vec<_>>(), [charge]);
+    assert_eq!(dispute(&mut house, 20_000, DisputeState::Lost), Ok(()));
+    let ledger = house.fold.ledger();
+    assert_eq!((ledger.left_at_provider(charge), ledger.owed(charge)), (0, 0));
+    assert_eq!(ledger.charge(charge).unwrap().elsewhere(), 20_000);
+    house.restart();
+    house.assert_agreement();
+    assert_conserved(&house.fold);
+}
+
+/// Points, spent, taken back by the bank, paid again: 200,000 won are 200,000 points.
+#[test]
+fn points_are_never_made() {
+    let mut house = House::new(&[SMALL], 1);
+    let bought = house.open(0, Purpose::Points, split(20_000, 0)).unwrap();
+    house.begin(bought, 0).unwrap();
+    house.end(bought, awaiting(OPENS.plus(TTL_MS))).unwrap();
+    house.end(bought, captured()).unwrap();
+    let spent = house.seat(0, 0);
+    let by_points = house.open(0, Purpose::Order(spent), split(0, PRICE)).unwrap();
+    house.begin(by_points, 0).unwrap();
+    house.end(by_points, captured()).unwrap();
+    assert_eq!(house.points(0), 10_000);
+    house.end(bought, CaptureOutcome::TakenBack).unwrap();
+    house.catch_up();
+    let account = house.fold.ledger().account(UserIndex(0)).unwrap().clone();
+    assert_eq!((account.balance, account.debt), (0, 10_000), "what is spent is owed");
+    assert_conserved(&house.fold);
+    house.end(bought, captured()).unwrap();
+    house.restart();
+    let account = house.fold.ledger().account(UserIndex(0)).unwrap().clone();
+    assert_eq!((account.balance, account.debt), (10_000, 0), "the debt is paid first");
+    let kinds: Vec<PointsKind> = account.history.iter().map(|row| row.kind).collect();
+    use PointsKind::{Cancel, Charge, Debt, Use};
+    assert_eq!(kinds, [Charge, Use, Cancel, Charge, Debt]);
+    house.assert_agreement();
+    assert_conserved(&house.fold);
+    // A console refund of points that are spent is a debt, too.
+    let noted = house.engine.note_returned(bought, 15_000, OPENS).map(durable);
+    assert_eq!(refusal_of(noted), Ok(()));
+    house.catch_up();
+    let account = house.fold.ledger().account(UserIndex(0)).unwrap();
+    assert_eq!((account.balance, account.debt), (0, 5_000));
+    assert_conserved(&house.fold);
+}
+
+/// Logs of earlier versions forgot the rest, and fold as they did.
+#[test]
+fn reversals_of_earlier_versions_fold_as_they_did() {
+    let mut house = House::new(&[SMALL], 1);
+    house.buy_points(0, 20_000);
+    let spent = house.seat(0, 0);
+    let by_points = house.open(0, Purpose::Order(spent), split(0, PRICE)).unwrap();
+    house.begin(by_points, 0).unwrap();
+    house.end(by_points, captured()).unwrap();
+    house.end(ChargeIndex(0), CaptureOutcome::Reversed).unwrap();
+    house.catch_up();
+    let account = house.fold.ledger().account(UserIndex(0)).unwrap();
+    assert_eq!((account.balance, account.debt), (0, 0));
+}
+
+#[test]
+fn charges_that_were_never_confirmed_are_forgotten() {
+    let mut house = House::new(&[SMALL], 2);
+    let order = house.seat(0, 0);
+    let [one, paid] =
+        [0, 1].map(|user| house.open(user, Purpose::Points, split(5_000, 0)).unwrap());
+    let open = house.open(0, Purpose::Order(order), split(PRICE, 0)).unwrap();
+    house.begin(paid, 1).unwrap();
+    let forget = |house: &House, before| house.engine.forget_charges(before, 9, before).unwrap();
+    assert_eq!(forget(&house, UnixMillis(OPENS.0 - 1)), 0, "too young");
+    assert_eq!(house.engine.forget_charges(OPENS, 1, OPENS), Ok(1), "a few at a time");
+    assert_eq!(forget(&house, OPENS), 1);
+    house.restart();
+    for charge in [one, open] {
+        assert_eq!(house.fold.ledger().charge(charge), None);
+        assert_eq!(house.begin(charge, 0), Err(MoneyRefusal::UnknownCharge(charge)));
+    }
+    let ledger = house.fold.ledger();
+    assert_eq!((ledger.charge_count(), ledger.charges().count()), (3, 1));
+    let next = house.open(0, Purpose::Order(order), split(PRICE, 0));
+    assert_eq!(next, Ok(ChargeIndex(3)), "numbers stay used");
+    house.assert_agreement();
+}
+
+#[test]
+fn an_order_that_awaits_a_deposit_ends_by_its_account_alone() {
+    let mut house = House::new(&[SMALL], 1);
+    let order = house.seat(0, 0);
+    let charge = house.open(0, Purpose::Order(order), split(PRICE, 0)).unwrap();
+    house.begin(charge, 0).unwrap();
+    house.end(charge, awaiting(OPENS.plus(9 * TTL_MS))).unwrap();
+    assert_eq!(house.order(order).state, OrderState::AwaitingDeposit);
+    house.restart();
+    let awaits = OrderRefusal::AwaitsDeposit(order.order);
+    let cancelled = house.engine.cancel_order(order, Some(UserIndex(0)), OPENS).map(durable);
+    assert!(matches!(cancelled, Err(CommandError::Refused(refusal)) if refusal == awaits));
+    let second = house.open(0, Purpose::Order(order), split(PRICE, 0));
+    assert_eq!(second, Err(MoneyRefusal::Order(awaits)));
+    // The account is closed: the order is held again, and can be cancelled.
+    assert_eq!(house.end(charge, CaptureOutcome::Failed), Ok(AfterPayment::Held));
+    durable(house.engine.cancel_order(order, Some(UserIndex(0)), OPENS).unwrap());
+    house.assert_agreement();
+}
+
+#[test]
+fn money_is_found_under_another_key() {
+    let mut house = House::new(&[SMALL], 1);
+    let order = house.seat(0, 0);
+    let charge = house.open(0, Purpose::Order(order), split(PRICE, 0)).unwrap();
+    let find = |house: &House, key: &str| {
+        refusal_of(house.engine.find_payment(charge, key, OPENS).map(durable))
+    };
+    assert_eq!(find(&house, "b"), Err(MoneyRefusal::NotOpen(charge, ChargeState::Open)));
+    house.begin(charge, 0).unwrap();
+    assert_eq!(find(&house, ""), Err(MoneyRefusal::WrongPaymentKey));
+    assert_eq!(find(&house, "b"), Ok(()));
+    house.restart();
+    assert_eq!(house.fold.ledger().charge(charge).unwrap().payment_key, "b");
+    assert_eq!(house.end(charge, captured()), Ok(AfterPayment::Paid));
     house.assert_agreement();
 }
 
@@ -477,9 +830,26 @@ enum Step {
     Cancel(usize),
     Return(usize, u32),
     Refund(usize, u8),
+    RefundCall(usize),
+    Console(usize, u64),
+    ConsoleFails(usize, u64),
+    Dispute(usize, u8),
+    Forget,
     CancelEvent,
     Wait(u64),
     Restart,
+}
+
+/// The gateway's part: an order of which no money is left is over.
+fn house_ends(
+    engine: &tiketi_engine::engine::Engine<tiketi_engine::journal::MemoryJournal>,
+    purpose: Option<Purpose>,
+    is_over: bool,
+    now: UnixMillis,
+) {
+    if let (Some(Purpose::Order(order)), true) = (purpose, is_over) {
+        drop(engine.cancel_order(order, None, now).map(durable));
+    }
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -491,7 +861,13 @@ fn step() -> impl Strategy<Value = Step> {
         9 => (0..20_usize, 0..8_u8).prop_map(|(charge, how)| Step::End(charge, how)),
         2 => (0..9_usize).prop_map(Step::Cancel),
         4 => (0..20_usize, 0..9_u32).prop_map(|(charge, seat)| Step::Return(charge, seat)),
-        2 => (0..9_usize, 0..3_u8).prop_map(|(refund, how)| Step::Refund(refund, how)),
+        3 => (0..9_usize, 0..5_u8).prop_map(|(refund, how)| Step::Refund(refund, how)),
+        3 => (0..20_usize).prop_map(Step::RefundCall),
+        3 => (0..20_usize, 0..12_u64).prop_map(|(charge, won)| Step::Console(charge, won * 1_000)),
+        1 => (0..20_usize, 1..12_u64)
+            .prop_map(|(charge, won)| Step::ConsoleFails(charge, won * 1_000)),
+        2 => (0..20_usize, 0..3_u8).prop_map(|(charge, how)| Step::Dispute(charge, how)),
+        1 => Just(Step::Forget),
         1 => Just(Step::CancelEvent),
         1 => (0..TTL_MS).prop_map(Step::Wait),
         1 => Just(Step::Restart),
@@ -503,7 +879,8 @@ fn run(steps: &[Step]) {
     let (mut now, mut orders) = (OPENS, Vec::new());
     for step in steps {
         let engine = &house.engine;
-        let charges = house.fold.ledger().charges().len();
+        let charges = house.fold.ledger().charge_count() as usize;
+        let last = |charge: usize| ChargeIndex(charge as u32);
         match *step {
             Step::Hold(user, seat, count) => {
                 let seats: Vec<u32> = (seat..seat + count).collect();
@@ -519,15 +896,15 @@ fn run(steps: &[Step]) {
                 let _ = house.open(user, Purpose::Points, split(points, 0));
             }
             Step::Begin(charge) if charge < charges => {
-                let user = house.fold.ledger().charges()[charge].user;
-                drop(house.begin_at(ChargeIndex(charge as u32), user.0, now));
+                let user = house.fold.ledger().charge(last(charge)).map(|charge| charge.user.0);
+                drop(user.map(|user| house.begin_at(last(charge), user, now)));
             }
             Step::End(charge, how) if charge < charges => {
                 let outcome = match how {
                     0..4 => captured(),
                     4 | 5 => CaptureOutcome::Failed,
                     6 => awaiting(now),
-                    _ => CaptureOutcome::Reversed,
+                    _ => CaptureOutcome::TakenBack,
                 };
                 let _ = house.end_at(ChargeIndex(charge as u32), outcome, now);
             }
@@ -538,10 +915,36 @@ fn run(steps: &[Step]) {
                 let _ = house.give_back(ChargeIndex(charge as u32), &[seat], PRICE, None);
             }
             Step::Refund(refund, how) => {
-                let outcome = [RefundOutcome::Done, RefundOutcome::Refused, RefundOutcome::Again]
-                    [usize::from(how)];
+                use RefundOutcome::{Again, ByHand, Done, Failed, Refused};
+                let outcome = [Done, Refused, Again, Failed, ByHand][usize::from(how)];
                 drop(engine.end_refund(RefundIndex(refund as u32), outcome, now).map(durable));
             }
+            Step::RefundCall(charge) if charge < charges => {
+                let call = house.fold.ledger().refund_call(last(charge));
+                for piece in call.into_iter().flat_map(|call| call.pieces) {
+                    drop(engine.end_refund(piece, RefundOutcome::Done, now).map(durable));
+                }
+            }
+            Step::Console(charge, won) if charge < charges => {
+                let left = house.fold.ledger().left_at_provider(last(charge));
+                let won = if won == 0 { left } else { won };
+                drop(engine.note_returned(last(charge), won, now).map(durable));
+                let charge = house.fold.ledger().charge(last(charge));
+                house_ends(engine, charge.map(|charge| charge.purpose), left == won, now);
+            }
+            Step::ConsoleFails(charge, won) if charge < charges => {
+                drop(engine.note_return_failed(last(charge), won, now).map(durable));
+            }
+            Step::Dispute(charge, how) if charge < charges => {
+                let state =
+                    [DisputeState::Open, DisputeState::Won, DisputeState::Lost][usize::from(how)];
+                let left = house.fold.ledger().left_at_provider(last(charge));
+                let noted = engine.note_dispute(last(charge), left, state, now).map(durable);
+                let is_over = noted.is_ok() && state == DisputeState::Lost;
+                let charge = house.fold.ledger().charge(last(charge));
+                house_ends(engine, charge.map(|charge| charge.purpose), is_over, now);
+            }
+            Step::Forget => drop(engine.forget_charges(now, 2, now)),
             Step::CancelEvent => {
                 drop(engine.cancel_event(tiketi_engine::ids::EventIndex(0), now).map(durable));
             }
@@ -554,18 +957,26 @@ fn run(steps: &[Step]) {
             | Step::Begin(_)
             | Step::End(..)
             | Step::Cancel(_)
+            | Step::RefundCall(_)
+            | Step::Console(..)
+            | Step::ConsoleFails(..)
+            | Step::Dispute(..)
             | Step::Return(..) => {}
         }
         house.engine.close_cancelled(now);
         house.assert_agreement();
         assert_conserved(&house.fold);
     }
-    let refused = |state| matches!(state, RefundState::Refused { .. });
+    // What is owed has a next step, or waits for an administrator and is listed.
     let ledger = house.fold.ledger();
-    for refund in ledger.refunds() {
-        let is_listed = ledger.refunds_due().any(|due| ledger.refund(due) == Some(refund));
-        let is_due = refund.state == RefundState::Due;
-        assert!(is_due == is_listed || refused(refund.state), "{refund:?}");
+    for (index, refund) in (0_u32..).map(RefundIndex).zip(ledger.refunds()) {
+        let is_due = ledger.refunds_due().any(|due| due == index);
+        assert_eq!(is_due, refund.state == RefundState::Due, "{refund:?}");
+        let is_listed = ledger.refunds_refused().any(|refused| refused == index);
+        assert_eq!(is_listed, matches!(refund.state, RefundState::Refused { .. }), "{refund:?}");
+        let charge = ledger.charge(refund.charge).unwrap();
+        let is_asked = ledger.refund_call(refund.charge).is_some();
+        assert!(!is_due || is_asked || charge.is_disputed(), "{refund:?}");
     }
 }
 
