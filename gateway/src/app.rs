@@ -42,7 +42,7 @@ use crate::http::Response;
 use crate::images::Images;
 use crate::kept_bodies::KeptBodies;
 use crate::metrics::Metrics;
-use crate::payments::{DeskError, Payments, reconciler, worker};
+use crate::payments::{DeskError, Payments, compare, reconciler, worker};
 use crate::rate_limit::RateLimits;
 use crate::request_id::RequestIds;
 use crate::routes::{ROUTES, Router};
@@ -234,6 +234,7 @@ impl App {
         workers.spawn(fanout::follow(Arc::clone(&self)));
         workers.spawn(fanout::line::keep(Arc::clone(&self)));
         workers.spawn(reconciler::keep(Arc::clone(&self)));
+        workers.spawn(compare::keep(Arc::clone(&self)));
         let stopped = stop.clone().cancelled_owned();
         let accepting = tokio::spawn(server::accept(Arc::clone(&self), listener, stopped));
         Ok(Running { app: self, address, stop, accepting, workers })

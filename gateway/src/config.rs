@@ -112,6 +112,11 @@ struct Flags {
     #[arg(long, env = "TIKETI_SANDBOX_DELAY", value_name = "DURATION", default_value = "0ms",
           value_parser = parse::duration)]
     sandbox_delay: Duration,
+    /// How long a virtual account may wait for its deposit; the end of the sale and the event end it
+    /// sooner
+    #[arg(long, env = "TIKETI_DEPOSIT_DUE_MAX", value_name = "DURATION", default_value = "24h",
+          value_parser = parse::duration)]
+    deposit_due_max: Duration,
     /// Public key of Toss Payments, test_… or live_… [development: the sandbox's]
     #[arg(long, env = "TOSS_CLIENT_KEY", value_name = "KEY")]
     toss_client_key: Option<String>,
@@ -265,6 +270,8 @@ pub struct Config {
     pub access_log: AccessLogLevel,
     /// How long the payment sandbox takes to answer.
     pub sandbox_delay: Duration,
+    /// How long a virtual account may wait for its deposit.
+    pub deposit_due_max: Duration,
     /// Keys of Toss Payments; `None` for the sandbox in development and for no cards in production.
     pub toss: Option<TossKeys>,
     /// Keys of Stripe; `None` for its simulator in development and for no Stripe in production.
@@ -503,6 +510,7 @@ impl Config {
             log_format: LogFormat::Text,
             access_log: AccessLogLevel::Off,
             sandbox_delay: Duration::ZERO,
+            deposit_due_max: Duration::from_secs(24 * 60 * 60),
             toss: None,
             stripe: None,
             public_url: None,

@@ -47,6 +47,14 @@ pub(crate) fn seoul_day(at: UnixMillis) -> Option<String> {
     Some(instant.to_zoned(TimeZone::fixed(SEOUL)).date().to_string())
 }
 
+/// The second of an instant in Seoul, without a zone: `2027-01-10T19:00:00`.
+pub(crate) fn seoul_second(at: UnixMillis) -> String {
+    let instant = i64::try_from(at.0).ok();
+    let instant = instant.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let instant = instant.unwrap_or(jiff::Timestamp::MAX);
+    instant.to_zoned(TimeZone::fixed(SEOUL)).strftime("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
 /// Whether something that looks like an offset follows the time.
 fn has_offset(text: &str) -> bool {
     let time = text.split_once(['T', 't', ' ']).map_or("", |(_, time)| time);

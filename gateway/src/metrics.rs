@@ -7,6 +7,7 @@
 mod builder;
 mod daily;
 mod events;
+mod payments;
 mod sockets;
 
 use std::sync::OnceLock;
@@ -25,6 +26,7 @@ use crate::metrics::builder::Builder;
 use crate::metrics::daily::DailyMetrics;
 use crate::metrics::events::EventFamilies;
 pub(crate) use crate::metrics::events::{EventMetrics, FunnelStage};
+pub(crate) use crate::metrics::payments::PaymentMetrics;
 pub(crate) use crate::metrics::sockets::SocketMetrics;
 use crate::routes::{ROUTES, Route};
 
@@ -57,6 +59,7 @@ pub(crate) struct Metrics {
     other_events: OnceLock<EventMetrics>,
     pub(crate) daily: DailyMetrics,
     pub(crate) sockets: SocketMetrics,
+    pub(crate) payments: PaymentMetrics,
 }
 
 /// One slot for each status, the last for any other.
@@ -119,6 +122,7 @@ impl Metrics {
             other_events: OnceLock::new(),
             daily: DailyMetrics::new(&by)?,
             sockets: SocketMetrics::new(&by)?,
+            payments: PaymentMetrics::new(&by)?,
             registry: registry.clone(),
         };
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;

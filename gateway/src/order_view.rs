@@ -41,7 +41,7 @@ pub(crate) fn standing(order: &Order, now: UnixMillis) -> Standing {
         OrderState::Held if order.expires_at.is_some_and(|at| at <= now) => {
             (ReservationStatus::Cancelled, PaymentStatus::Failed, true)
         }
-        OrderState::Held | OrderState::Paying => {
+        OrderState::Held | OrderState::Paying | OrderState::AwaitingDeposit => {
             (ReservationStatus::Pending, PaymentStatus::Pending, false)
         }
         OrderState::Paid => (ReservationStatus::Confirmed, PaymentStatus::Completed, false),

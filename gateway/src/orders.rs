@@ -1,13 +1,17 @@
 //! What paying and cancelling have in common: orders that are busy, and orders that are over.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tiketi_engine::error::{CommandError, ConfirmRefusal, MoneyRefusal, OrderRefusal};
 use tiketi_engine::ids::{Lsn, ReservationId, UserIndex};
+use tiketi_engine::record::OrderRef;
 
 use crate::app::App;
-use crate::error::ApiError;
+use crate::error::{ApiError, Code};
 use crate::order_view::OrderView;
+use crate::payments::give_back;
+use crate::payments::reconciler::AtWork;
 use crate::refusals;
 
 /// How often a command is tried on an order that somebody else is at work on. Their work is one
@@ -59,16 +63,24 @@ impl MayBeBusy for MoneyRefusal {
 }
 
 /// Ends an order, for its user or, without one, for an administrator; its position once that is
-/// durable.
+/// durable. An account that awaits its deposit is closed at the provider first, so that no buyer pays
+/// for an order that is over.
 ///
 /// # Errors
-/// Those of [`explain`]; 504 where the journal fails meanwhile.
+/// Those of [`explain`]; 503 where the account cannot be closed; 504 where the journal fails
+/// meanwhile.
 pub(crate) async fn cancel(
-    app: &App,
+    app: &Arc<App>,
     id: ReservationId,
     by: Option<UserIndex>,
 ) -> Result<Lsn, ApiError> {
-    let pending = match unless_busy(|| app.engine.cancel_order(id, by, app.clock.now())).await {
+    let cancel = || app.engine.cancel_order(id, by, app.clock.now());
+    let mut cancelled = unless_busy(cancel).await;
+    if let Err(CommandError::Refused(OrderRefusal::AwaitsDeposit(_))) = cancelled {
+        close_account(app, id).await?;
+        cancelled = unless_busy(cancel).await;
+    }
+    let pending = match cancelled {
         Ok(pending) => pending,
         Err(error) => return Err(explain(app, id, by, error).await),
     };
@@ -80,6 +92,27 @@ pub(crate) async fn cancel(
         None => metrics.cancelled_by_admin.inc(),
     }
     Ok(lsn)
+}
+
+/// Has the provider close the account that an order's buyer was to pay into. Where the deposit has
+/// come meanwhile the order is paid.
+async fn close_account(app: &Arc<App>, id: ReservationId) -> Result<(), ApiError> {
+    app.catch_up(Some(app.engine.journal().appended_lsn())).await?;
+    let order = OrderRef { event: id.event, number: id.order };
+    let Some(charge) = app.view.read(|state| state.ledger().paying(order)) else { return Ok(()) };
+    let at_work = AtWork::on(app, charge).await;
+    // The client may leave: what was begun at the provider is ended all the same.
+    let task_app = Arc::clone(app);
+    let closed = tokio::spawn(async move {
+        let _at_work = at_work;
+        give_back::close_deposit(&task_app, charge).await
+    });
+    match closed.await.map_err(|panic| ApiError::new(Code::Internal).cause(panic))?? {
+        true => Ok(()),
+        false => Err(ApiError::new(Code::Unavailable).message(
+            "결제사에서 입금 계좌를 닫지 못해 취소하지 못했어요. 잠시 후 다시 시도해 주세요.",
+        )),
+    }
 }
 
 /// The answer to a refused command on an order. `by` is its user, or `None` for an administrator.

@@ -82,6 +82,8 @@ pub(crate) fn order(
         OrderRefusal::BeingPaid(_) => {
             ApiError::new(Code::Conflict).message("결제가 진행 중이에요. 잠시 후 확인해 주세요.")
         }
+        OrderRefusal::AwaitsDeposit(_) => ApiError::new(Code::Conflict)
+            .message("입금을 기다리는 예매예요. 다른 방법으로 결제하려면 예매를 취소한 뒤 다시 예매해 주세요."),
         OrderRefusal::NoSuchAttempt(_) => ApiError::new(Code::NotPayable),
         OrderRefusal::Busy(_) => ApiError::new(Code::Unavailable),
     };
@@ -101,7 +103,9 @@ pub(crate) fn ended_order(order: &Order, unended: Code) -> ApiError {
             ..
         } => ApiError::new(Code::AlreadyCancelled),
         OrderState::Paid => ApiError::new(Code::AlreadyPaid),
-        OrderState::Held | OrderState::Paying => ApiError::new(unended),
+        OrderState::Held | OrderState::Paying | OrderState::AwaitingDeposit => {
+            ApiError::new(unended)
+        }
     }
 }
 

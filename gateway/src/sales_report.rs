@@ -1,8 +1,9 @@
 //! What was sold and given back, by Seoul day or by event.
 //!
-//! A sale counts on the day it was paid, a refund on the day the money was given back. An order is
-//! read as it stands: seats that were given back singly are no longer among its tickets, and one
-//! that an administrator confirmed again after it had ended is a sale of that later day alone.
+//! A sale counts on the day it was paid, with all that was bought; a refund on the day it came to be
+//! owed, or the provider gave it back without being asked. Of the refunds, those that have not reached
+//! the buyer are shown beside them. An order that an administrator confirmed again after it had ended
+//! is a sale of that later day alone.
 
 pub(crate) mod csv;
 mod table;
@@ -12,8 +13,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use tiketi_engine::ids::{ChargeIndex, EventIndex, UnixMillis};
-use tiketi_engine::money::{ChargeState, PointsKind};
-use tiketi_engine::record::{Claim, OrderRef};
+use tiketi_engine::money::{Charge, ChargeState, PointsKind, Refund};
+use tiketi_engine::record::OrderRef;
 use tiketi_engine::state::{Event, Order, OrderState, State};
 
 use crate::api::reports::{SalesBy, SalesReport, SalesRow, SalesSums};
@@ -50,6 +51,7 @@ pub(crate) fn make(app: &App, wanted: &Wanted) -> SalesReport {
         totals.tickets += row.sums.tickets;
         totals.gross += row.sums.gross;
         totals.refunds += row.sums.refunds;
+        totals.refunds_owed += row.sums.refunds_owed;
     }
     let Range { start, end } = wanted.span;
     SalesReport {
@@ -85,8 +87,10 @@ fn add_event(sums: &mut Sums, state: &State, index: EventIndex, wanted: &Wanted)
             sums.tickets += sale.tickets;
             sums.gross += sale.won;
         }
-        for (at, won) in sale.refunds.into_iter().filter(|(at, _)| wanted.span.contains(at)) {
-            sums.entry(key(at)).or_default().refunds += won;
+        for refund in sale.refunds.into_iter().filter(|one| wanted.span.contains(&one.at)) {
+            let sums = sums.entry(key(refund.at)).or_default();
+            sums.refunds += refund.won;
+            sums.refunds_owed += if refund.is_owed { refund.won } else { 0 };
         }
     }
 }
@@ -114,8 +118,14 @@ struct Sale {
     at: UnixMillis,
     tickets: u64,
     won: u64,
-    /// What went back, and when.
-    refunds: Vec<(UnixMillis, u64)>,
+    refunds: Vec<Back>,
+}
+
+/// Money of a sale that went back, or is owed.
+struct Back {
+    at: UnixMillis,
+    won: u64,
+    is_owed: bool,
 }
 
 impl Sale {
@@ -124,7 +134,10 @@ impl Sale {
         let at = payment.paid_at?;
         let ended_at = match order.state {
             OrderState::Ended { at, .. } => Some(at),
-            OrderState::Held | OrderState::Paying | OrderState::Paid => None,
+            OrderState::Held
+            | OrderState::Paying
+            | OrderState::AwaitingDeposit
+            | OrderState::Paid => None,
         };
         let ledger = state.ledger();
         let charge = ledger.of_order(id).iter().copied().find(|&index| {
@@ -138,13 +151,10 @@ impl Sale {
             // Simulated: all of it, and all of it back.
             None => {
                 let won = event.amount(&order.claim);
-                (won, ended_at.map(|at| (at, won)).into_iter().collect())
+                (won, ended_at.map(|at| gone(at, won)).into_iter().collect())
             }
         };
-        let tickets = match &order.claim {
-            Claim::Seats(seats) => seats.len() as u64,
-            Claim::Tickets(lines) => lines.iter().map(|line| u64::from(line.quantity)).sum(),
-        };
+        let tickets = order.claim.count() + u64::from(event.returned_of(id.number));
         Some(Sale { at, tickets, won, refunds })
     }
 }
@@ -154,16 +164,41 @@ fn through_a_provider(
     state: &State,
     index: ChargeIndex,
     ended_at: Option<UnixMillis>,
-) -> Option<(u64, Vec<(UnixMillis, u64)>)> {
+) -> Option<(u64, Vec<Back>)> {
     let ledger = state.ledger();
     let charge = ledger.charge(index)?;
-    let mut refunds: Vec<_> =
-        ledger.refunds_of(index).map(|refund| (refund.at, refund.card)).collect();
+    let back = |refund: &Refund| Back { is_owed: refund.is_owed(), ..gone(refund.at, refund.card) };
+    let mut refunds: Vec<Back> = ledger.refunds_of(index).map(back).collect();
+    refunds.extend(elsewhere(charge));
     let history = ledger.account(charge.user).map_or(&[][..], |account| &account.history);
     let points = history.iter().filter(|row| row.charge == index && row.kind == PointsKind::Refund);
-    refunds.extend(points.map(|row| (row.at, row.amount.unsigned_abs())));
+    refunds.extend(points.map(|row| gone(row.at, row.amount.unsigned_abs())));
     if let (ChargeState::Reversed, Some(at)) = (charge.state, ended_at) {
-        refunds.push((at, charge.amount.card - charge.returned.card));
+        let before = charge.returned.card + charge.elsewhere();
+        refunds.push(gone(at, charge.amount.card.saturating_sub(before)));
     }
     Some((charge.amount.total(), refunds))
+}
+
+fn gone(at: UnixMillis, won: u64) -> Back {
+    Back { at, won, is_owed: false }
+}
+
+/// What the provider gave back without being asked, less what of it failed afterwards.
+fn elsewhere(charge: &Charge) -> Vec<Back> {
+    let mut all: Vec<Back> = Vec::new();
+    for one in &charge.elsewhere {
+        match u64::try_from(one.card) {
+            Ok(won) => all.push(gone(one.at, won)),
+            Err(_) => {
+                let mut failed = one.card.unsigned_abs();
+                for back in all.iter_mut().rev() {
+                    let less = failed.min(back.won);
+                    back.won -= less;
+                    failed -= less;
+                }
+            }
+        }
+    }
+    all
 }

@@ -362,6 +362,8 @@ pub enum OrderState {
     Held,
     /// A payment is under way.
     Paying,
+    /// The buyer has an account to pay into.
+    AwaitingDeposit,
     /// Sold.
     Paid,
     /// Over.

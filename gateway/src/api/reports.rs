@@ -52,12 +52,15 @@ pub struct SalesRow {
 pub struct SalesSums {
     /// Orders that were paid then.
     pub orders: u64,
-    /// Their seats and tickets, without seats that were given back singly since.
+    /// Their seats and tickets, those that were given back since as well.
     pub tickets: u64,
     /// Won that they paid, by card and by points.
     pub gross: u64,
-    /// Won that went back then, whenever it had been paid.
+    /// Won that went back or came to be owed then, whenever it had been paid.
     pub refunds: u64,
+    /// Won of these that have not reached the buyer: on their way, or refused by the provider.
+    #[serde(rename = "refundsOwed", default)]
+    pub refunds_owed: u64,
     /// The difference.
     pub net: i64,
 }

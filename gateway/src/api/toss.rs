@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::payments::{PaidReservation, Payment};
+use crate::api::reservations::ReservationLine;
 use crate::api::{Id, Pagination, Timestamp};
 
 /// `POST /api/payments/toss/request`, and `stripe/request`.
@@ -130,7 +131,7 @@ pub struct ChargeAnswer {
     /// Ours.
     pub order_id: String,
     /// `open`, `expired`, `confirming`, `waiting_for_deposit`, `paid`, `failed`, `reversed`,
-    /// `refunding`, `partially_refunded` or `refunded`.
+    /// `refunding`, `refund_refused`, `partially_refunded`, `refunded` or `disputed`.
     pub status: String,
     /// What the card pays or paid.
     pub amount: u64,
@@ -146,13 +147,47 @@ pub struct ChargeAnswer {
     pub approved_at: Option<Timestamp>,
     /// The provider's receipt.
     pub receipt_url: Option<String>,
-    /// What has gone back or is going, of both.
+    /// What has gone back, is going or is owed, of both.
     pub refunded_amount: u64,
+    /// Of it, what the provider gave back without being asked.
+    pub refunded_elsewhere: u64,
+    /// Of it, what has not reached the buyer.
+    pub refund_owed: u64,
+    /// Of that, what the provider refused to give back.
+    pub refund_refused: u64,
+    /// What the buyer is told of that; `null` where nothing was refused.
+    pub message: Option<String>,
+    /// The buyer's last dispute of it at the bank; `null` where there was none.
+    pub dispute: Option<DisputeAnswer>,
+    /// What it waits for; `null` where it has ended.
+    pub waiting: Option<Waiting>,
     /// Where to pay into.
     pub virtual_account: Option<VirtualAccount>,
     /// Every call to the provider, for administrators alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trail: Option<Vec<TrailRow>>,
+}
+
+/// What a payment waits for.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Waiting {
+    /// `confirmation` of the buyer, `provider` to say what became of it, `deposit`, `refund` to be
+    /// made, `refund_account` of the buyer, `bank` to decide a dispute, or `administrator`.
+    #[serde(rename = "for")]
+    pub what: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A buyer's complaint at the bank.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DisputeAnswer {
+    /// Won in dispute.
+    pub amount: u64,
+    /// `open`, `won` or `lost`.
+    pub state: String,
+    /// Since when it stands like this.
+    pub since: Timestamp,
 }
 
 /// A call to the provider.
@@ -164,8 +199,65 @@ pub struct TrailRow {
     pub status: u16,
     /// The provider's code or the payment's status.
     pub code: String,
-    /// When the answer was there.
+    /// When the answer was there, the first time.
     pub at: Timestamp,
+    /// How many times in a row the provider said so.
+    pub times: u32,
+    /// When it said so last.
+    #[serde(rename = "lastAt")]
+    pub last_at: Timestamp,
+}
+
+/// `POST /api/admin/payments/compare`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CompareRequest {
+    /// A day in Seoul that is over.
+    #[schema(examples("2026-11-27"))]
+    pub day: String,
+}
+
+/// The answer to it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CompareAnswer {
+    /// Shown to the caller.
+    pub message: String,
+    /// The day.
+    pub day: String,
+    /// Whether a comparison is still under way: asking again waits for it.
+    pub running: bool,
+    /// By provider.
+    pub providers: Vec<Compared>,
+}
+
+/// A provider's list of a day against the books.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Compared {
+    /// `toss` or `stripe`.
+    pub provider: String,
+    /// `running`, `done` or `failed`.
+    pub state: String,
+    /// Why it failed; `null` where it did not.
+    pub error: Option<String>,
+    /// Lines of the provider's list.
+    pub transactions: u32,
+    /// Payments of which it told something new, as they are in the books now.
+    pub differences: Vec<ChargeAnswer>,
+    /// Payments that differ and could not be asked about: compare the day again later.
+    pub unanswered: u32,
+    /// Transactions that are in no books.
+    pub unknown: u32,
+    /// Some of them, by order id or the provider's name.
+    pub unknown_payments: Vec<String>,
+}
+
+/// `POST /api/admin/payments/:orderId/end`, and `…/refunded-by-hand`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EndAnswer {
+    /// Shown to the caller.
+    pub message: String,
+    /// The payment as it is since.
+    pub payment: ChargeAnswer,
 }
 
 /// `GET /api/admin/payments`.
@@ -198,6 +290,9 @@ pub struct RefundRequest {
     /// The seats that go back; all of the order where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seat_ids: Option<Vec<Id>>,
+    /// The tickets without seats that go back, in place of seats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tickets: Option<Vec<ReservationLine>>,
     /// Where the money goes; needed for what was paid into a virtual account, and taken for nothing
     /// else. It may be given later, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -233,6 +328,9 @@ pub struct RefundAnswer {
 pub struct PointsBalance {
     /// What can be spent.
     pub balance: u64,
+    /// Points that were spent before the bank took their money back: what is bought or given back
+    /// next pays them first.
+    pub debt: u64,
 }
 
 /// `GET /api/points/history`.
@@ -248,7 +346,7 @@ pub struct PointsHistory {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PointsRow {
-    /// `CHARGE`, `USE`, `REFUND` or `CANCEL`.
+    /// `CHARGE`, `USE`, `REFUND`, `CANCEL`, or `DEBT` where an earlier debt was paid.
     #[serde(rename = "type")]
     pub kind: String,
     /// Negative where points were taken.

@@ -51,6 +51,13 @@ impl Flags {
         if self.sandbox_delay > Duration::from_secs(60) {
             return Err("--sandbox-delay (TIKETI_SANDBOX_DELAY): expected 0ms to 60s".to_owned());
         }
+        let longest_deposit = 90 * DAY;
+        if !(Duration::from_secs(60)..=longest_deposit).contains(&self.deposit_due_max) {
+            return Err(
+                "--deposit-due-max (TIKETI_DEPOSIT_DUE_MAX): expected 1m to 2160h (90 days)"
+                    .to_owned(),
+            );
+        }
         let admin_email = crate::auth::email::normalise(&self.admin_email)
             .ok_or("--admin-email (ADMIN_EMAIL): expected an e-mail address")?;
         if self.admin_password.as_ref().is_some_and(|password| password.chars().count() < 6) {
@@ -132,6 +139,7 @@ impl Flags {
                 Environment::Production => AccessLogLevel::All,
             }),
             sandbox_delay: self.sandbox_delay,
+            deposit_due_max: self.deposit_due_max,
             toss,
             stripe,
             public_url: self.public_url,

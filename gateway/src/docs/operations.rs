@@ -32,9 +32,9 @@ use crate::api::seats::{
 use crate::api::sheets::{LayoutSheetAnswer, SeatSheetAnswer, TicketSheetAnswer};
 use crate::api::stats::Stats;
 use crate::api::toss::{
-    ChargeAnswer, ChargeList, ClientSecret, PointsBalance, PointsHistory, PointsRequest,
-    ReconcileAnswer, RefundAnswer, RefundRequest, TossConfirm, TossConfirmed, TossOrder,
-    TossPending, TossRequest, WebhookTaken,
+    ChargeAnswer, ChargeList, ClientSecret, CompareAnswer, CompareRequest, EndAnswer,
+    PointsBalance, PointsHistory, PointsRequest, ReconcileAnswer, RefundAnswer, RefundRequest,
+    TossConfirm, TossConfirmed, TossOrder, TossPending, TossRequest, WebhookTaken,
 };
 use crate::api::{AuthAnswer, LoginRequest, RegisterRequest};
 use crate::docs::bodies;
@@ -298,6 +298,9 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         .refuses(&[NotFound, AlreadyCancelled, HoldExpired, Conflict]).writes(),
     op(Get, "/api/admin/payments", ADMIN_ORDERS, "Lists charges, newest first.").query(CHARGES).ok::<ChargeList>(),
     op(Post, "/api/admin/payments/reconcile", ADMIN_ORDERS, "Asks providers about all that is not settled.").ok::<ReconcileAnswer>().writes(),
+    op(Post, "/api/admin/payments/compare", ADMIN_ORDERS, "Holds the providers' lists of a day against the books.").body::<CompareRequest>().ok::<CompareAnswer>(),
+    op(Post, "/api/admin/payments/:orderId/end", ADMIN_ORDERS, "Ends a payment whose outcome its provider does not say.").ok::<EndAnswer>().writes(),
+    op(Post, "/api/admin/payments/:orderId/refunded-by-hand", ADMIN_ORDERS, "Notes that refused refunds reached the buyer another way.").ok::<EndAnswer>().writes(),
     op(Get, "/api/admin/stats", ADMIN_REPORTS, "Numbers of the installation.").query(OF_EVENT).ok::<Stats>().refuses(&[NotFound, BadId]),
     op(Get, "/socket.io", SOCKETS, "Engine.IO 4 and Socket.IO 5 over WebSocket.").query(ENGINE_IO).bare(101).json::<Refusal>(400),
     op(Post, "/socket.io", SOCKETS, "Refused: there is no polling.").json::<Refusal>(400),

@@ -319,7 +319,7 @@ struct Follower {
     seen: Lsn,
     touched: HashMap<EventIndex, Touched>,
     /// Charges whose orders may be paid now: the view knows which they are.
-    charged: Vec<(ChargeIndex, SeatList, Lsn)>,
+    charged: Vec<(ChargeIndex, Claim, Lsn)>,
     news: Vec<(EventIndex, News)>,
 }
 
@@ -417,10 +417,13 @@ impl Follower {
             // A seat stays held while it is paid for, and after a payment that failed.
             Record::PaymentStarted(_) | Record::PaymentFailed { .. } => {}
             Record::CaptureEnded { charge, outcome: CaptureOutcome::Captured(_), .. } => {
-                self.charged.push((*charge, SeatList::default(), lsn));
+                self.charged.push((*charge, Claim::Seats(SeatList::default()), lsn));
             }
             Record::SeatsReturned(returned) => {
-                self.charged.push((returned.charge, returned.seats, lsn));
+                self.charged.push((returned.charge, Claim::Seats(returned.seats), lsn));
+            }
+            Record::PartReturned(returned) => {
+                self.charged.push((returned.charge, returned.part.clone(), lsn));
             }
             Record::QueueAdmitted { event, user, .. } => {
                 self.news.push((*event, News::Admitted(*user)));
@@ -458,7 +461,13 @@ impl Follower {
             | Record::NewsViewed { .. }
             | Record::UserRestored { .. }
             | Record::UserSuspended { .. }
-            | Record::AdminActed(_) => {}
+            | Record::AdminActed(_)
+            | Record::PaymentFound(_)
+            | Record::ReturnedElsewhere { .. }
+            | Record::ReturnFailed { .. }
+            | Record::Disputed { .. }
+            | Record::ChargeForgotten { .. }
+            | Record::DayCompared(_) => {}
         }
     }
 
@@ -469,7 +478,12 @@ impl Follower {
             if let Some(Purpose::Order(order)) = purpose {
                 let touched = self.touched.entry(order.event).or_default();
                 touched.orders.push((order.order, lsn));
-                touched.seats.extend(returned.iter().map(|&seat| (seat, lsn)));
+                match returned {
+                    Claim::Seats(seats) => {
+                        touched.seats.extend(seats.iter().map(|&seat| (seat, lsn)));
+                    }
+                    Claim::Tickets(_) => touched.tickets = true,
+                }
             }
         }
         for (event, touched) in self.touched.drain() {

@@ -18,6 +18,7 @@ pub(crate) async fn text(app: &Arc<App>, _: &Request) -> Result<Response, ApiErr
     const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     count_lines(app);
     count_seats(app);
+    app.view.read(|state| app.metrics.payments.count(state.ledger()));
     let text = app.metrics.text().map_err(|error| ApiError::new(Code::Internal).cause(error))?;
     Ok(Response::bytes(StatusCode::OK, TEXT, text))
 }

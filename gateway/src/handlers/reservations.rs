@@ -115,7 +115,7 @@ pub(crate) async fn cancel(app: &Arc<App>, request: &Request) -> Result<Response
 }
 
 /// What a body asks for; ticket types of other events are unknown.
-fn lines(
+pub(crate) fn lines(
     event: EventIndex,
     items: &[ReservationLine],
 ) -> Result<Vec<(TicketTypeIndex, u32)>, HoldRefusal> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tiketi_engine::ids::UnixMillis;
 pub(crate) use tiketi_engine::money::Means;
-pub(crate) use tiketi_engine::record::ProviderCall;
+pub(crate) use tiketi_engine::record::{DisputeState, ProviderCall};
 
 use crate::config::Secret;
 use crate::payments::ids::PaymentKey;
@@ -116,16 +116,22 @@ pub(crate) enum Found {
     Captured {
         captured: Captured,
         balance: u64,
-        cancels: Vec<Cancel>,
+        /// The last dispute of it, where there was one.
+        dispute: Option<DisputeFound>,
     },
     AwaitingDeposit(Deposit),
     /// The money was taken and all of it was given back.
     Refunded {
         captured: Captured,
-        cancels: Vec<Cancel>,
     },
     /// Nothing was taken and nothing will be.
     NotApproved,
+    /// A payment, and not the order's.
+    Foreign {
+        field: Field,
+        /// It can never become the order's, and no other payment has the order's money.
+        is_certain: bool,
+    },
     /// The buyer is not done, or has authenticated and the money can still be taken.
     Open(Stage),
     Missing,
@@ -134,7 +140,48 @@ pub(crate) enum Found {
     Unknown(Unknown),
 }
 
-/// How far a payment is that nobody has taken yet.
+/// How a dispute of a payment stands. What a lost one took is not part of a balance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DisputeFound {
+    /// In won.
+    pub(crate) amount: u64,
+    pub(crate) state: DisputeState,
+}
+
+/// A page of a provider's list of transactions.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Listed {
+    Page {
+        rows: Vec<Transaction>,
+        /// Where the next page begins; `None` for the last one.
+        next: Option<String>,
+    },
+    Mistake(Mistake),
+    Unknown(Unknown),
+}
+
+/// A movement of money at a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Transaction {
+    /// Our name of its order, where the list has it.
+    pub(crate) order_id: Option<String>,
+    /// The provider's name of its payment, where the list has it.
+    pub(crate) payment_key: Option<String>,
+    pub(crate) movement: Movement,
+}
+
+/// What a transaction did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Movement {
+    /// So many won were taken.
+    Captured(u64),
+    /// So many won went back.
+    Returned(u64),
+    /// Anything else that may have moved money.
+    Other,
+}
+
+/// How far a payment is that is not taken yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// The buyer has not authenticated.
@@ -202,7 +249,6 @@ pub(crate) struct Cancel {
     /// In won.
     pub(crate) amount: u64,
     pub(crate) transaction_key: Option<String>,
-    pub(crate) canceled_at: Option<UnixMillis>,
     pub(crate) state: CancelState,
 }
 

@@ -7,13 +7,13 @@ use tiketi_engine::engine::AfterPayment;
 use tiketi_engine::error::{CommandError, JournalUnavailable, MoneyRefusal};
 use tiketi_engine::ids::{ChargeIndex, Lsn, UnixMillis};
 use tiketi_engine::journal::Pending;
-use tiketi_engine::money::{self, ChargeState, Purpose, RefundState};
+use tiketi_engine::money::{self, ChargeState, Purpose};
 use tiketi_engine::record::{CaptureOutcome, ProviderAnswered, ProviderName};
 
 use crate::app::App;
 use crate::error::{ApiError, Code};
 use crate::orders::MayBeBusy;
-use crate::payments::answer::{Answered, Found};
+use crate::payments::answer::{Answered, Found, Trail};
 use crate::payments::ids::PaymentKey;
 use crate::payments::names;
 use crate::payments::provider::{Charge, Inquiry};
@@ -27,15 +27,10 @@ pub(crate) struct Known {
     pub(super) provider: ProviderName,
     pub(super) state: ChargeState,
     pub(super) started_at: UnixMillis,
-    pub(super) due_at: Option<UnixMillis>,
-    /// What we gave back, or are giving.
-    pub(super) returned: u64,
-    /// Some of it is still on its way.
-    pub(super) is_returning: bool,
 }
 
 impl Known {
-    fn of(index: ChargeIndex, charge: &money::Charge, is_returning: bool) -> Option<Known> {
+    fn of(index: ChargeIndex, charge: &money::Charge) -> Option<Known> {
         Some(Known {
             charge: Charge {
                 order_id: names::order_id(index, charge)?,
@@ -46,9 +41,6 @@ impl Known {
             provider: charge.provider,
             state: charge.state,
             started_at: charge.started_at?,
-            returned: charge.returned.card,
-            is_returning,
-            due_at: charge.deposit.as_ref().map(|deposit| deposit.due_at),
         })
     }
 
@@ -66,7 +58,7 @@ impl Known {
             started_at: Some(now),
             ..open
         };
-        Known::of(index, &begun, false)
+        Known::of(index, &begun)
     }
 }
 
@@ -84,21 +76,52 @@ pub(super) async fn find(
     let Some(answered) = app.payments.asked(known.provider, |it| it.query(&inquiry)).await else {
         return Ok(None);
     };
-    note(app, index, &answered).await?;
+    note_query(app, index, known, &answered).await?;
     Ok(match answered.outcome {
         Found::Unknown(_) | Found::Mistake(_) => None,
         found => Some(found),
     })
 }
 
+/// Messages about a charge that is settled can have it asked about again and again: what the provider
+/// says each time is written down once.
+async fn note_query(
+    app: &App,
+    index: ChargeIndex,
+    known: &Known,
+    answered: &Answered<Found>,
+) -> Result<(), ApiError> {
+    let is_settled = !matches!(known.state, ChargeState::Capturing | ChargeState::AwaitingDeposit);
+    let Trail { call, http_status, code, .. } = &answered.trail;
+    let said = (*call, http_status.unwrap_or(0), code.as_deref().unwrap_or_default());
+    let is_known = is_settled
+        && app.view.read(|state| {
+            let last = state.ledger().charge(index).and_then(|charge| charge.trail.last());
+            last.is_some_and(|last| (last.call, last.status, last.code.as_str()) == said)
+        });
+    match is_known {
+        true => Ok(()),
+        false => note(app, index, answered).await,
+    }
+}
+
+/// Writes down that the provider has a charge's money under another key than its intent named.
+pub(super) async fn rename(
+    app: &App,
+    index: ChargeIndex,
+    payment_key: &PaymentKey,
+) -> Result<(), ApiError> {
+    let find = || app.engine.find_payment(index, payment_key.as_str(), app.clock.now());
+    match logged(find).await? {
+        Ok(pending) => app.durable(pending).await,
+        Err(refusal) => Err(ApiError::new(Code::Internal).cause(refusal)),
+    }
+}
+
 /// A charge as the durable log has it.
 pub(super) async fn known(app: &Arc<App>, index: ChargeIndex) -> Option<Known> {
     app.catch_up(None).await.ok()?;
-    app.view.read(|state| {
-        let ledger = state.ledger();
-        let is_returning = ledger.refunds_of(index).any(|one| one.state == RefundState::Due);
-        Known::of(index, ledger.charge(index)?, is_returning)
-    })
+    app.view.read(|state| Known::of(index, state.ledger().charge(index)?))
 }
 
 /// Adds a call to the charge's trail.
@@ -124,7 +147,7 @@ pub(super) async fn note<T>(
 }
 
 /// Ends a capture, durably; where somebody else has, as that one did.
-pub(super) async fn end(
+pub(crate) async fn end(
     app: &App,
     charge: ChargeIndex,
     outcome: CaptureOutcome,

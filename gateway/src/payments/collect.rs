@@ -1,7 +1,7 @@
-//! Asks the provider to take a charge's money, and ends it by what it says.
+//! Asks the provider to take a charge's money, or what became of it, and ends it by what it says.
 //!
 //! The intent is durable before the provider is asked, what it answered is in the trail and the outcome
-//! in the log before anybody hears of it (I11). What nobody knows for certain stays as it is: the
+//! in the log before any client hears of it (I11). What is not known for certain stays as it is: the
 //! reconciler asks again.
 
 use std::sync::Arc;
@@ -11,15 +11,14 @@ use tiketi_engine::ids::{ChargeIndex, Lsn};
 use tiketi_engine::journal::Pending;
 use tiketi_engine::money::{self, ChargeState, Means};
 use tiketi_engine::record::{CaptureOutcome, ProviderName};
-use tokio::time::Instant;
 
 use crate::app::App;
 use crate::error::ApiError;
 use crate::payments::answer::{Capture, Captured, Deposit, Found, Refusal, Stage};
-use crate::payments::books::{Known, end, find, known, note};
-use crate::payments::give_back::give_up;
+use crate::payments::books::{Known, end, find, known, note, rename};
+use crate::payments::give_back::{close, release};
 use crate::payments::ids::confirm_key;
-use crate::payments::{retry, reversed};
+use crate::payments::{balance, deposits, money_gone, retry};
 
 /// How an attempt to capture went; what is said is durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +27,7 @@ pub(crate) enum Collected {
     Ended(AfterPayment, Lsn),
     /// The provider took no money and says why.
     Refused(Refusal, AfterPayment, Lsn),
-    /// Nobody knows yet.
+    /// It is not known yet.
     Unknown,
 }
 
@@ -41,14 +40,14 @@ pub(crate) async fn capture(
     let intent = app.durable(begun).await?;
     let index = intent.charge;
     if intent.card == 0 {
-        return by_points(&app, index).await;
+        return without_provider(&app, index).await;
     }
     let Some(known) = known else { return Ok(Collected::Unknown) };
     ask_to_capture(&app, index, &known, 0).await
 }
 
-/// The points were spent with the intent: there is nobody to ask.
-async fn by_points(app: &App, index: ChargeIndex) -> Result<Collected, ApiError> {
+/// The points were spent with the intent: there is no provider to ask.
+async fn without_provider(app: &App, index: ChargeIndex) -> Result<Collected, ApiError> {
     let approved_at = app.clock.now();
     let captured = money::Captured { approved_at, means: Means::Points, receipt: None };
     let (after, lsn) = end(app, index, CaptureOutcome::Captured(Box::new(captured))).await?;
@@ -74,17 +73,23 @@ async fn ask_to_capture(
             Ok(Collected::Ended(after, lsn))
         }
         Capture::AwaitingDeposit(deposit) => {
-            let (after, lsn) = end(app, index, awaiting(app, &deposit)).await?;
-            Ok(Collected::Ended(after, lsn))
+            await_deposit(app, index, known, &deposit, attempt).await
         }
         Capture::Refused(refusal) => refused(app, index, refusal).await,
         // We asked wrongly: it fails once the provider agrees that nothing was taken.
         Capture::Mistake(mistake) => {
             tracing::error!(charge = %index, code = mistake.code, "the provider says that we asked wrongly");
             match find(app, index, known).await? {
-                Some(Found::Open(_) | Found::Missing | Found::NotApproved) => {
-                    let message = "결제를 진행할 수 없어요.".to_owned();
-                    refused(app, index, Refusal { code: mistake.code, message }).await
+                Some(
+                    Found::Open(_)
+                    | Found::Missing
+                    | Found::NotApproved
+                    | Found::Foreign { is_certain: true, .. },
+                ) => {
+                    let message =
+                        "결제 정보가 이 주문과 맞지 않아 결제하지 못했어요. 다시 결제해 주세요.";
+                    let refusal = Refusal { code: mistake.code, message: message.to_owned() };
+                    refused(app, index, refusal).await
                 }
                 Some(found) => by_query(app, index, known, found, attempt).await,
                 None => Ok(Collected::Unknown),
@@ -94,7 +99,7 @@ async fn ask_to_capture(
     }
 }
 
-/// No money was taken; where somebody else knows that it was, they are right.
+/// No money was taken; where another task knows that it was, that counts.
 async fn refused(app: &App, index: ChargeIndex, refusal: Refusal) -> Result<Collected, ApiError> {
     Ok(match end(app, index, CaptureOutcome::Failed).await? {
         (AfterPayment::Paid, lsn) => Collected::Ended(AfterPayment::Paid, lsn),
@@ -102,19 +107,20 @@ async fn refused(app: &App, index: ChargeIndex, refusal: Refusal) -> Result<Coll
     })
 }
 
-/// Finds out what became of a charge, and ends it where that is certain.
+/// Finds out how a charge stands at its provider, and writes down what is certain. The caller is the
+/// only one at work on it.
 pub(crate) async fn resolve(
     app: &Arc<App>,
     index: ChargeIndex,
     attempt: u32,
 ) -> Result<Collected, ApiError> {
     app.catch_up(None).await?;
-    let is_by_points = app.view.read(|state| {
+    let needs_no_provider = app.view.read(|state| {
         let charge = state.ledger().charge(index);
         charge.is_some_and(|one| one.amount.card == 0 && one.state == ChargeState::Capturing)
     });
-    if is_by_points {
-        return by_points(app, index).await;
+    if needs_no_provider {
+        return without_provider(app, index).await;
     }
     let Some(known) = known(app, index).await else { return Ok(Collected::Unknown) };
     match find(app, index, &known).await? {
@@ -130,54 +136,127 @@ async fn by_query(
     found: Found,
     attempt: u32,
 ) -> Result<Collected, ApiError> {
+    match known.state {
+        ChargeState::Capturing | ChargeState::AwaitingDeposit => {
+            unresolved(app, index, known, found, attempt).await
+        }
+        ChargeState::Captured => captured(app, index, found).await,
+        ChargeState::Failed | ChargeState::Reversed => given_up(app, index, known, found).await,
+        ChargeState::Open => Ok(Collected::Unknown),
+    }
+}
+
+/// An order waits for the charge, or points do.
+async fn unresolved(
+    app: &Arc<App>,
+    index: ChargeIndex,
+    known: &Known,
+    found: Found,
+    attempt: u32,
+) -> Result<Collected, ApiError> {
     let now = app.clock.now();
-    let is_settled = now.0 >= known.started_at.0 + retry::SETTLED_AFTER.as_millis() as u64;
-    let is_unresolved =
-        matches!(known.state, ChargeState::Capturing | ChargeState::AwaitingDeposit);
-    let outcome = match found {
-        Found::Captured { captured, .. } if known.state != ChargeState::Captured => {
-            taken(app, &captured)
+    let age_ms = now.0.saturating_sub(known.started_at.0);
+    let is_settled = age_ms >= retry::SETTLED_AFTER.as_millis() as u64;
+    let is_stuck = age_ms >= retry::STUCK_AFTER.as_millis() as u64;
+    match found {
+        Found::Captured { captured, balance, dispute } => {
+            take(app, index, known, &captured, (balance, dispute)).await
         }
-        // A refund can fail days after the provider took it on.
-        Found::Captured { balance, .. }
-            if !known.is_returning && balance + known.returned > known.charge.amount =>
-        {
-            tracing::error!(charge = %index, balance, "the provider has money that we gave back");
-            return Ok(Collected::Unknown);
+        // Taken, and given back in the provider's console before we heard of it: no money moved.
+        Found::Refunded { .. } | Found::NotApproved => fail(app, index).await,
+        Found::AwaitingDeposit(deposit) => {
+            await_deposit(app, index, known, &deposit, attempt).await
         }
-        Found::AwaitingDeposit(deposit) => match known.state {
-            // The bank took back what was paid in.
-            ChargeState::Captured => CaptureOutcome::Reversed,
-            ChargeState::Capturing => awaiting(app, &deposit),
-            ChargeState::AwaitingDeposit if known.due_at.is_some_and(|due| due <= now) => {
-                return give_up(app, index, known, attempt, "입금 기한이 지났습니다.").await;
-            }
-            _ => return Ok(Collected::Unknown),
-        },
-        Found::NotApproved | Found::Refunded { .. } if is_unresolved => CaptureOutcome::Failed,
-        Found::Refunded { .. } if known.returned == 0 => {
-            tracing::error!(charge = %index, "the provider gave back what we did not ask for");
-            return Ok(Collected::Unknown);
-        }
-        Found::Missing if is_unresolved && is_settled => CaptureOutcome::Failed,
-        Found::Open(Stage::Authenticated) if is_unresolved && !is_settled => {
+        Found::Foreign { is_certain, .. } if is_certain || is_settled => fail(app, index).await,
+        Found::Missing if is_settled => fail(app, index).await,
+        Found::Open(Stage::Authenticated) if !is_settled => {
             // Boxed: asking to capture may ask what was found again.
-            return Box::pin(ask_to_capture(app, index, known, attempt)).await;
+            Box::pin(ask_to_capture(app, index, known, attempt)).await
         }
+        // What is caught later goes back: it is looked for in the provider's lists.
+        Found::Open(_) if is_stuck => fail(app, index).await,
         // What the buyer agreed to there can be taken for a week, unless it is given up.
-        Found::Open(_) if is_unresolved && is_settled && known.provider == ProviderName::Stripe => {
-            return give_up(app, index, known, attempt, "결제 시간이 지났습니다.").await;
+        Found::Open(_) if is_settled && known.provider == ProviderName::Stripe => {
+            close(app, index, known, attempt, "결제 시간이 지났습니다.").await
         }
-        Found::Open(_) if is_unresolved && is_settled => CaptureOutcome::Failed,
-        _ => return Ok(Collected::Unknown),
-    };
-    let is_reversed = outcome == CaptureOutcome::Reversed;
-    let (after, lsn) = end(app, index, outcome).await?;
-    if is_reversed {
-        app.shown(lsn).await?;
-        reversed::end_order(app, index).await?;
+        Found::Open(_) if is_settled => fail(app, index).await,
+        Found::Foreign { .. }
+        | Found::Missing
+        | Found::Open(_)
+        | Found::Mistake(_)
+        | Found::Unknown(_) => Ok(Collected::Unknown),
+    }
+}
+
+async fn fail(app: &App, index: ChargeIndex) -> Result<Collected, ApiError> {
+    let (after, lsn) = end(app, index, CaptureOutcome::Failed).await?;
+    Ok(Collected::Ended(after, lsn))
+}
+
+/// The provider has the money, and `balance` won of it are still there.
+async fn take(
+    app: &Arc<App>,
+    index: ChargeIndex,
+    known: &Known,
+    found: &Captured,
+    (balance, dispute): (u64, Option<crate::payments::answer::DisputeFound>),
+) -> Result<Collected, ApiError> {
+    if found.payment_key != known.charge.payment_key {
+        rename(app, index, &found.payment_key).await?;
+    }
+    let (after, lsn) = end(app, index, taken(app, found)).await?;
+    if balance < known.charge.amount || dispute.is_some() {
+        balance::settle(app, index, balance, dispute).await?;
     }
     Ok(Collected::Ended(after, lsn))
+}
+
+/// The books have the money.
+async fn captured(app: &Arc<App>, index: ChargeIndex, found: Found) -> Result<Collected, ApiError> {
+    match found {
+        Found::Captured { balance, dispute, .. } => {
+            balance::settle(app, index, balance, dispute).await?;
+        }
+        Found::Refunded { .. } => {
+            balance::settle(app, index, 0, None).await?;
+        }
+        // The bank took back what was paid in.
+        Found::AwaitingDeposit(_) => {
+            let (after, lsn) = end(app, index, CaptureOutcome::TakenBack).await?;
+            app.shown(lsn).await?;
+            money_gone::end_order(app, index).await?;
+            return Ok(Collected::Ended(after, lsn));
+        }
+        other @ (Found::NotApproved
+        | Found::Open(_)
+        | Found::Missing
+        | Found::Foreign { .. }
+        | Found::Mistake(_)
+        | Found::Unknown(_)) => {
+            tracing::error!(charge = %index, ?other, "the provider does not know a payment that it took");
+        }
+    }
+    Ok(Collected::Unknown)
+}
+
+/// Nothing waits for the charge any more: money that turns up goes back, and what the buyer agreed to
+/// is let go of.
+async fn given_up(
+    app: &Arc<App>,
+    index: ChargeIndex,
+    known: &Known,
+    found: Found,
+) -> Result<Collected, ApiError> {
+    match found {
+        Found::Captured { captured, balance, dispute } => {
+            take(app, index, known, &captured, (balance, dispute)).await
+        }
+        Found::Open(Stage::Authenticated) if known.provider == ProviderName::Stripe => {
+            release(app, index, known, "결제 시간이 지났습니다.").await?;
+            Ok(Collected::Unknown)
+        }
+        _ => Ok(Collected::Unknown),
+    }
 }
 
 fn taken(app: &App, captured: &Captured) -> CaptureOutcome {
@@ -191,17 +270,50 @@ fn taken(app: &App, captured: &Captured) -> CaptureOutcome {
 /// A virtual account without a date is due in a day.
 const DUE_AFTER_MS: u64 = 24 * 60 * 60 * 1_000;
 
-fn awaiting(app: &App, deposit: &Deposit) -> CaptureOutcome {
-    CaptureOutcome::Awaiting(Box::new(money::Deposit {
+/// The buyer has an account to pay into. It is closed at once where its event takes no deposits, or
+/// its order is over.
+async fn await_deposit(
+    app: &Arc<App>,
+    index: ChargeIndex,
+    known: &Known,
+    deposit: &Deposit,
+    attempt: u32,
+) -> Result<Collected, ApiError> {
+    let now = app.clock.now();
+    let account_due = deposit.due_at.unwrap_or_else(|| now.plus(DUE_AFTER_MS));
+    let allowed = app.view.read(|state| {
+        let charge = state.ledger().charge(index)?;
+        let due = deposits::due_for(app, state, charge, account_due);
+        let is_closing = deposits::wants_closing(state, index, now);
+        (deposits::are_taken(state, charge) && due > now && !is_closing).then_some(due)
+    });
+    let Some(due_at) = allowed else {
+        let closed = close(app, index, known, attempt, "입금을 기다리지 않습니다.").await?;
+        return Ok(match closed {
+            Collected::Ended(after @ AfterPayment::Held, lsn) => {
+                Collected::Refused(no_deposits(), after, lsn)
+            }
+            other => other,
+        });
+    };
+    if known.state == ChargeState::AwaitingDeposit {
+        return Ok(Collected::Unknown);
+    }
+    let outcome = CaptureOutcome::Awaiting(Box::new(money::Deposit {
         bank: deposit.bank.clone(),
         account: deposit.account_number.clone(),
         holder: deposit.holder.clone().unwrap_or_default(),
-        due_at: deposit.due_at.unwrap_or_else(|| app.clock.now().plus(DUE_AFTER_MS)),
+        due_at,
         secret: deposit.secret.as_ref().map(|one| one.expose().to_owned()).unwrap_or_default(),
-    }))
+    }));
+    let (after, lsn) = end(app, index, outcome).await?;
+    Ok(Collected::Ended(after, lsn))
 }
 
-/// When something is tried again after `tries`.
-pub(crate) fn again_at(tries: u32) -> Instant {
-    Instant::now() + retry::next(tries)
+fn no_deposits() -> Refusal {
+    Refusal {
+        code: "DEPOSIT_NOT_ACCEPTED".to_owned(),
+        message: "이 예매는 가상계좌로 결제할 수 없어요. 다른 결제 수단을 선택해 주세요."
+            .to_owned(),
+    }
 }

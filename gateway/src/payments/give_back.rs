@@ -1,102 +1,140 @@
-//! Gives money back, and lets go of what nobody is to take any more.
+//! Gives money back, and lets go of what is not to be taken any more.
 
 use std::sync::Arc;
 
 use tiketi_engine::error::MoneyRefusal;
 use tiketi_engine::ids::{ChargeIndex, RefundIndex};
-use tiketi_engine::money::{ChargeState, RefundState};
+use tiketi_engine::money::{ChargeState, RefundCall};
 use tiketi_engine::record::{CaptureOutcome, ProviderCall, ProviderName, RefundOutcome};
 
 use crate::app::App;
 use crate::error::{ApiError, Code};
-use crate::payments::answer::{Found, Refund};
+use crate::payments::answer::{Answered, Found, Refund};
+use crate::payments::balance;
 use crate::payments::books::{Known, end, find, known, logged, note};
-use crate::payments::collect::Collected;
+use crate::payments::collect::{self, Collected};
 use crate::payments::ids::{PaymentKey, cancel_key};
 use crate::payments::names;
 use crate::payments::provider::{Charge, RefundOrder};
 
-/// Asks for a refund that is due. Whether it is over, one way or the other.
-pub(crate) async fn refund(app: &Arc<App>, index: RefundIndex) -> Result<bool, ApiError> {
+/// Asks for what is due of a charge: one piece, or all that is left of it. Whether that is over, one
+/// way or the other. The caller is the only one at work on the charge.
+pub(crate) async fn refund(app: &Arc<App>, index: ChargeIndex) -> Result<bool, ApiError> {
+    app.catch_up(None).await?;
     let asked = app.view.read(|state| {
         let ledger = state.ledger();
-        let refund = ledger.refund(index).filter(|refund| refund.state == RefundState::Due)?;
-        let charge = ledger.charge(refund.charge)?;
+        let call = ledger.refund_call(index)?;
+        let charge = ledger.charge(index)?;
         // Counted over restarts: a call that was answered gets another key, one that was cut off
         // the same.
         let calls = charge.trail.iter().filter(|line| line.call == ProviderCall::Refund);
-        let attempt = calls.count();
+        let attempt: u32 = calls.map(|line| line.times).sum();
+        let name = names::refund_name(call.pieces[0], charge, attempt, call.amount);
         let order = RefundOrder {
-            order_id: names::order_id(refund.charge, charge)?,
+            order_id: names::order_id(index, charge)?,
             payment_key: PaymentKey::new(&charge.payment_key)?,
-            amount: refund.card,
-            balance: refund.balance,
+            amount: call.amount,
+            balance: call.balance,
             reason: "예매 취소".to_owned(),
-            idempotency_key: cancel_key(&names::refund_name(index, charge, attempt)),
-            account: ledger.refund_account(refund.charge).cloned(),
+            idempotency_key: cancel_key(&name),
+            account: ledger.refund_account(index).cloned(),
         };
-        Some((refund.charge, charge.provider, order))
+        Some((charge.provider, call, order))
     });
-    let Some((charge, provider @ (ProviderName::Toss | ProviderName::Stripe), order)) = asked
-    else {
+    let Some((provider @ (ProviderName::Toss | ProviderName::Stripe), call, order)) = asked else {
         return Ok(true);
     };
     let Some(answered) = app.payments.asked(provider, |it| it.refund(&order)).await else {
         return Ok(false);
     };
-    note(app, charge, &answered).await?;
-    let outcome = match answered.outcome {
-        Refund::Done { .. } => RefundOutcome::Done,
-        Refund::Refused(refusal) => {
-            tracing::error!(refund = %index, code = refusal.code, "a refund was refused");
-            RefundOutcome::Refused
+    note(app, index, &answered).await?;
+    match answered.outcome {
+        Refund::Done { .. } => end_pieces(app, &call.pieces, RefundOutcome::Done).await,
+        Refund::Pending { .. } => Ok(false),
+        Refund::Refused(refusal) => refuse(app, &call, &refusal.code).await,
+        Refund::Mistake(mistake) if !mistake.is_key => refuse(app, &call, &mistake.code).await,
+        // Made before by a call of ours whose answer was lost, by the provider's staff, or not at
+        // all: the balance tells.
+        Refund::Already(refusal) => match by_balance(app, index).await? {
+            Some(true) => Ok(true),
+            Some(false) => refuse(app, &call, &refusal.code).await,
+            None => Ok(false),
+        },
+        Refund::Later(_) | Refund::Unknown(_) | Refund::Mistake(_) => {
+            Ok(by_balance(app, index).await? == Some(true))
         }
-        // Somebody else's refund, ours of before, or none: the balance tells.
-        Refund::Already(_) | Refund::Later(_) | Refund::Unknown(_) | Refund::Mistake(_) => {
-            let Some(known) = known(app, charge).await else { return Ok(false) };
-            let left = match find(app, charge, &known).await? {
-                Some(Found::Captured { balance, .. }) => balance,
-                Some(Found::Refunded { .. }) => 0,
-                _ => return Ok(false),
-            };
-            match left {
-                left if left + order.amount == order.balance => RefundOutcome::Done,
-                left if left < order.balance => {
-                    tracing::error!(refund = %index, left, "the provider gave back what we did not ask for");
-                    RefundOutcome::Refused
-                }
-                _ => return Ok(false),
-            }
-        }
-        Refund::Pending { .. } => return Ok(false),
-    };
-    let end = || app.engine.end_refund(index, outcome, app.clock.now());
-    match logged(end).await? {
-        Ok(pending) => app.durable(pending).await.map(|()| true),
-        Err(MoneyRefusal::NoSuchRefund(_)) => Ok(true),
-        Err(refusal) => Err(ApiError::new(Code::Internal).cause(refusal)),
     }
 }
 
-/// Its time is over, and the provider closes it, so that nobody can pay any more.
-pub(super) async fn give_up(
+/// Whether the provider's balance says that something has gone back; `None` where it says nothing.
+async fn by_balance(app: &Arc<App>, index: ChargeIndex) -> Result<Option<bool>, ApiError> {
+    let Some(known) = known(app, index).await else { return Ok(None) };
+    match find(app, index, &known).await? {
+        Some(Found::Captured { balance, dispute, .. }) => {
+            balance::settle(app, index, balance, dispute).await.map(Some)
+        }
+        Some(Found::Refunded { .. }) => balance::settle(app, index, 0, None).await.map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// The provider will not: an administrator has to look at it.
+async fn refuse(app: &App, call: &RefundCall, code: &str) -> Result<bool, ApiError> {
+    tracing::error!(charge = %call.charge, won = call.amount, code, "a refund was refused");
+    end_pieces(app, &call.pieces, RefundOutcome::Refused).await
+}
+
+/// Ends these pieces. Those that have ended like this before stay as they are.
+async fn end_pieces(
+    app: &App,
+    pieces: &[RefundIndex],
+    outcome: RefundOutcome,
+) -> Result<bool, ApiError> {
+    for &piece in pieces {
+        let end = || app.engine.end_refund(piece, outcome, app.clock.now());
+        match logged(end).await? {
+            Ok(pending) => app.durable(pending).await?,
+            Err(MoneyRefusal::NoSuchRefund(_)) => {}
+            Err(refusal) => return Err(ApiError::new(Code::Internal).cause(refusal)),
+        }
+    }
+    Ok(true)
+}
+
+/// Closes the account of a deposit that is awaited. Whether nothing is awaited any more; the deposit
+/// may have come first. The caller is the only one at work on the charge.
+pub(crate) async fn close_deposit(app: &Arc<App>, index: ChargeIndex) -> Result<bool, ApiError> {
+    let Some(asked) = known(app, index).await else { return Ok(false) };
+    if asked.state != ChargeState::AwaitingDeposit {
+        return Ok(true);
+    }
+    match close(app, index, &asked, u32::MAX, "예매를 취소했습니다.").await? {
+        Collected::Ended(..) | Collected::Refused(..) => Ok(true),
+        // It may have been paid this very moment.
+        Collected::Unknown => {
+            let found = find(app, index, &asked).await?;
+            match found {
+                Some(Found::Captured { .. } | Found::Refunded { .. } | Found::NotApproved) => {
+                    collect::resolve(app, index, 0).await?;
+                    Ok(true)
+                }
+                _ => Ok(false),
+            }
+        }
+    }
+}
+
+/// Closes a payment that is not to be taken any more, so that no buyer can pay it, and fails its
+/// charge once the provider says that it is closed.
+pub(crate) async fn close(
     app: &Arc<App>,
     index: ChargeIndex,
     known: &Known,
     attempt: u32,
     reason: &str,
 ) -> Result<Collected, ApiError> {
-    let Charge { order_id, payment_key, amount, .. } = known.charge.clone();
-    let order = RefundOrder {
-        idempotency_key: cancel_key(&format!("{order_id}-due-{attempt}")),
-        order_id,
-        payment_key,
-        amount,
-        balance: amount,
-        reason: reason.to_owned(),
-        account: None,
-    };
-    let Some(answered) = app.payments.asked(known.provider, |it| it.refund(&order)).await else {
+    let key = format!("{}-due-{attempt}", known.charge.order_id);
+    let Some(answered) = ask_to_cancel(app, known, &key, reason).await else {
         return Ok(Collected::Unknown);
     };
     note(app, index, &answered).await?;
@@ -109,30 +147,51 @@ pub(super) async fn give_up(
     }
 }
 
+/// Lets go of what a buyer agreed to and no order waits for. The charge stays as it is.
+pub(super) async fn release(
+    app: &Arc<App>,
+    index: ChargeIndex,
+    known: &Known,
+    reason: &str,
+) -> Result<(), ApiError> {
+    let key = format!("{}-over", known.charge.order_id);
+    match ask_to_cancel(app, known, &key, reason).await {
+        Some(answered) => note(app, index, &answered).await,
+        None => Ok(()),
+    }
+}
+
+/// `None` where the provider is down.
+async fn ask_to_cancel(
+    app: &App,
+    known: &Known,
+    key: &str,
+    reason: &str,
+) -> Option<Answered<Refund>> {
+    let Charge { order_id, payment_key, amount, .. } = known.charge.clone();
+    let order = RefundOrder {
+        idempotency_key: cancel_key(key),
+        order_id,
+        payment_key,
+        amount,
+        balance: amount,
+        reason: reason.to_owned(),
+        account: None,
+    };
+    app.payments.asked(known.provider, |it| it.refund(&order)).await
+}
+
 /// Lets go of what a buyer agreed to for an order that cannot be paid any more: Stripe would keep
 /// it from the buyer for a week, Toss forgets it by itself. The charge stays as it is.
 pub(crate) async fn let_go(app: Arc<App>, index: ChargeIndex, payment_key: String) {
-    let order = app.view.read(|state| {
+    let meant = app.view.read(|state| {
         let charge = state.ledger().charge(index)?;
         let is_meant = charge.provider == ProviderName::Stripe && charge.state == ChargeState::Open;
-        let order_id = names::order_id(index, charge).filter(|_| is_meant)?;
-        Some(RefundOrder {
-            idempotency_key: cancel_key(&format!("{order_id}-over")),
-            order_id,
-            payment_key: PaymentKey::new(&payment_key)?,
-            amount: charge.amount.card,
-            balance: charge.amount.card,
-            reason: "예매 시간이 지났습니다.".to_owned(),
-            account: None,
-        })
+        is_meant.then(|| charge.clone())
     });
-    let Some(order) = order else { return };
-    let answered = app.payments.asked(ProviderName::Stripe, |it| it.refund(&order)).await;
-    let noted = match &answered {
-        Some(answered) => note(&app, index, answered).await,
-        None => return,
-    };
-    if let Err(error) = noted {
+    let known = meant.and_then(|open| Known::begun(index, open, &payment_key, app.clock.now()));
+    let Some(known) = known else { return };
+    if let Err(error) = release(&app, index, &known, "예매 시간이 지났습니다.").await {
         tracing::warn!(charge = %index, %error, "what was let go of is not in the trail");
     }
 }

@@ -3,26 +3,31 @@
 //! No lock is held while a provider is asked. An attempt belongs to its task and not to the request
 //! that began it, so it is ended whether or not the caller waits. `desk` has the providers, each with
 //! its own breaker; a charge is asked about at the one that its record names. `opening` has a payment
-//! prepared, `collect` asks a provider about one charge, `give_back` for its refunds, `reconciler`
-//! about all of which nobody knows what became of them, after a restart as well. The payments of
-//! `POST /api/payments/process` are `simulated` and have a worker of their own.
+//! prepared, `collect` takes a charge's money and finds out what became of it, `deposits` says how long
+//! one is awaited, `give_back` asks for refunds, `balance` holds the books against what the provider
+//! has, and `money_gone` ends orders that have none. `reconciler` takes every charge its next step,
+//! after a restart as well, and `compare` holds the books against the provider's list of a day. The
+//! payments of `POST /api/payments/process` are `simulated` and have a worker of their own.
 
 mod answer;
+mod balance;
 pub(crate) mod books;
 mod breaker;
 pub(crate) mod collect;
+pub(crate) mod compare;
 mod credentials;
+pub(crate) mod deposits;
 mod desk;
 pub(crate) mod give_back;
 mod hint;
 mod ids;
 mod link;
+mod money_gone;
 pub(crate) mod names;
 pub(crate) mod opening;
 mod provider;
 pub(crate) mod reconciler;
 mod retry;
-mod reversed;
 pub mod sandbox;
 #[cfg(test)]
 mod scripted;
@@ -44,6 +49,7 @@ use tokio::time::Instant;
 use crate::config::Config;
 use crate::error::{ApiError, Code};
 use crate::payments::answer::{Answered, Opened};
+use crate::payments::compare::Comparisons;
 use crate::payments::desk::{Counter, Desk};
 pub(crate) use crate::payments::desk::{DeskError, STRIPE_SANDBOX_PATH, TOSS_SANDBOX_PATH};
 use crate::payments::hint::Hint;
@@ -60,6 +66,7 @@ const ATTEMPTS_MAX: usize = 10_000;
 pub(crate) struct Payments {
     pub(crate) simulated: Simulated,
     pub(crate) turns: Turns,
+    pub(crate) comparisons: Comparisons,
     /// Set once the address is known.
     desk: OnceLock<Desk>,
     room: Arc<Semaphore>,
@@ -70,6 +77,7 @@ impl Payments {
         Payments {
             simulated: Simulated::new(sandbox_delay),
             turns: Turns::default(),
+            comparisons: Comparisons::default(),
             desk: OnceLock::new(),
             room: Arc::new(Semaphore::new(ATTEMPTS_MAX)),
         }

@@ -1,4 +1,5 @@
-//! Deposits that the bank took back: an order that rested on one is over.
+//! Orders whose money is gone: the bank took a deposit back, or the provider gave all of a payment
+//! back without being asked. They are over.
 
 use tiketi_engine::error::CommandError;
 use tiketi_engine::ids::{ChargeIndex, ReservationId};
@@ -9,8 +10,8 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::orders::unless_busy;
 
-/// Ends the order of a charge where it still counts as paid: somebody else was at work on it, or a
-/// process died before it was ended.
+/// Ends the order of a charge where it still counts as paid and none of its money is left: another
+/// command was at work on it, or a process died before it was ended.
 ///
 /// # Errors
 /// The log takes no records.
@@ -18,7 +19,11 @@ pub(crate) async fn end_order(app: &App, charge: ChargeIndex) -> Result<(), ApiE
     let Some(order) = app.view.read(|state| paid_order(state, charge)) else { return Ok(()) };
     let cancel = || app.engine.cancel_order(order, None, app.clock.now());
     match unless_busy(cancel).await {
-        Ok(cancelled) => app.durable(cancelled).await,
+        Ok(cancelled) => {
+            app.durable(cancelled).await?;
+            app.metrics.event(order.event).cancelled_by_admin.inc();
+            Ok(())
+        }
         // Over already.
         Err(CommandError::Refused(_)) => Ok(()),
         Err(CommandError::Unavailable(unavailable)) => Err(unavailable.into()),
@@ -31,7 +36,7 @@ pub(crate) async fn end_order(app: &App, charge: ChargeIndex) -> Result<(), ApiE
 /// As [`end_order`].
 pub(crate) async fn end_earlier(app: &App) -> Result<(), ApiError> {
     let charges: Vec<ChargeIndex> = app.view.read(|state| {
-        let all = (0..state.ledger().charges().len() as u32).map(ChargeIndex);
+        let all = state.ledger().charges().map(|(index, _)| index);
         all.filter(|&index| paid_order(state, index).is_some()).collect()
     });
     for charge in charges {
@@ -43,7 +48,11 @@ pub(crate) async fn end_earlier(app: &App) -> Result<(), ApiError> {
 fn paid_order(state: &State, charge: ChargeIndex) -> Option<ReservationId> {
     let charge = state.ledger().charge(charge)?;
     let Purpose::Order(id) = charge.purpose else { return None };
-    let is_reversed = charge.state == ChargeState::Reversed;
+    let is_gone = match charge.state {
+        ChargeState::Reversed => true,
+        ChargeState::Captured => charge.elsewhere() > 0 && charge.balance().card == 0,
+        _ => false,
+    };
     let (_, order) = state.order(id)?;
-    (is_reversed && order.state == OrderState::Paid).then_some(id)
+    (is_gone && order.state == OrderState::Paid).then_some(id)
 }

@@ -28,7 +28,7 @@ pub(crate) fn charge_of(ledger: &Ledger, order_id: &str) -> Option<ChargeIndex> 
 }
 
 /// What a refund's idempotency keys are made of. Another try gets another name, as a provider repeats
-/// its first answer to the same one.
-pub(crate) fn refund_name(index: RefundIndex, charge: &Charge, attempt: usize) -> String {
-    format!("{:08x}{:016x}-{attempt}", index.0, charge.tag)
+/// its first answer to the same one; so does another amount, as a provider may not look at it.
+pub(crate) fn refund_name(index: RefundIndex, charge: &Charge, attempt: u32, won: u64) -> String {
+    format!("{:08x}{:016x}-{attempt}-{won}", index.0, charge.tag)
 }

@@ -10,7 +10,7 @@ use hyper::HeaderMap;
 use tiketi_engine::ids::UnixMillis;
 use tiketi_engine::money::BankAccount;
 
-use crate::payments::answer::{Answered, Capture, Found, Opened, Refund};
+use crate::payments::answer::{Answered, Capture, Found, Listed, Opened, Refund};
 use crate::payments::hint::{BadHint, Hint};
 use crate::payments::ids::{OrderId, PaymentKey};
 
@@ -33,6 +33,9 @@ pub(crate) trait Provider: Send + Sync {
 
     /// Gives money back, or lets go of what was never taken.
     fn refund<'a>(&'a self, refund: &'a RefundOrder) -> Call<'a, Refund>;
+
+    /// A page of what moved money in a span of time, for the comparison with the books.
+    fn transactions<'a>(&'a self, page: &'a ListPage) -> Call<'a, Listed>;
 
     /// Reads a webhook. It is a hint that something may have changed and never more: whoever gets
     /// one asks with [`query`](Provider::query).
@@ -69,6 +72,17 @@ pub(crate) struct Inquiry {
     pub(crate) payment_key: Option<PaymentKey>,
     /// What the order costs, in won.
     pub(crate) amount: u64,
+}
+
+/// A page of a list of transactions.
+#[derive(Clone, Debug)]
+pub(crate) struct ListPage {
+    /// From this instant on.
+    pub(crate) from: UnixMillis,
+    /// Up to this instant, which is outside.
+    pub(crate) to: UnixMillis,
+    /// Where the page begins; `None` for the first one.
+    pub(crate) after: Option<String>,
 }
 
 /// Money to give back.

@@ -1,177 +1,345 @@
-//! Asks providers about every charge of which nobody knows what became of it, and for every refund
-//! that is due, until each has ended.
+//! Takes every charge its next step, until it has none: asks the provider what became of it, asks for
+//! what goes back, and looks again where a message says that something changed.
 //!
 //! What there is to do is read from the fold of the log, so a restart goes on where the last process
-//! was. In memory is only when each thing was tried last.
+//! was. In memory is only when each charge was looked at last, and by which task: a charge has one
+//! step at a time, so an answer is always held against the books as they were when it was asked for.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tiketi_engine::ids::{ChargeIndex, RefundIndex};
+use tiketi_engine::ids::{ChargeIndex, UnixMillis};
 use tiketi_engine::money::ChargeState;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::payments::{collect, give_back, reversed};
+use crate::error::{ApiError, Code};
+use crate::payments::{collect, deposits, give_back, money_gone, retry};
 
 /// How often the fold is looked through.
 const TICK: Duration = Duration::from_millis(200);
-/// Refunds asked for in one look: fifty a second, so that those of a whole event do not crowd out
-/// who is paying.
+/// Refunds asked for in one tick: fifty a second, so that those of a whole event do not crowd out
+/// buyers who are paying.
 const REFUNDS_PER_TICK: usize = 10;
-/// Charges asked about in one look.
-const CHARGES_PER_TICK: usize = 50;
+/// Charges asked about in one tick: 100,000 of them in forty seconds.
+const CHARGES_PER_TICK: usize = 500;
 /// How often an awaited deposit is asked about where no webhook comes.
 const DEPOSIT_EVERY: Duration = Duration::from_secs(600);
+/// Looks at one charge that messages may ask for at once; further ones wait, twice as long each time.
+const LOOKS_FREE: u32 = 4;
+/// The longest such wait.
+const LOOK_EVERY_MAX: Duration = Duration::from_secs(64);
+/// Messages about one charge that may wait for its next look.
+const WAITERS_MAX: usize = 8;
+/// Charges that were never confirmed are forgotten after this long; payment windows last 40 minutes.
+const OPEN_FOR_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Charges forgotten in one tick.
+const FORGOTTEN_PER_TICK: usize = 100;
 
-/// Something to be asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Work {
-    Charge(ChargeIndex),
-    Refund(RefundIndex),
-}
-
-/// When something is asked about next.
-#[derive(Clone, Copy, Debug)]
+/// When a charge has its next step.
+#[derive(Debug)]
 struct Turn {
     tries: u32,
-    /// Somebody is at it.
+    /// A task is at it.
     busy: bool,
     at: Instant,
+    /// A message said that it changed: the provider is asked, also where the books know all.
+    wants_look: bool,
+    /// How many looks messages have asked for of late.
+    looks: u32,
+    /// When the last step ended.
+    ended_at: Option<Instant>,
+    /// Messages that wait for the next look.
+    waiters: Vec<oneshot::Sender<()>>,
 }
 
-/// What is being asked about, and when what is asked next.
+impl Turn {
+    fn new(at: Instant) -> Turn {
+        let waiters = Vec::new();
+        Turn { tries: 0, busy: false, at, wants_look: false, looks: 0, ended_at: None, waiters }
+    }
+
+    /// Kept for its own sake: the bound on looks counts on it.
+    fn is_fresh(&self, now: Instant) -> bool {
+        self.ended_at.is_some_and(|ended| ended + 2 * LOOK_EVERY_MAX > now)
+    }
+}
+
+/// What is being done about charges, and when what comes next.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
-    turns: Mutex<HashMap<Work, Turn>>,
+    turns: Mutex<HashMap<ChargeIndex, Turn>>,
     wake: Notify,
+    /// A charge has become free for another task.
+    freed: Notify,
 }
 
-/// Keeps the reconciler from a charge that somebody is capturing.
+/// The right to take one charge its next step; given up when it is dropped.
 pub(crate) struct AtWork {
     app: Arc<App>,
-    work: Work,
+    charge: ChargeIndex,
+    next: Next,
 }
 
 impl AtWork {
-    /// Before the capture is begun.
-    pub(crate) fn on(app: &Arc<App>, charge: ChargeIndex) -> AtWork {
-        let work = Work::Charge(charge);
-        let turn = Turn { tries: 0, busy: true, at: Instant::now() };
-        app.payments.turns.turns.lock().insert(work, turn);
-        AtWork { app: Arc::clone(app), work }
+    /// Waits until no other task is at the charge.
+    pub(crate) async fn on(app: &Arc<App>, charge: ChargeIndex) -> AtWork {
+        let turns = &app.payments.turns;
+        loop {
+            let freed = turns.freed.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
+            if turns.take(charge) {
+                return AtWork { app: Arc::clone(app), charge, next: Next::Over };
+            }
+            freed.await;
+        }
     }
 
     /// The reconciler goes on from here, a little later.
-    pub(crate) fn leave_unknown(self) {
-        self.app.payments.turns.done(self.work, false, None);
+    pub(crate) fn leave_unknown(mut self) {
+        self.next = Next::again();
     }
 }
 
 impl Drop for AtWork {
     fn drop(&mut self) {
-        let mut turns = self.app.payments.turns.turns.lock();
-        if turns.get(&self.work).is_some_and(|turn| turn.busy) {
-            turns.remove(&self.work);
-        }
+        self.app.payments.turns.end(self.charge, self.next);
+    }
+}
+
+/// What comes after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Nothing.
+    Over,
+    /// Another try, later each time.
+    Again { after: Option<Duration> },
+    /// The next thing at once.
+    More,
+}
+
+impl Next {
+    fn again() -> Next {
+        Next::Again { after: None }
     }
 }
 
 impl Turns {
-    /// Has a charge asked about now: somebody says that it changed.
-    pub(crate) fn hint(&self, charge: ChargeIndex) {
-        if let Some(turn) = self.turns.lock().get_mut(&Work::Charge(charge)) {
-            turn.at = Instant::now();
+    /// Has a charge looked at as soon as it may be; the answer comes after that look.
+    ///
+    /// # Errors
+    /// 503: too many messages about this charge wait already. Its provider sends this one again.
+    pub(crate) fn look(&self, charge: ChargeIndex) -> Result<oneshot::Receiver<()>, ApiError> {
+        let (told, waits) = oneshot::channel();
+        let now = Instant::now();
+        let mut turns = self.turns.lock();
+        let turn = turns.entry(charge).or_insert_with(|| Turn::new(now));
+        if turn.waiters.len() >= WAITERS_MAX {
+            return Err(ApiError::new(Code::Unavailable).cause("too many messages about a charge"));
         }
+        turn.waiters.push(told);
+        if !turn.wants_look {
+            turn.wants_look = true;
+            let pause = match turn.looks {
+                ..LOOKS_FREE => Duration::ZERO,
+                looks => LOOK_EVERY_MAX.min(Duration::from_secs(1 << (looks - LOOKS_FREE).min(6))),
+            };
+            turn.looks = turn.looks.saturating_add(1);
+            turn.at = turn.ended_at.map_or(now, |ended| now.max(ended + pause));
+        }
+        drop(turns);
+        self.wake.notify_one();
+        Ok(waits)
+    }
+
+    /// Has every charge of these looked at now, those that wait for another try as well.
+    pub(crate) fn ask_now(&self, charges: impl IntoIterator<Item = ChargeIndex>) {
+        let now = Instant::now();
+        let mut turns = self.turns.lock();
+        for charge in charges {
+            turns.entry(charge).or_insert_with(|| Turn::new(now)).at = now;
+        }
+        drop(turns);
         self.wake.notify_one();
     }
 
-    /// Has every refund that is due asked for now.
-    pub(crate) fn ask_refunds_now(&self) {
-        let refunds = |(work, _): &(&Work, &mut Turn)| matches!(work, Work::Refund(_));
+    fn take(&self, charge: ChargeIndex) -> bool {
+        let mut turns = self.turns.lock();
+        let turn = turns.entry(charge).or_insert_with(|| Turn::new(Instant::now()));
+        !std::mem::replace(&mut turn.busy, true)
+    }
+
+    /// Forgets charges that have no next step.
+    fn keep_only(&self, all: &HashSet<ChargeIndex>) {
         let now = Instant::now();
-        self.turns.lock().iter_mut().filter(refunds).for_each(|(_, turn)| turn.at = now);
-        self.wake.notify_one();
+        self.turns.lock().retain(|charge, turn| {
+            turn.busy || turn.wants_look || all.contains(charge) || turn.is_fresh(now)
+        });
     }
 
-    /// Forgets what is not there to do any more: somebody else has ended it.
-    fn keep_only(&self, all: &HashSet<Work>) {
-        self.turns.lock().retain(|work, turn| turn.busy || all.contains(work));
+    /// Charges that messages want to have looked at.
+    fn wanted(&self) -> Vec<ChargeIndex> {
+        let turns = self.turns.lock();
+        let wanted = turns.iter().filter(|(_, turn)| turn.wants_look);
+        wanted.map(|(&charge, _)| charge).collect()
     }
 
-    /// Of what there is to do, what is due, at most `max`, each marked as being done.
-    fn due(&self, all: impl Iterator<Item = Work>, max: usize) -> Vec<(Work, u32)> {
+    /// Of these charges, those whose turn it is, at most `max`, each marked as being worked at.
+    fn due(&self, all: impl Iterator<Item = ChargeIndex>, max: usize) -> Vec<Work> {
         let now = Instant::now();
         let mut turns = self.turns.lock();
-        let is_due = |work: &Work| {
-            let turn = turns.entry(*work).or_insert(Turn { tries: 0, busy: false, at: now });
-            let due = !turn.busy && turn.at <= now;
-            turn.busy |= due;
-            due
-        };
-        let due: Vec<Work> = all.filter(is_due).take(max).collect();
-        due.into_iter().map(|work| (work, turns[&work].tries)).collect()
+        let mut due = Vec::new();
+        for charge in all {
+            if due.len() == max {
+                break;
+            }
+            let turn = turns.entry(charge).or_insert_with(|| Turn::new(now));
+            if turn.busy || turn.at > now {
+                continue;
+            }
+            turn.busy = true;
+            due.push(Work {
+                charge,
+                tries: turn.tries,
+                wants_look: std::mem::take(&mut turn.wants_look),
+                waiters: std::mem::take(&mut turn.waiters),
+            });
+        }
+        due
     }
 
-    fn done(&self, work: Work, is_over: bool, wait: Option<Duration>) {
-        let mut turns = self.turns.lock();
-        if is_over {
-            turns.remove(&work);
-        } else if let Some(turn) = turns.get_mut(&work) {
+    fn end(&self, charge: ChargeIndex, next: Next) {
+        let now = Instant::now();
+        if let Some(turn) = self.turns.lock().get_mut(&charge) {
             turn.busy = false;
-            turn.at =
-                wait.map_or_else(|| collect::again_at(turn.tries), |wait| Instant::now() + wait);
-            turn.tries += 1;
+            if !turn.is_fresh(now) {
+                turn.looks = turn.looks.min(1);
+            }
+            turn.ended_at = Some(now);
+            (turn.tries, turn.at) = match next {
+                // What comes after this has not been tried.
+                Next::Over | Next::More => (0, now),
+                Next::Again { after: Some(after) } => (turn.tries + 1, now + after),
+                Next::Again { after: None } => (turn.tries + 1, now + retry::next(turn.tries)),
+            };
+        }
+        self.freed.notify_waiters();
+        if next == Next::More {
+            self.wake.notify_one();
         }
     }
+}
+
+/// One step to take.
+struct Work {
+    charge: ChargeIndex,
+    tries: u32,
+    wants_look: bool,
+    waiters: Vec<oneshot::Sender<()>>,
 }
 
 /// Runs until the gateway stops.
 pub(crate) async fn keep(app: Arc<App>) {
     let turns = &app.payments.turns;
-    if let Err(error) = reversed::end_earlier(&app).await {
-        tracing::error!(%error, "an order whose deposit was taken back is not ended");
+    if let Err(error) = money_gone::end_earlier(&app).await {
+        tracing::error!(%error, "an order whose money is gone is not ended");
     }
     loop {
         let _ = tokio::time::timeout(TICK, turns.wake.notified()).await;
-        let (charges, refunds) = app.view.read(|state| {
+        let now = app.clock.now();
+        let (charges, closing, refunds) = app.view.read(|state| {
             let ledger = state.ledger();
-            let charges: Vec<Work> = ledger.unresolved().map(Work::Charge).collect();
+            let charges: Vec<ChargeIndex> = ledger.unresolved().collect();
+            let is_closing = |&charge: &ChargeIndex| deposits::wants_closing(state, charge, now);
+            let closing: Vec<ChargeIndex> = charges.iter().copied().filter(is_closing).collect();
             // Oldest first, and few at a time.
-            let refunds: Vec<Work> = ledger.next_refunds().take(1_000).map(Work::Refund).collect();
-            (charges, refunds)
+            let refunds: Vec<ChargeIndex> = ledger.charges_with_refunds_due().take(1_000).collect();
+            (charges, closing, refunds)
         });
         turns.keep_only(&charges.iter().chain(&refunds).copied().collect());
-        let due = turns.due(charges.into_iter(), CHARGES_PER_TICK);
+        turns.close_soon(&closing);
+        let wanted = turns.wanted();
+        let due = turns.due(charges.into_iter().chain(wanted), CHARGES_PER_TICK);
         let due = due.into_iter().chain(turns.due(refunds.into_iter(), REFUNDS_PER_TICK));
-        for (work, tries) in due {
-            tokio::spawn(carry_out(Arc::clone(&app), work, tries));
+        for work in due {
+            tokio::spawn(carry_out(Arc::clone(&app), work));
+        }
+        let before = UnixMillis(now.0.saturating_sub(OPEN_FOR_MS));
+        if let Err(unavailable) = app.engine.forget_charges(before, FORGOTTEN_PER_TICK, now) {
+            tracing::debug!(%unavailable, "charges are forgotten later");
         }
     }
 }
 
-async fn carry_out(app: Arc<App>, work: Work, tries: u32) {
-    let (is_over, wait) = match work {
-        Work::Charge(index) => {
-            let resolved = collect::resolve(&app, index, tries / 2).await;
-            if let Err(error) = resolved {
-                tracing::warn!(charge = %index, %error, "a payment was not resolved");
-            }
-            let state = app.view.read(|state| state.ledger().charge(index).map(|one| one.state));
-            let waits = state == Some(ChargeState::AwaitingDeposit);
-            let is_over = !waits && state != Some(ChargeState::Capturing);
-            (is_over, waits.then_some(DEPOSIT_EVERY))
+impl Turns {
+    /// Has accounts closed that are to be: the tick that first sees one does not wait for the next
+    /// look at its deposit.
+    fn close_soon(&self, closing: &[ChargeIndex]) {
+        let now = Instant::now();
+        let mut turns = self.turns.lock();
+        for charge in closing {
+            let turn = turns.entry(*charge).or_insert_with(|| Turn::new(now));
+            // Sooner than the slow look at a deposit, later than one that failed just now.
+            turn.at =
+                turn.at.min(turn.ended_at.map_or(now, |ended| ended + retry::next(turn.tries)));
         }
-        Work::Refund(index) => match give_back::refund(&app, index).await {
-            Ok(is_over) => (is_over, None),
-            Err(error) => {
-                tracing::warn!(refund = %index, %error, "a refund was not made");
-                (false, None)
-            }
-        },
-    };
-    app.payments.turns.done(work, is_over, wait);
+    }
+}
+
+async fn carry_out(app: Arc<App>, work: Work) {
+    let Work { charge, tries, wants_look, waiters } = work;
+    let mut at_work = AtWork { app: Arc::clone(&app), charge, next: Next::again() };
+    match step(&app, charge, tries, wants_look).await {
+        Ok(next) => at_work.next = next,
+        Err(error) => tracing::warn!(%charge, %error, "a payment was not taken its next step"),
+    }
+    drop(at_work);
+    // A message that does not wait any more has been answered.
+    for waiter in waiters {
+        let _ = waiter.send(());
+    }
+}
+
+async fn step(
+    app: &Arc<App>,
+    charge: ChargeIndex,
+    tries: u32,
+    wants_look: bool,
+) -> Result<Next, ApiError> {
+    app.catch_up(None).await?;
+    let state = |app: &App| app.view.read(|state| Some(state.ledger().charge(charge)?.state));
+    let before = state(app);
+    match before {
+        Some(ChargeState::Capturing | ChargeState::AwaitingDeposit) => {
+            collect::resolve(app, charge, tries / 2).await?;
+        }
+        Some(ChargeState::Captured) if !wants_look => {
+            return Ok(match give_back::refund(app, charge).await? {
+                true => Next::More,
+                false => Next::again(),
+            });
+        }
+        Some(ChargeState::Captured | ChargeState::Failed | ChargeState::Reversed) => {
+            collect::resolve(app, charge, tries / 2).await?;
+        }
+        Some(ChargeState::Open) | None => {}
+    }
+    let now = app.clock.now();
+    Ok(match state(app) {
+        Some(ChargeState::Capturing) => Next::again(),
+        Some(ChargeState::AwaitingDeposit) => {
+            let due = app.view.read(|state| deposits::due_at(state, charge));
+            let left = due.map(|due| Duration::from_millis(due.0.saturating_sub(now.0)));
+            let after = match left {
+                Some(left) if !left.is_zero() => DEPOSIT_EVERY.min(left),
+                _ => retry::next(tries),
+            };
+            Next::Again { after: Some(after) }
+        }
+        _ => Next::Over,
+    })
 }

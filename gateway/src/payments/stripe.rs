@@ -24,14 +24,15 @@ use tiketi_engine::record::ProviderName;
 
 use crate::config::Secret;
 use crate::payments::answer::{
-    Answered, Capture, Found, Health, Opened, ProviderCall, Refund, Refusal, bounded,
+    Answered, Capture, Found, Health, Listed, Opened, ProviderCall, Refund, Refusal, bounded,
 };
 use crate::payments::credentials::{SetupError, check_all};
 use crate::payments::hint::{BadHint, Hint};
+use crate::payments::ids::PaymentKey;
 use crate::payments::link::{self, Link, Patience};
-use crate::payments::provider::{Call, Charge, Inquiry, Opening, Provider, RefundOrder};
+use crate::payments::provider::{Call, Charge, Inquiry, ListPage, Opening, Provider, RefundOrder};
 use crate::payments::stripe::errors::Class;
-use crate::payments::stripe::intent::{CURRENCY, Intent, RefundObject};
+use crate::payments::stripe::intent::{CURRENCY, Intent, List, RefundObject};
 use crate::payments::stripe::judge::{Failure, Readiness, Reply, Standing};
 
 const API_VERSION: &str = "2026-10-28.endive";
@@ -43,6 +44,8 @@ const EXPAND: (&str, &str) = ("expand[]", "latest_charge");
 const METADATA_ORDER_ID: &str = "metadata[order_id]";
 /// Why an intent is closed that nobody has agreed to.
 const ABANDONED: (&str, &str) = ("cancellation_reason", "abandoned");
+/// As many as Stripe lists at once.
+const TRANSACTIONS_PER_PAGE: &str = "100";
 /// Characters of a value in an object's metadata.
 const METADATA_CHARS_MAX: usize = 500;
 
@@ -84,6 +87,12 @@ impl Object for Intent {
 impl Object for RefundObject {
     fn status(&self) -> Option<&str> {
         self.status.as_deref()
+    }
+}
+
+impl<T: DeserializeOwned> Object for List<T> {
+    fn status(&self) -> Option<&str> {
+        None
     }
 }
 
@@ -142,6 +151,27 @@ impl Stripe {
     fn look(&self, payment_key: &str) -> RequestBuilder {
         let path = ["v1", "payment_intents", payment_key];
         self.link.get_with(&path, &[EXPAND])
+    }
+
+    /// The intent, and where it is disputed how that stands.
+    async fn find(&self, asked: &Inquiry, key: &PaymentKey) -> Answered<Found> {
+        let mut disputed = None;
+        let look = || self.look(key.as_str());
+        let judge = |reply: Reply<Intent>| match reply {
+            Ok(intent) => {
+                let found = judge::found_intent(asked, &intent);
+                disputed = Some(intent).filter(Intent::is_disputed);
+                found
+            }
+            Err(failure) => judge::not_found(failure),
+        };
+        let first = self.call(ProviderCall::Query, look, judge).await;
+        let (Some(intent), Found::Captured { .. }) = (disputed, &first.outcome) else {
+            return first;
+        };
+        let query = [("payment_intent", key.as_str())];
+        let request = || self.link.get_with(&["v1", "disputes"], &query);
+        self.call(ProviderCall::Query, request, |reply| judge::disputed(&intent, reply)).await
     }
 
     async fn take(&self, charge: &Charge) -> Answered<Capture> {
@@ -242,8 +272,22 @@ impl Provider for Stripe {
         let Some(key) = &payment.payment_key else {
             return Box::pin(async { Answered::unasked(ProviderCall::Query, Found::Missing) });
         };
-        let request = || self.look(key.as_str());
-        Box::pin(self.call(ProviderCall::Query, request, |reply| judge::found(payment, reply)))
+        Box::pin(self.find(payment, key))
+    }
+
+    fn transactions<'a>(&'a self, page: &'a ListPage) -> Call<'a, Listed> {
+        let [from, to] = [page.from, page.to].map(|at| (at.0 / 1_000).to_string());
+        let request = move || {
+            let mut query = vec![
+                ("created[gte]", from.as_str()),
+                ("created[lt]", &to),
+                ("limit", TRANSACTIONS_PER_PAGE),
+                ("expand[]", "data.source"),
+            ];
+            query.extend(page.after.as_deref().map(|after| ("starting_after", after)));
+            self.link.get_with(&["v1", "balance_transactions"], &query)
+        };
+        Box::pin(self.call(ProviderCall::Query, request, judge::listed))
     }
 
     fn refund<'a>(&'a self, refund: &'a RefundOrder) -> Call<'a, Refund> {

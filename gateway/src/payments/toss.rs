@@ -8,30 +8,36 @@ mod codes;
 mod payment;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod webhook;
 
 use hyper::HeaderMap;
 use reqwest::RequestBuilder;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tiketi_engine::ids::UnixMillis;
 use tiketi_engine::record::ProviderName;
 
 use crate::config::Secret;
+use crate::instants;
 use crate::payments::answer::{
-    Answered, CODE_CHARS_MAX, CancelState, Capture, Field, Found, Health, MESSAGE_CHARS_MAX,
-    Mistake, Opened, ProviderCall, Refund, Refusal, Unknown, bounded,
+    Answered, CODE_CHARS_MAX, CancelState, Capture, Field, Found, Health, Listed,
+    MESSAGE_CHARS_MAX, Mistake, Opened, ProviderCall, Refund, Refusal, Unknown, bounded,
 };
 use crate::payments::credentials::{SetupError, check_all};
 use crate::payments::hint::{BadHint, Hint};
 use crate::payments::ids::OrderId;
 use crate::payments::link::{self, Link, Patience, Said};
-use crate::payments::provider::{Call, Charge, Inquiry, Opening, Provider, RefundOrder};
+use crate::payments::provider::{Call, Charge, Inquiry, ListPage, Opening, Provider, RefundOrder};
 use crate::payments::toss::codes::{CancelClass, ConfirmClass};
 use crate::payments::toss::payment::Payment;
+use crate::payments::toss::transaction::TransactionRow;
 
 const TRACE_HEADER: &str = "x-tosspayments-trace-id";
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const REASON_CHARS_MAX: usize = 200;
+/// Asked for at once; a page of them is half of what an answer may be.
+const TRANSACTIONS_PER_PAGE: usize = 500;
 
 /// How Toss is reached.
 #[derive(Clone, Debug)]
@@ -55,7 +61,24 @@ pub(crate) struct Toss {
 }
 
 /// A call's answer, as far as HTTP and JSON go.
-type Reply = Result<Payment, Failure>;
+type Reply<O = Payment> = Result<O, Failure>;
+
+/// An object that may have a status for the audit trail.
+trait Object: DeserializeOwned {
+    fn status(&self) -> Option<&str>;
+}
+
+impl Object for Payment {
+    fn status(&self) -> Option<&str> {
+        Some(&self.status)
+    }
+}
+
+impl Object for Vec<TransactionRow> {
+    fn status(&self) -> Option<&str> {
+        None
+    }
+}
 
 enum Failure {
     Error { status: u16, error: ErrorBody },
@@ -108,17 +131,44 @@ impl Toss {
         Ok(Toss { link, client_key, secret_keys })
     }
 
-    async fn call<T>(
+    /// Asks by the payment's key, and by its order where that payment has no money: another window
+    /// of the same order may have it.
+    async fn find(&self, asked: &Inquiry) -> Answered<Found> {
+        let by_order = ["v1", "payments", "orders", asked.order_id.as_str()];
+        let by_order = || self.link.get(&by_order);
+        let Some(key) = &asked.payment_key else {
+            return self.call(ProviderCall::Query, by_order, |reply| found(asked, reply)).await;
+        };
+        let by_key = ["v1", "payments", key.as_str()];
+        let by_key = || self.link.get(&by_key);
+        let first = self.call(ProviderCall::Query, by_key, |reply| found(asked, reply)).await;
+        let has_no_money = matches!(
+            first.outcome,
+            Found::NotApproved | Found::Missing | Found::Foreign { .. } | Found::Mistake(_)
+        );
+        if !has_no_money {
+            return first;
+        }
+        let any_key = Inquiry { payment_key: None, ..asked.clone() };
+        let judge = |reply| found(&any_key, reply);
+        let second = self.call(ProviderCall::Query, by_order, judge).await;
+        match second.outcome {
+            Found::Captured { .. } | Found::AwaitingDeposit(_) | Found::Unknown(_) => second,
+            _ => first,
+        }
+    }
+
+    async fn call<T, O: Object>(
         &self,
         kind: ProviderCall,
         request: impl Fn() -> RequestBuilder,
-        judge: impl FnOnce(Reply) -> T,
+        judge: impl FnOnce(Reply<O>) -> T,
     ) -> Answered<T> {
         let signed = |key: &Secret| request().basic_auth(key.expose(), Some(""));
         let said = link::send(&self.secret_keys, TRACE_HEADER, signed).await;
-        let reply = parse(&said);
+        let reply = parse::<O>(&said);
         let (code, health) = match &reply {
-            Ok(payment) => (Some(payment.status.as_str()), Health::Up),
+            Ok(object) => (object.status(), Health::Up),
             Err(Failure::Error { error, .. }) if codes::is_key(&error.code) => {
                 tracing::error!(code = error.code, "Toss does not take our key");
                 (Some(error.code.as_str()), Health::Down)
@@ -154,8 +204,7 @@ impl Provider for Toss {
     }
 
     fn query<'a>(&'a self, payment: &'a Inquiry) -> Call<'a, Found> {
-        let request = || self.link.get(&["v1", "payments", "orders", payment.order_id.as_str()]);
-        Box::pin(self.call(ProviderCall::Query, request, |reply| found(payment, reply)))
+        Box::pin(self.find(payment))
     }
 
     fn refund<'a>(&'a self, refund: &'a RefundOrder) -> Call<'a, Refund> {
@@ -176,12 +225,25 @@ impl Provider for Toss {
         Box::pin(self.call(ProviderCall::Refund, request, |reply| refunded(refund, reply)))
     }
 
+    fn transactions<'a>(&'a self, page: &'a ListPage) -> Call<'a, Listed> {
+        // Its end belongs to the list.
+        let last = UnixMillis(page.to.0.saturating_sub(1));
+        let (from, to) = (instants::seoul_second(page.from), instants::seoul_second(last));
+        let limit = TRANSACTIONS_PER_PAGE.to_string();
+        let request = move || {
+            let mut query = vec![("startDate", from.as_str()), ("endDate", &to), ("limit", &limit)];
+            query.extend(page.after.as_deref().map(|after| ("startingAfter", after)));
+            self.link.get_with(&["v1", "transactions"], &query)
+        };
+        Box::pin(self.call(ProviderCall::Query, request, listed))
+    }
+
     fn hint(&self, headers: &HeaderMap, body: &[u8], _: UnixMillis) -> Result<Hint, BadHint> {
         webhook::read(headers, body)
     }
 }
 
-fn parse(said: &Said) -> Reply {
+fn parse<O: Object>(said: &Said) -> Reply<O> {
     let heard = said.heard.as_ref().map_err(|&unknown| Failure::Silence(unknown))?;
     let unreadable = |_| Failure::Silence(Unknown::NotUnderstood);
     match heard.status.as_u16() {
@@ -232,9 +294,34 @@ fn found(asked: &Inquiry, reply: Reply) -> Found {
         }
     };
     match payment.mismatch(&asked.order_id, asked.payment_key.as_ref(), Some(asked.amount)) {
-        Some(field) => Found::Unknown(mismatch(&asked.order_id, field)),
+        Some(field) => {
+            mismatch(&asked.order_id, field);
+            // A payment keeps its order and its amount; what was asked by a key was that payment.
+            let has_money = matches!(
+                payment.found(),
+                Found::Captured { .. } | Found::AwaitingDeposit(_) | Found::Unknown(_)
+            );
+            let is_other_order = field == Field::OrderId;
+            let is_certain = asked.payment_key.is_some() && (is_other_order || !has_money);
+            Found::Foreign { field, is_certain }
+        }
         None => payment.found(),
     }
+}
+
+/// The next page begins behind the last transaction of this one.
+fn listed(reply: Reply<Vec<TransactionRow>>) -> Listed {
+    let rows = match reply {
+        Ok(rows) => rows,
+        Err(Failure::Silence(unknown)) => return Listed::Unknown(unknown),
+        Err(Failure::Error { status, error }) => {
+            let mistake = codes::mistake(status, &error.code);
+            return mistake.map_or(Listed::Unknown(Unknown::Code), Listed::Mistake);
+        }
+    };
+    let is_last = rows.len() < TRANSACTIONS_PER_PAGE;
+    let next = rows.last().filter(|_| !is_last).map(|row| row.transaction_key.clone());
+    Listed::Page { rows: rows.into_iter().map(TransactionRow::read).collect(), next }
 }
 
 fn refunded(refund: &RefundOrder, reply: Reply) -> Refund {

@@ -3,13 +3,13 @@
 use crate::api::reports::{SalesBy, SalesReport, SalesRow, SalesSums};
 
 /// Heads of the columns of numbers.
-const NUMBERS: [&str; 5] = ["주문", "티켓", "매출", "환불", "순매출"];
+const NUMBERS: [&str; 6] = ["주문", "티켓", "매출", "환불", "환불 대기", "순매출"];
 const TOTALS: &str = "합계";
 
 /// A line: texts first, then [`NUMBERS`].
 pub(super) struct Line {
     pub(super) texts: Vec<String>,
-    pub(super) numbers: [i64; 5],
+    pub(super) numbers: [i64; 6],
 }
 
 pub(super) fn heads(by: SalesBy) -> Vec<&'static str> {
@@ -36,7 +36,9 @@ fn line(row: &SalesRow) -> Line {
     Line { texts: texts.collect(), numbers: numbers(&row.sums) }
 }
 
-fn numbers(sums: &SalesSums) -> [i64; 5] {
-    let &SalesSums { orders, tickets, gross, refunds, net } = sums;
-    [orders.cast_signed(), tickets.cast_signed(), gross.cast_signed(), refunds.cast_signed(), net]
+fn numbers(sums: &SalesSums) -> [i64; 6] {
+    let &SalesSums { orders, tickets, gross, refunds, refunds_owed, net } = sums;
+    let [orders, tickets, gross, refunds, owed] =
+        [orders, tickets, gross, refunds, refunds_owed].map(u64::cast_signed);
+    [orders, tickets, gross, refunds, owed, net]
 }

@@ -166,6 +166,13 @@ fn described(record: &Record) -> Option<Described> {
         | Record::NewsViewed { .. }
         | Record::UserSuspended { .. }
         | Record::UserRestored { .. }
-        | Record::AdminActed(_) => None,
+        | Record::AdminActed(_)
+        | Record::PartReturned(_)
+        | Record::PaymentFound(_)
+        | Record::ReturnedElsewhere { .. }
+        | Record::ReturnFailed { .. }
+        | Record::Disputed { .. }
+        | Record::ChargeForgotten { .. }
+        | Record::DayCompared(_) => None,
     }
 }

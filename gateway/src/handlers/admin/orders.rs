@@ -69,6 +69,7 @@ fn detail(state: &State, found: OrderView<'_>, now: UnixMillis) -> Option<OrderD
     let (life, end) = match order.state {
         state::OrderState::Held => (OrderState::Held, None),
         state::OrderState::Paying => (OrderState::Paying, None),
+        state::OrderState::AwaitingDeposit => (OrderState::AwaitingDeposit, None),
         state::OrderState::Paid => (OrderState::Paid, None),
         state::OrderState::Ended { reason, at } => (OrderState::Ended, Some((reason, at))),
     };

@@ -136,7 +136,7 @@ async fn confirm(
             };
             app.engine.confirm_ended(confirmation, &ended, app.clock.now())
         }
-        OrderState::Held | OrderState::Paying | OrderState::Paid => {
+        OrderState::Held | OrderState::Paying | OrderState::AwaitingDeposit | OrderState::Paid => {
             app.engine.confirm_held(confirmation, app.clock.now())
         }
     };
@@ -181,7 +181,9 @@ fn record(state: &State, found: OrderView<'_>, now: UnixMillis) -> Option<Reserv
     let payment = order.payment;
     let ended_at = match order.state {
         OrderState::Ended { at, .. } => Some(at),
-        OrderState::Held | OrderState::Paying | OrderState::Paid => None,
+        OrderState::Held | OrderState::Paying | OrderState::AwaitingDeposit | OrderState::Paid => {
+            None
+        }
     };
     let changes = [
         Some(order.held_at),

@@ -71,7 +71,7 @@ async fn confirm(
             .retry_after(wait));
     }
     let room = app.payments.room()?;
-    let at_work = AtWork::on(app, index);
+    let at_work = AtWork::on(app, index).await;
     let key = body.payment_key;
     let begin = || app.engine.begin_capture(index, user.index, &key, app.clock.now());
     let begun = match unless_busy(begin).await {

@@ -97,7 +97,9 @@ async fn repeated(app: &Arc<App>, id: ReservationId, lsn: Lsn) -> Result<Respons
         let order = OrderView::find(state, id).ok_or_else(refusals::unknown_order)?;
         match (order.payment_answer(), order.order.state) {
             (Some(answer), _) => Ok(answer),
-            (None, OrderState::Paying) => Err(ApiError::new(Code::InProgress)),
+            (None, OrderState::Paying | OrderState::AwaitingDeposit) => {
+                Err(ApiError::new(Code::InProgress))
+            }
             // It was declined, and nobody has tried again.
             (None, OrderState::Held) => Err(ApiError::new(Code::PaymentDeclined)),
             (None, OrderState::Paid | OrderState::Ended { .. }) => {

@@ -22,8 +22,11 @@ const CHARGE_POINTS_MAX: u64 = 10_000_000;
 pub(crate) async fn balance(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let user = request.user()?.user.index;
     app.catch_up(request.min_lsn()?).await?;
-    let balance = app.view.read(|state| state.ledger().points(user));
-    Ok(Response::ok(&PointsBalance { balance }))
+    let (balance, debt) = app.view.read(|state| {
+        let account = state.ledger().account(user);
+        account.map_or((0, 0), |account| (account.balance, account.debt))
+    });
+    Ok(Response::ok(&PointsBalance { balance, debt }))
 }
 
 /// `GET /api/points/history`, newest first.
@@ -66,6 +69,7 @@ fn row(state: &State, change: &Change) -> PointsRow {
         PointsKind::Use => "USE",
         PointsKind::Refund => "REFUND",
         PointsKind::Cancel => "CANCEL",
+        PointsKind::Debt => "DEBT",
     };
     let charge = state.ledger().charge(change.charge);
     let name = charge.and_then(|charge| names::order_id(change.charge, charge));

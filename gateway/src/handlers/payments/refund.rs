@@ -2,19 +2,23 @@
 
 use std::sync::Arc;
 
+use tiketi_engine::command::{Asked, WantedTickets};
 use tiketi_engine::error::{CommandError, HoldRefusal, MoneyRefusal};
-use tiketi_engine::ids::{ChargeIndex, Lsn, ReservationId, UserIndex};
+use tiketi_engine::ids::{ChargeIndex, Lsn, ReservationId, TicketTypeIndex, UserIndex};
 use tiketi_engine::journal::Pending;
-use tiketi_engine::money::{BankAccount, ChargeState, Purpose};
-use tiketi_engine::record::{Claim, Role};
+use tiketi_engine::money::{BankAccount, ChargeState, Ledger, Purpose, Refund, RefundState};
+use tiketi_engine::record::{Claim, Role, TicketLine};
 
 use super::request::refused;
 use crate::api::Id;
+use crate::api::reservations::ReservationLine;
 use crate::api::toss::{RefundAccount, RefundAnswer, RefundRequest};
 use crate::app::App;
 use crate::error::{ApiError, Code};
+use crate::handlers::reservations::lines;
 use crate::handlers::seats::wanted_seats;
 use crate::http::{Request, Response};
+use crate::idempotency;
 use crate::orders::{self, unless_busy};
 use crate::payments::names;
 use crate::refusals;
@@ -63,8 +67,16 @@ pub(crate) async fn refund(app: &Arc<App>, request: &Request) -> Result<Response
             return Ok(answer.by_an_administrator(!is_own));
         }
     }
-    let lsn = match &body.seat_ids {
-        Some(seats) => some_seats(app, &paid, seats).await?,
+    let part = match (&body.seat_ids, &body.tickets) {
+        (Some(seats), None) => Some(seats_of(app, order, seats)?),
+        (None, Some(tickets)) => Some(tickets_of(app, order, tickets)?),
+        (Some(_), Some(_)) => {
+            return Err(refusals::invalid("좌석(seatIds)과 티켓(tickets) 중 하나만 골라 주세요."));
+        }
+        (None, None) => None,
+    };
+    let lsn = match part {
+        Some(part) => some(app, request, &paid, part).await?,
         None => orders::cancel(app, paid.order, paid.by).await?,
     };
     Ok(answer(app, charge, lsn).await?.by_an_administrator(!is_own))
@@ -80,37 +92,110 @@ fn give_account(app: &App, paid: &Paid, account: RefundAccount) -> Result<Pendin
     })
 }
 
-async fn some_seats(app: &Arc<App>, paid: &Paid, ids: &[Id]) -> Result<Lsn, ApiError> {
-    let &Paid { charge, order, by } = paid;
-    let not_its_own = || refusals::invalid("이 예매의 좌석만 환불할 수 있어요.");
+/// The seats that are to go back.
+fn seats_of(app: &App, order: ReservationId, ids: &[Id]) -> Result<Claim, ApiError> {
     let plan = app.plan(order.event).ok_or_else(not_its_own)?;
     let wanted = wanted_seats(&plan, ids).map_err(|refusal| match refusal {
         HoldRefusal::Empty => refusals::invalid("환불할 좌석을 선택해 주세요."),
         _ => not_its_own(),
     })?;
-    let seats = wanted.seats();
+    Ok(Claim::Seats(*wanted.seats()))
+}
+
+/// The tickets that are to go back, at the prices they were bought for.
+fn tickets_of(
+    app: &App,
+    order: ReservationId,
+    wanted: &[ReservationLine],
+) -> Result<Claim, ApiError> {
+    let lines = lines(order.event, wanted).and_then(|lines| WantedTickets::new(&lines));
+    let lines = lines.map_err(|refusal| match refusal {
+        HoldRefusal::Empty => refusals::invalid("환불할 티켓을 선택해 주세요."),
+        _ => not_its_own(),
+    })?;
+    app.view.read(|state| {
+        let (_, found) = state.order(order).ok_or_else(not_its_own)?;
+        let Claim::Tickets(own) = &found.claim else { return Err(not_its_own()) };
+        // What an earlier request under the same key gave back is no longer among them.
+        let line = |&(ticket_type, quantity): &(TicketTypeIndex, u32)| {
+            let bought = own.iter().find(|line| line.ticket_type == ticket_type);
+            let unit_price = bought.map_or(0, |line| line.unit_price);
+            TicketLine { ticket_type, quantity, unit_price }
+        };
+        Ok(Claim::Tickets(lines.lines().iter().map(line).collect()))
+    })
+}
+
+fn not_its_own() -> ApiError {
+    refusals::invalid("이 예매에 있는 좌석과 티켓만 환불할 수 있어요.")
+}
+
+/// Gives a part of an order back; all of it where the part is all there is.
+async fn some(
+    app: &Arc<App>,
+    request: &Request,
+    paid: &Paid,
+    part: Claim,
+) -> Result<Lsn, ApiError> {
+    let &Paid { charge, order, by } = paid;
+    let key = idempotency::key(request, |content| {
+        content.number(charge.0.into());
+        match &part {
+            Claim::Seats(seats) => {
+                for seat in seats.iter() {
+                    content.number(seat.0.into());
+                }
+            }
+            Claim::Tickets(lines) => {
+                for line in lines {
+                    content.number(line.ticket_type.0.into()).number(line.quantity.into());
+                }
+            }
+        }
+    })?;
     let found = app.view.read(|state| {
         let (event, found) = state.order(order)?;
-        let Claim::Seats(own) = &found.claim else { return None };
-        let is_part = seats.iter().all(|seat| own.contains(seat));
-        is_part.then(|| (seats.len() == own.len(), event.amount(&Claim::Seats(*seats))))
+        let is_all = found.claim == part;
+        let is_part = is_all || found.claim.without(&part).is_some();
+        is_part.then(|| (is_all, event.amount(&part)))
     });
-    let (is_all, won) = found.ok_or_else(not_its_own)?;
-    if is_all {
-        return orders::cancel(app, order, by).await;
+    let (is_all, won) = match (found, key) {
+        (Some((true, _)), None) => return orders::cancel(app, order, by).await,
+        (Some(found), _) => found,
+        // An earlier request under the same key may have given it back.
+        (None, Some(_)) => (false, 0),
+        (None, None) => return Err(not_its_own()),
+    };
+    if app.view.read(|state| refuses_parts(state.ledger(), charge)) {
+        return Err(ApiError::new(Code::Conflict)
+            .message("이 결제 수단은 일부만 환불할 수 없어요. 예매 전체를 취소해 주세요."));
     }
-    let give_back = || app.engine.return_seats(charge, seats, won, by, app.clock.now());
+    let asked = Asked { by: request.user()?.user.index, at: app.clock.now(), key };
+    let give_back = || app.engine.return_part(charge, &part, won, by.is_some(), asked);
     match unless_busy(give_back).await {
         Ok(returned) => {
             let lsn = returned.lsn();
             app.durable(returned).await?;
             Ok(lsn)
         }
+        Err(CommandError::Refused(MoneyRefusal::NotPartOfIt(_))) if is_all => {
+            orders::cancel(app, order, by).await
+        }
         Err(CommandError::Refused(MoneyRefusal::NotPartOfIt(_) | MoneyRefusal::WrongAmount)) => {
             Err(not_its_own())
         }
+        Err(CommandError::Refused(MoneyRefusal::KeyReused)) => {
+            Err(ApiError::new(Code::IdempotencyConflict))
+        }
         Err(error) => Err(refused(app, by, Purpose::Order(order), error).await),
     }
+}
+
+/// Whether the provider has refused to give back a part of this payment.
+fn refuses_parts(ledger: &Ledger, charge: ChargeIndex) -> bool {
+    let is_refused = |refund: &Refund| matches!(refund.state, RefundState::Refused { .. });
+    ledger.refunds_of(charge).any(is_refused)
+        && ledger.charge(charge).is_some_and(|charge| !charge.came_by_transfer())
 }
 
 async fn answer(app: &Arc<App>, charge: ChargeIndex, lsn: Lsn) -> Result<Response, ApiError> {
@@ -120,7 +205,7 @@ async fn answer(app: &Arc<App>, charge: ChargeIndex, lsn: Lsn) -> Result<Respons
         Some(RefundAnswer {
             message: match charge.balance().total() {
                 0 => "예매를 취소했어요. 결제 금액은 환불돼요.",
-                _ => "선택한 좌석을 취소했어요. 좌석 금액은 환불돼요.",
+                _ => "선택한 좌석과 티켓을 취소했어요. 그 금액은 환불돼요.",
             }
             .to_owned(),
             refunded_amount: charge.returned.total(),

@@ -10,7 +10,6 @@ use crate::app::App;
 use crate::config::Secret;
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
-use crate::payments::collect;
 use crate::payments::names;
 use crate::refusals;
 
@@ -28,7 +27,8 @@ pub(crate) async fn stripe(app: &Arc<App>, request: &Request) -> Result<Response
 }
 
 /// A hint and no more: what counts is what the provider answers when it is asked. The answer is 200
-/// once that was done; where it takes too long the provider sends the hint again.
+/// once that was done; where it takes too long, or too many messages about one charge wait, the
+/// provider sends the hint again.
 async fn webhook(
     provider: ProviderName,
     app: &Arc<App>,
@@ -46,9 +46,9 @@ async fn webhook(
         let index = names::charge_of(state.ledger(), order_id.as_str())?;
         let charge = state.ledger().charge(index).filter(|charge| charge.provider == provider)?;
         let stored = charge.deposit.as_ref().map(|deposit| Secret::new(deposit.secret.as_str()));
-        Some((index, charge.is_unresolved(), stored))
+        Some((index, stored))
     });
-    let Some((index, is_unresolved, stored)) = found else {
+    let Some((index, stored)) = found else {
         tracing::info!(message = hint.message, "a webhook about no payment of ours");
         return Ok(told);
     };
@@ -60,13 +60,9 @@ async fn webhook(
         tracing::warn!(message = hint.message, "a webhook with another secret");
         return Ok(told);
     }
-    if is_unresolved {
-        app.payments.turns.hint(index);
-    }
-    let resolved = tokio::time::timeout(HINT_WITHIN, collect::resolve(app, index, 0)).await;
-    match resolved {
-        Ok(Ok(_)) => Ok(told),
-        Ok(Err(error)) => Err(error),
+    let looked = app.payments.turns.look(index)?;
+    match tokio::time::timeout(HINT_WITHIN, looked).await {
+        Ok(_) => Ok(told),
         Err(late) => Err(ApiError::new(Code::Unavailable).cause(late)),
     }
 }

@@ -7,7 +7,8 @@ use tiketi_engine::ids::UnixMillis;
 
 use crate::config::Secret;
 use crate::payments::answer::{
-    Captured, Field, Found, Means, Refund, Refusal, Stage, Unknown, bounded,
+    Captured, DisputeFound, DisputeState, Field, Found, Means, Movement, Refund, Refusal, Stage,
+    Transaction, Unknown, bounded,
 };
 use crate::payments::ids::{OrderId, PaymentKey};
 use crate::payments::stripe::errors::StripeError;
@@ -48,6 +49,8 @@ enum LatestCharge {
 struct Charge {
     #[serde(default)]
     amount_refunded: u64,
+    #[serde(default)]
+    disputed: bool,
     created: Option<u64>,
     receipt_url: Option<String>,
     payment_method_details: Option<Method>,
@@ -108,6 +111,28 @@ impl Intent {
         }
     }
 
+    /// Whether a bank was or is asked to take its money back.
+    pub(super) fn is_disputed(&self) -> bool {
+        self.charge().is_some_and(|charge| charge.disputed)
+    }
+
+    /// What there is to know about it, with a dispute of it.
+    pub(super) fn found_disputed(&self, dispute: &DisputeObject) -> Found {
+        match self.found() {
+            Found::Captured { captured, balance, .. } => {
+                let lost = match dispute.state() {
+                    DisputeState::Lost => dispute.amount,
+                    DisputeState::Open | DisputeState::Won => 0,
+                };
+                let balance = balance.saturating_sub(lost);
+                let (amount, state) = (dispute.amount, dispute.state());
+                let dispute = Some(DisputeFound { amount, state });
+                Found::Captured { captured, balance, dispute }
+            }
+            other => other,
+        }
+    }
+
     /// What there is to know about it.
     pub(super) fn found(&self) -> Found {
         match self.status.as_str() {
@@ -127,8 +152,8 @@ impl Intent {
             return Found::Unknown(Unknown::NotUnderstood);
         };
         match balance {
-            0 => Found::Refunded { captured, cancels: Vec::new() },
-            _ => Found::Captured { captured, balance, cancels: Vec::new() },
+            0 => Found::Refunded { captured },
+            _ => Found::Captured { captured, balance, dispute: None },
         }
     }
 
@@ -169,6 +194,71 @@ impl Charge {
             Some("kakao_pay" | "naver_pay" | "payco" | "samsung_pay") => Means::EasyPay,
             Some(_) | None => Means::Other,
         }
+    }
+}
+
+/// A page of anything.
+#[derive(Deserialize)]
+pub(super) struct List<T> {
+    pub(super) data: Vec<T>,
+    #[serde(default)]
+    pub(super) has_more: bool,
+}
+
+/// A dispute of an intent.
+#[derive(Deserialize)]
+pub(super) struct DisputeObject {
+    amount: u64,
+    status: String,
+}
+
+/// A line of the account's balance.
+#[derive(Deserialize)]
+pub(super) struct BalanceTransaction {
+    pub(super) id: String,
+    r#type: String,
+    amount: i64,
+    source: Option<Source>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Source {
+    Expanded {
+        payment_intent: Option<String>,
+        #[serde(default)]
+        metadata: HashMap<String, String>,
+    },
+    #[expect(dead_code, reason = "its shape tells it from the other")]
+    Named(String),
+}
+
+impl DisputeObject {
+    /// A warning has moved no money; what is not known has not been decided.
+    fn state(&self) -> DisputeState {
+        match self.status.as_str() {
+            "won" | "warning_closed" | "prevented" => DisputeState::Won,
+            "lost" => DisputeState::Lost,
+            _ => DisputeState::Open,
+        }
+    }
+}
+
+impl BalanceTransaction {
+    pub(super) fn read(self) -> Transaction {
+        let won = self.amount.unsigned_abs();
+        let movement = match self.r#type.as_str() {
+            "charge" | "payment" => Movement::Captured(won),
+            "refund" | "payment_refund" => Movement::Returned(won),
+            _ => Movement::Other,
+        };
+        let (payment_key, order_id) = match self.source {
+            Some(Source::Expanded { payment_intent, mut metadata }) => {
+                (payment_intent, metadata.remove(ORDER_ID))
+            }
+            Some(Source::Named(_)) | None => (None, None),
+        };
+        Transaction { order_id, payment_key, movement }
     }
 }
 

@@ -1,12 +1,16 @@
 //! What Stripe's answers mean for a payment.
 
-use crate::payments::answer::{Capture, Field, Found, Opened, Refund, Refusal, Stage, Unknown};
+use crate::payments::answer::{
+    Capture, Field, Found, Listed, Opened, Refund, Refusal, Stage, Unknown,
+};
 use crate::payments::ids::OrderId;
 use crate::payments::link::Said;
 use crate::payments::provider::{Charge, Inquiry, Opening, RefundOrder};
 use crate::payments::stripe::Object;
 use crate::payments::stripe::errors::{Class, ErrorBody};
-use crate::payments::stripe::intent::{Intent, RefundObject};
+use crate::payments::stripe::intent::{
+    BalanceTransaction, DisputeObject, Intent, List, RefundObject,
+};
 
 /// What a buyer is told of a payment that is not this order's.
 const NOT_THIS_ORDERS: (&str, &str) = ("payment_mismatch", "이 주문의 결제가 아니에요.");
@@ -86,23 +90,60 @@ pub(super) fn captured(charge: &Charge, reply: Reply<Intent>) -> Capture {
     }
 }
 
-pub(super) fn found(asked: &Inquiry, reply: Reply<Intent>) -> Found {
-    let intent = match reply {
-        Ok(intent) => intent,
-        Err(Failure::Silence(unknown)) => return Found::Unknown(unknown),
-        Err(Failure::Error { class, error }) => {
-            return match class {
-                Class::NotFound => Found::Missing,
-                Class::Mistake | Class::Key => Found::Mistake(error.mistake(class)),
-                Class::Refused | Class::AlreadyRefunded | Class::Busy | Class::Unknown => {
-                    Found::Unknown(Unknown::Code)
-                }
-            };
-        }
+/// Why an intent was not found.
+pub(super) fn not_found(failure: Failure) -> Found {
+    let (class, error) = match failure {
+        Failure::Silence(unknown) => return Found::Unknown(unknown),
+        Failure::Error { class, error } => (class, error),
     };
+    match class {
+        Class::NotFound => Found::Missing,
+        Class::Mistake | Class::Key => Found::Mistake(error.mistake(class)),
+        Class::Refused | Class::AlreadyRefunded | Class::Busy | Class::Unknown => {
+            Found::Unknown(Unknown::Code)
+        }
+    }
+}
+
+/// What an intent that was asked about is to its order.
+pub(super) fn found_intent(asked: &Inquiry, intent: &Intent) -> Found {
     match intent.mismatch(&asked.order_id, asked.payment_key.as_ref(), Some(asked.amount)) {
-        Some(field) => Found::Unknown(mismatch(&asked.order_id, field)),
+        // An intent keeps its order, and nothing is taken of it but by us.
+        Some(field) => {
+            mismatch(&asked.order_id, field);
+            Found::Foreign { field, is_certain: true }
+        }
         None => intent.found(),
+    }
+}
+
+/// An intent that is disputed, once its dispute is known.
+pub(super) fn disputed(intent: &Intent, reply: Reply<List<DisputeObject>>) -> Found {
+    match reply {
+        Ok(list) => match list.data.first() {
+            Some(dispute) => intent.found_disputed(dispute),
+            None => intent.found(),
+        },
+        Err(Failure::Silence(unknown)) => Found::Unknown(unknown),
+        Err(Failure::Error { .. }) => Found::Unknown(Unknown::Code),
+    }
+}
+
+/// The next page begins behind the last line of this one.
+pub(super) fn listed(reply: Reply<List<BalanceTransaction>>) -> Listed {
+    match reply {
+        Ok(list) => {
+            let next = list.data.last().filter(|_| list.has_more).map(|row| row.id.clone());
+            Listed::Page {
+                rows: list.data.into_iter().map(BalanceTransaction::read).collect(),
+                next,
+            }
+        }
+        Err(Failure::Silence(unknown)) => Listed::Unknown(unknown),
+        Err(Failure::Error { class: class @ (Class::Mistake | Class::Key), error }) => {
+            Listed::Mistake(error.mistake(class))
+        }
+        Err(Failure::Error { .. }) => Listed::Unknown(Unknown::Code),
     }
 }
 
@@ -130,6 +171,7 @@ impl Readiness {
             Found::Open(Stage::Processing)
             | Found::Refunded { .. }
             | Found::AwaitingDeposit(_)
+            | Found::Foreign { .. }
             | Found::Missing
             | Found::Mistake(_) => Readiness::Settled(Capture::Unknown(Unknown::Status)),
         }
@@ -168,7 +210,9 @@ impl Standing {
         };
         match intent.found() {
             Found::Captured { balance, .. } if balance == refund.balance => Standing::Taken,
-            Found::Captured { .. } | Found::Refunded { .. } => already("balance_differs"),
+            Found::Captured { .. } | Found::Refunded { .. } | Found::Foreign { .. } => {
+                already("balance_differs")
+            }
             Found::Open(Stage::Started | Stage::Authenticated) => Standing::Untaken,
             Found::NotApproved => already("canceled"),
             Found::Unknown(unknown) => Standing::Settled(Refund::Unknown(unknown)),

@@ -324,7 +324,7 @@ async fn errors_of_capture_become_outcomes() {
 
 #[tokio::test]
 async fn every_status_has_its_meaning() {
-    let captured = |balance| Found::Captured { captured: taken(), balance, cancels: Vec::new() };
+    let captured = |balance| Found::Captured { captured: taken(), balance, dispute: None };
     for (intent, expected) in [
         (status("requires_payment_method"), Found::Open(Stage::Started)),
         (status("requires_confirmation"), Found::Open(Stage::Started)),
@@ -335,10 +335,10 @@ async fn every_status_has_its_meaning() {
         (status("of_tomorrow"), Found::Unknown(Unknown::Status)),
         (succeeded(0), captured(AMOUNT)),
         (succeeded(20_000), captured(30_000)),
-        (succeeded(AMOUNT), Found::Refunded { captured: taken(), cancels: Vec::new() }),
+        (succeeded(AMOUNT), Found::Refunded { captured: taken() }),
         (succeeded(AMOUNT + 1), Found::Unknown(Unknown::NotUnderstood)),
         (with(json!({"latest_charge": "ch_1"})), Found::Unknown(Unknown::NotUnderstood)),
-        (with(json!({"amount": 1})), Found::Unknown(mismatch(Field::Amount))),
+        (with(json!({"amount": 1})), Found::Foreign { field: Field::Amount, is_certain: true }),
     ] {
         assert_eq!(found_of(Answer::Json(200, intent.clone())).await.outcome, expected, "{intent}");
     }

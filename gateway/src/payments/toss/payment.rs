@@ -63,7 +63,6 @@ struct CancelRow {
     #[serde(deserialize_with = "won")]
     cancel_amount: u64,
     transaction_key: Option<String>,
-    canceled_at: Option<String>,
     cancel_status: Option<String>,
 }
 
@@ -109,10 +108,9 @@ impl Payment {
             (Ok(captured), Some(balance)) => (captured, balance),
             _ => return Found::Unknown(Unknown::NotUnderstood),
         };
-        let cancels = self.cancels();
         match balance {
-            0 => Found::Refunded { captured, cancels },
-            _ => Found::Captured { captured, balance, cancels },
+            0 => Found::Refunded { captured },
+            _ => Found::Captured { captured, balance, dispute: None },
         }
     }
 
@@ -157,11 +155,7 @@ impl Payment {
         rows.iter().rev().find(last).or(rows.last()).map(CancelRow::read)
     }
 
-    fn cancels(&self) -> Vec<Cancel> {
-        self.cancels.iter().flatten().map(CancelRow::read).collect()
-    }
-
-    fn key(&self) -> Result<PaymentKey, Unknown> {
+    pub(super) fn key(&self) -> Result<PaymentKey, Unknown> {
         PaymentKey::new(&self.payment_key).ok_or(Unknown::NotUnderstood)
     }
 
@@ -191,7 +185,6 @@ impl CancelRow {
                 .transaction_key
                 .as_deref()
                 .map(|key| bounded(key, TEXT_CHARS_MAX)),
-            canceled_at: self.canceled_at.as_deref().and_then(instants::parse),
             // Old versions have no status: what is listed there is done.
             state: match self.cancel_status.as_deref() {
                 None | Some("DONE") => CancelState::Done,

@@ -6,7 +6,7 @@ use tiketi_engine::money::BankAccount;
 
 use super::codes::{CancelClass, ConfirmClass, of_cancel, of_confirm};
 use super::*;
-use crate::payments::answer::{Cancel, Deposit, Means, Stage};
+use crate::payments::answer::{Deposit, Means, Movement, Stage, Transaction};
 use crate::payments::hint::Subject;
 use crate::payments::ids::PaymentKey;
 use crate::payments::scripted::{Answer, Scripted};
@@ -391,14 +391,6 @@ async fn the_method_is_seen_from_what_is_there() {
 async fn every_status_has_its_meaning() {
     let row = json!({"cancelAmount": 32_000, "transactionKey": "tx_2", "cancelStatus": "DONE",
         "canceledAt": "2026-11-21T17:00:00+09:00", "cancelReason": "변심"});
-    let cancels = || {
-        vec![Cancel {
-            amount: 32_000,
-            transaction_key: Some("tx_2".to_owned()),
-            canceled_at: Some(UnixMillis(1_795_248_000_000)),
-            state: CancelState::Done,
-        }]
-    };
     let part = json!({"status": "PARTIAL_CANCELED", "balanceAmount": 100_000, "cancels": [row]});
     let rest = json!({"status": "PARTIAL_CANCELED", "balanceAmount": 0, "cancels": [row]});
     let all = json!({"status": "CANCELED", "balanceAmount": 0, "cancels": [row]});
@@ -406,15 +398,15 @@ async fn every_status_has_its_meaning() {
     let expired = json!({"status": "EXPIRED", "method": null, "approvedAt": null, "card": null,
         "lastTransactionKey": null, "receipt": null, "balanceAmount": null,
         "failure": {"code": "EXPIRED_PAYMENT", "message": "결제가 만료되었습니다."}});
-    let whole = Found::Captured { captured: taken(), balance: AMOUNT, cancels: Vec::new() };
+    let whole = Found::Captured { captured: taken(), balance: AMOUNT, dispute: None };
     for (changes, expected) in [
         (json!({}), whole),
         (json!({"totalAmount": 132_000.0}), {
-            Found::Captured { captured: taken(), balance: AMOUNT, cancels: Vec::new() }
+            Found::Captured { captured: taken(), balance: AMOUNT, dispute: None }
         }),
-        (part, Found::Captured { captured: taken(), balance: 100_000, cancels: cancels() }),
-        (rest, Found::Refunded { captured: taken(), cancels: cancels() }),
-        (all, Found::Refunded { captured: taken(), cancels: cancels() }),
+        (part, Found::Captured { captured: taken(), balance: 100_000, dispute: None }),
+        (rest, Found::Refunded { captured: taken() }),
+        (all, Found::Refunded { captured: taken() }),
         (unpaid, Found::NotApproved),
         (expired, Found::NotApproved),
         (json!({"status": "ABORTED"}), Found::NotApproved),
@@ -429,12 +421,13 @@ async fn every_status_has_its_meaning() {
 }
 
 #[tokio::test]
-async fn a_query_asks_by_order_and_knows_its_errors() {
+async fn a_query_asks_by_key_and_by_order_and_knows_its_errors() {
     let server = Scripted::start([Answer::Json(404, error("NOT_FOUND_PAYMENT"))]).await;
     assert_eq!(toss(&server.base_url).query(&inquiry()).await.outcome, Found::Missing);
-    let [request] = server.heard().try_into().expect("one request");
-    assert_eq!(request.method, "GET");
-    assert_eq!(request.path, format!("/v1/payments/orders/{ORDER}"));
+    let [by_key, by_order] = server.heard().try_into().expect("two requests");
+    assert_eq!(by_key.method, "GET");
+    assert_eq!(by_key.path, "/v1/payments/tviva20261121Mv%2F1");
+    assert_eq!(by_order.path, format!("/v1/payments/orders/{ORDER}"));
     let mistake = |code: &str, is_key| Found::Mistake(Mistake { code: code.into(), is_key });
     for (status, code, expected) in [
         (401, "UNAUTHORIZED_KEY", mistake("UNAUTHORIZED_KEY", true)),
@@ -450,6 +443,91 @@ async fn a_query_asks_by_order_and_knows_its_errors() {
         found_of(Answer::Html(404, "<html>not here</html>")).await.outcome,
         Found::Unknown(Unknown::NotUnderstood),
     );
+}
+
+#[tokio::test]
+async fn money_is_found_under_any_key_of_the_order_and_another_payment_is_none() {
+    let other_key = || json!({"paymentKey": "tviva_other"});
+    let changed = |changes: &[Value]| {
+        let mut body = done();
+        for (name, value) in changes.iter().filter_map(Value::as_object).flatten() {
+            body[name] = value.clone();
+        }
+        Answer::Json(200, body)
+    };
+    let foreign = || changed(&[json!({"orderId": "someone_elses"})]);
+    let missing = || Answer::Json(404, error("NOT_FOUND_PAYMENT"));
+    let expired = || changed(&[json!({"status": "EXPIRED", "approvedAt": null})]);
+    let newest = || changed(&[other_key(), json!({"status": "READY", "approvedAt": null})]);
+    let captured = |payment_key: &str| Found::Captured {
+        captured: crate::payments::answer::Captured {
+            payment_key: PaymentKey::new(payment_key).expect("key"),
+            ..taken()
+        },
+        balance: AMOUNT,
+        dispute: None,
+    };
+    let certain = |field, is_certain| Found::Foreign { field, is_certain };
+    for (by_key, by_order, expected, calls) in [
+        // The newest window of the order is not the one that was confirmed.
+        (changed(&[]), newest(), captured(KEY), 1),
+        (expired(), changed(&[other_key()]), captured("tviva_other"), 2),
+        (missing(), changed(&[other_key()]), captured("tviva_other"), 2),
+        (foreign(), changed(&[other_key()]), captured("tviva_other"), 2),
+        (foreign(), newest(), certain(Field::OrderId, true), 2),
+        (foreign(), missing(), certain(Field::OrderId, true), 2),
+        (foreign(), Answer::Json(500, error("X")), Found::Unknown(Unknown::Code), 2),
+        (expired(), newest(), Found::NotApproved, 2),
+        (
+            changed(&[json!({"totalAmount": 1, "status": "IN_PROGRESS"})]),
+            missing(),
+            certain(Field::Amount, true),
+            2,
+        ),
+        // Money of another amount than the order's: an administrator has to look.
+        (changed(&[json!({"totalAmount": 1})]), missing(), certain(Field::Amount, false), 2),
+    ] {
+        let server = Scripted::start([by_key, by_order]).await;
+        let found = toss(&server.base_url).query(&inquiry()).await.outcome;
+        assert_eq!((found, server.heard().len()), (expected, calls));
+    }
+}
+
+#[tokio::test]
+async fn transactions_are_listed_in_pages() {
+    let row = |key: String, status: &str, amount: i64| {
+        json!({"mId": "x", "transactionKey": key, "paymentKey": KEY, "orderId": ORDER,
+            "status": status, "transactionAt": "2026-11-21T17:00:00+09:00", "amount": amount})
+    };
+    let full: Vec<Value> = (0..500).map(|at| row(format!("tx_{at}"), "DONE", 100)).collect();
+    let last = json!([
+        row("a".to_owned(), "PARTIAL_CANCELED", -30),
+        row("b".to_owned(), "CANCELED", 70),
+        row("c".to_owned(), "WAITING_FOR_DEPOSIT", 100),
+    ]);
+    let server = Scripted::start([Answer::Json(200, json!(full)), Answer::Json(200, last)]).await;
+    let toss = toss(&server.base_url);
+    let from = UnixMillis(1_795_186_800_000);
+    let mut page = ListPage { from, to: from.plus(86_400_000), after: None };
+    let Listed::Page { rows, next } = toss.transactions(&page).await.outcome else {
+        panic!("no page")
+    };
+    assert_eq!((rows.len(), next.as_deref()), (500, Some("tx_499")));
+    page.after = next;
+    let Listed::Page { rows, next } = toss.transactions(&page).await.outcome else {
+        panic!("no page")
+    };
+    let movement = |movement| Transaction {
+        order_id: Some(ORDER.to_owned()),
+        payment_key: Some(KEY.to_owned()),
+        movement,
+    };
+    let moved = [Movement::Returned(30), Movement::Returned(70), Movement::Other];
+    assert_eq!((rows, next), (moved.map(movement).to_vec(), None));
+    let paths: Vec<String> = server.heard().into_iter().map(|request| request.path).collect();
+    let first = "/v1/transactions?startDate=2026-11-21T00%3A00%3A00&endDate=2026-11-21T23%3A59%3A59\
+                 &limit=500";
+    assert_eq!(paths, [first.to_owned(), format!("{first}&startingAfter=tx_499")]);
 }
 
 #[tokio::test]
