@@ -119,7 +119,7 @@ async fn no_account_waits_for_more_than_ninety_days() {
 }
 
 #[tokio::test]
-async fn nobody_pays_into_an_account_that_was_closed() {
+async fn a_closed_account_takes_no_deposit() {
     let toss = Toss::start().await;
     let payment = waiting(&toss, "order-1", json!({"validHours": 24})).await;
     let key = payment["paymentKey"].as_str().unwrap();
