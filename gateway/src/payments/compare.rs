@@ -137,20 +137,31 @@ async fn compare(
     let differs = |charge: &ChargeIndex| listed.get(charge) != expected.get(charge);
     let suspects: Vec<ChargeIndex> = all.into_iter().filter(differs).collect();
     ask(app, suspects, &mut comparison).await;
-    let compared = DayCompared {
-        provider,
-        day,
-        transactions: comparison.transactions,
-        differences: comparison.differences.len() as u32,
-        unknown: comparison.unknown,
-        at: app.clock.now(),
-    };
-    match logged(|| app.engine.note_compared(compared)).await? {
-        Ok(pending) => app.durable(pending).await?,
-        Err(refusal) => return Err(ApiError::new(Code::Internal).cause(refusal)),
+    let at = app.clock.now();
+    // A day that goes on is compared again once it is over.
+    if span.end <= at {
+        note(
+            app,
+            DayCompared {
+                provider,
+                day,
+                transactions: comparison.transactions,
+                differences: comparison.differences.len() as u32,
+                unknown: comparison.unknown,
+                at,
+            },
+        )
+        .await?;
     }
     app.metrics.payments.differences.inc_by(comparison.differences.len() as u64);
     Ok(comparison)
+}
+
+async fn note(app: &App, compared: DayCompared) -> Result<(), ApiError> {
+    match logged(|| app.engine.note_compared(compared)).await? {
+        Ok(pending) => app.durable(pending).await,
+        Err(refusal) => Err(ApiError::new(Code::Internal).cause(refusal)),
+    }
 }
 
 /// What the provider says moved on the day, by charge.
