@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tiketi_engine::error::{CommandError, HoldRefusal, MoneyRefusal};
 use tiketi_engine::ids::{ChargeIndex, Lsn, ReservationId, UserIndex};
 use tiketi_engine::journal::Pending;
-use tiketi_engine::money::{BankAccount, ChargeState, Purpose};
+use tiketi_engine::money::{BankAccount, ChargeState, Purpose, RefundState};
 use tiketi_engine::record::{Claim, Role};
 
 use super::request::refused;
@@ -27,12 +27,42 @@ struct Paid {
     by: Option<UserIndex>,
 }
 
+/// What a request wants to go back.
+enum Wanted {
+    /// What is left of the order.
+    All,
+    Seats(Vec<Id>),
+    /// Nothing more: the account is for what is on its way back already.
+    ToAccount,
+}
+
+impl Wanted {
+    /// # Errors
+    /// 400 where it says less than all of it, or two things.
+    fn of(body: &RefundRequest) -> Result<Wanted, ApiError> {
+        match (body.all, &body.seat_ids, &body.refund_account) {
+            (Some(false), ..) => Err(refusals::invalid(
+                "all에는 true만 쓸 수 있어요. 일부만 환불하려면 seatIds에 좌석을 적어 주세요.",
+            )
+            .with("field", "all")),
+            (Some(true), Some(_), _) => {
+                Err(refusals::invalid("all과 seatIds는 함께 쓸 수 없어요. 하나만 적어 주세요.")
+                    .with("field", "seatIds"))
+            }
+            (Some(true), None, _) | (None, None, None) => Ok(Wanted::All),
+            (None, Some(seats), _) => Ok(Wanted::Seats(seats.clone())),
+            (None, None, Some(_)) => Ok(Wanted::ToAccount),
+        }
+    }
+}
+
 /// `POST /api/payments/:orderId/refund`: gives back the order that was paid with it, or some of its
 /// seats, and their money.
 pub(crate) async fn refund(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let caller = request.user()?.user;
     let order_id = request.path_text(0)?;
     let body: RefundRequest = request.json()?;
+    let wanted = Wanted::of(&body)?;
     app.catch_up(None).await?;
     let is_admin = app.account_role(caller) == Some(Role::Admin);
     let found = app.view.read(|state| {
@@ -49,6 +79,12 @@ pub(crate) async fn refund(app: &Arc<App>, request: &Request) -> Result<Response
         return Err(ApiError::new(Code::Conflict).message("결제된 주문만 환불할 수 있어요."));
     }
     let paid = Paid { charge, order, by: is_own.then_some(caller.index) };
+    if matches!(wanted, Wanted::ToAccount) && !awaits_account(app, charge) {
+        return Err(refusals::invalid(
+            "무엇을 환불할지 함께 적어 주세요. 전체는 all, 일부는 seatIds에 적어요.",
+        )
+        .with("field", "all"));
+    }
     if let Some(account) = body.refund_account {
         let given = give_account(app, &paid, account)?;
         let lsn = given.lsn();
@@ -57,17 +93,27 @@ pub(crate) async fn refund(app: &Arc<App>, request: &Request) -> Result<Response
         let is_over = app.view.read(|state| {
             state.ledger().charge(charge).is_some_and(|charge| charge.balance().total() == 0)
         });
-        if is_over {
-            // Its refund waited for the account.
+        // A refund waited for the account.
+        if is_over || matches!(wanted, Wanted::ToAccount) {
             let answer = answer(app, charge, lsn).await?;
             return Ok(answer.by_an_administrator(!is_own));
         }
     }
-    let lsn = match &body.seat_ids {
-        Some(seats) => some_seats(app, &paid, seats).await?,
-        None => orders::cancel(app, paid.order, paid.by).await?,
+    let lsn = match &wanted {
+        Wanted::Seats(seats) => some_seats(app, &paid, seats).await?,
+        Wanted::All | Wanted::ToAccount => orders::cancel(app, paid.order, paid.by).await?,
     };
     Ok(answer(app, charge, lsn).await?.by_an_administrator(!is_own))
+}
+
+/// Whether money of this charge is on its way back, or all of it is.
+fn awaits_account(app: &App, charge: ChargeIndex) -> bool {
+    app.view.read(|state| {
+        let ledger = state.ledger();
+        let is_under_way = |state: &RefundState| !matches!(state, RefundState::Done { .. });
+        ledger.refunds_of(charge).any(|refund| is_under_way(&refund.state))
+            || ledger.charge(charge).is_some_and(|charge| charge.balance().total() == 0)
+    })
 }
 
 fn give_account(app: &App, paid: &Paid, account: RefundAccount) -> Result<Pending<()>, ApiError> {
