@@ -252,7 +252,7 @@ pub(crate) fn field(error: InvalidField) -> ApiError {
 }
 
 /// 400 with another text.
-pub(crate) fn invalid(message: &'static str) -> ApiError {
+pub(crate) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> ApiError {
     ApiError::new(Code::Validation).message(message)
 }
 

@@ -33,6 +33,7 @@ use crate::auth;
 use crate::compression::Encoding;
 use crate::connections::{Connections, Place};
 use crate::cors;
+use crate::doors;
 use crate::error::{ApiError, Code};
 use crate::fanout::{self, Handshake};
 use crate::http::{Request, Response, body};
@@ -301,6 +302,7 @@ async fn carry_out(
     let bytes = body::read(&parts.headers, incoming, route.body_bytes_max).await.map_err(unread)?;
     let mut request = Request::new(route, params, parts, now).with_body(bytes);
     request.caller = caller;
+    doors::check(position, &request)?;
     let administrator = caller.filter(|caller| caller.role == Role::Admin);
     let work = async {
         if let (Some(administrator), true) = (administrator, route.verb != Verb::Get) {

@@ -10,6 +10,7 @@ use crate::api::accounts::Suspension;
 use crate::api::events::EventDetail;
 use crate::api::reservations::{DetailItem, PaymentStatus, ReservationStatus};
 use crate::api::seats::{Layout, SectionConfig};
+use crate::api::strict::{nullable, nullable_or_absent};
 use crate::api::toss::ChargeAnswer;
 use crate::api::{Id, Timestamp};
 
@@ -59,11 +60,6 @@ impl PartialSchema for TypedNumber {
     }
 }
 
-/// Tells a field that is `null` from one that is absent (with `serde(default)`).
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
 /// `POST /api/admin/events`. Dates without a zone are Seoul time.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -80,18 +76,18 @@ pub struct NewEventRequest {
     /// Title.
     pub title: String,
     /// Free text.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub description: Option<String>,
     /// Name of the venue.
     pub venue: String,
     /// Its address.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub address: Option<String>,
     /// Who performs.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub artist_name: Option<String>,
     /// Address of a picture.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub poster_image_url: Option<String>,
     /// When the show begins.
     pub event_date: String,
@@ -100,25 +96,31 @@ pub struct NewEventRequest {
     /// When sales close.
     pub sale_end_date: String,
     /// Its seats; none for ticket types only.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub seat_layout_id: Option<Id>,
     /// A layout to make, or one of that name and these sections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub layout: Option<NewLayoutRequest>,
     /// Tickets without seats.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub ticket_types: Option<Vec<NewTicketTypeRequest>>,
     /// What kind of event it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub category: Option<String>,
     /// Seats in one reservation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub max_seats: Option<TypedNumber>,
     /// Seconds that an unpaid hold lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub hold_ttl: Option<TypedNumber>,
     /// Seats and tickets that one user can have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub max_per_user: Option<TypedNumber>,
 }
 
@@ -134,7 +136,8 @@ pub struct NewTicketTypeRequest {
     /// How many there are.
     pub total_quantity: TypedNumber,
     /// Free text.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub description: Option<String>,
 }
 
@@ -145,7 +148,8 @@ pub struct NewLayoutRequest {
     #[schema(examples("체조경기장"))]
     pub name: String,
     /// Free text.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub description: Option<String>,
     /// In the order of their seats.
     pub sections: Vec<SectionConfig>,
@@ -166,38 +170,62 @@ pub struct LayoutAnswer {
 pub struct EditEventRequest {
     /// Title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(examples("겨울 콘서트, 추가 공연"))]
+    #[schema(nullable = false, examples("겨울 콘서트, 추가 공연"))]
     pub title: Option<String>,
     /// Free text.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "nullable_or_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub description: Option<Option<String>>,
     /// Name of the venue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub venue: Option<String>,
     /// Its address.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "nullable_or_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub address: Option<Option<String>>,
     /// Who performs.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "nullable_or_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub artist_name: Option<Option<String>>,
     /// Address of a picture.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "nullable_or_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub poster_image_url: Option<Option<String>>,
     /// When the show begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub event_date: Option<String>,
     /// When sales open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub sale_start_date: Option<String>,
     /// When sales close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub sale_end_date: Option<String>,
     /// What kind of event it is.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "nullable_or_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub category: Option<Option<String>>,
 }
@@ -230,8 +258,8 @@ pub struct BlockRequest {
     #[schema(examples("VIP-1-1"))]
     pub seats: Vec<String>,
     /// Why; only for a block.
-    #[serde(default)]
-    #[schema(examples("음향 장비 자리"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, examples("음향 장비 자리"))]
     pub reason: Option<String>,
 }
 

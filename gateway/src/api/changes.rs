@@ -115,9 +115,11 @@ pub struct AdminReservationRow {
 pub struct StatusRequest {
     /// Where the reservation is to be in its life.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub status: Option<ReservationStatus>,
     /// What is to have become of its money.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub payment_status: Option<PaymentStatus>,
 }
 
@@ -164,6 +166,7 @@ pub struct ReservationRecord {
 pub struct DuplicateRequest {
     /// Another title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub title: Option<String>,
     /// When the show begins.
     #[schema(examples("2031-01-01T19:00:00"))]

@@ -176,6 +176,7 @@ pub struct BestRequest {
     pub count: u32,
     /// The name of the section; any where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub section: Option<String>,
 }
 

@@ -102,7 +102,6 @@ pub(crate) async fn detail(app: &Arc<App>, request: &Request) -> Result<Response
 
 /// `POST /api/reservations/:id/cancel`, paid or not.
 pub(crate) async fn cancel(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    request.no_fields()?;
     let user = request.user()?.user.index;
     let id = request.reservation_id(0).map_err(|error| match error.code() {
         // Well formed and not ours: as one that does not exist.

@@ -41,6 +41,55 @@ async fn a_refund_is_asked_for_by_its_owner_or_an_administrator() {
     assert_error(&till.refund(&stranger, &order, &json!({})).await.1, "NOT_FOUND");
 }
 
+/// All goes back by an empty body or by `all`, and by nothing else (gateway/PROTOCOL.md, "Payments").
+#[tokio::test]
+async fn a_refund_that_says_less_than_all_gives_back_nothing() {
+    let mut till = Till::open().await;
+    let (_, order) = till.paid().await;
+    let seat = till.other_seat();
+    for (body, field) in [
+        (json!({"seats": [seat]}), "seats"),
+        (json!({"seat_ids": [seat]}), "seat_ids"),
+        (json!({"seatIds": null}), "seatIds"),
+        (json!({"amount": 1000}), "amount"),
+        (json!({"all": false}), "all"),
+        (json!({"all": null}), "all"),
+        (json!({"all": "true"}), "all"),
+        (json!({"all": true, "seatIds": [seat]}), "seatIds"),
+        (json!({"all": true, "reason": "변심"}), "reason"),
+        (json!({"refundAccount": null}), "refundAccount"),
+    ] {
+        for token in [&till.buyer, &till.shop.admin] {
+            let (status, answer) = till.refund(token, &order, &body).await;
+            assert_eq!((status, &answer["field"]), (400, &json!(field)), "{body}: {answer}");
+            assert_error(&answer, "VALIDATION");
+        }
+    }
+    let path = format!("/api/payments/{}/refund", order["orderId"].as_str().unwrap());
+    for (kind, body) in [
+        ("application/json", "null"),
+        ("application/json", "[]"),
+        ("application/x-www-form-urlencoded", "seats=1"),
+        ("application/json", r#"{"seatIds":[],"seatIds":[]}"#),
+    ] {
+        let request = till.shop.gateway.request("POST", &path).bearer_auth(&till.buyer);
+        let answer = request.header("content-type", kind).body(body).send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{body}");
+    }
+    assert_eq!(till.charge(&order).await["status"], "paid");
+    till.assert_books(&order, 1, 150_000).await;
+    // Nothing, an empty object, the word.
+    let (status, answer) = till.shop.post_empty(&path, &till.buyer).await;
+    assert_eq!((status.as_u16(), &answer["remainingAmount"]), (200, &json!(0)), "{answer}");
+    for body in [json!({}), json!({"all": true})] {
+        let (_, order) = till.paid().await;
+        let (status, answer) = till.refund(&till.buyer, &order, &body).await;
+        assert_eq!((status, &answer["remainingAmount"]), (200, &json!(0)), "{answer}");
+        till.becomes(&order, "refunded").await;
+        till.assert_books(&order, 1, 0).await;
+    }
+}
+
 #[tokio::test]
 async fn some_seats_are_refunded() {
     let mut till = Till::open().await;

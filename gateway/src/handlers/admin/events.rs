@@ -108,7 +108,6 @@ pub(crate) async fn edit(app: &Arc<App>, request: &Request) -> Result<Response, 
 /// `POST /api/admin/events/:id/cancel`.
 pub(crate) async fn cancel(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let index = request.event_id(0)?;
-    request.no_fields()?;
     let pending = app.engine.cancel_event(index, app.clock.now()).map_err(refusals::catalog)?;
     let lsn = pending.lsn();
     let orders = app.durable(pending).await? as u64;
@@ -122,7 +121,6 @@ pub(crate) async fn cancel(app: &Arc<App>, request: &Request) -> Result<Response
 /// `DELETE /api/admin/events/:id`.
 pub(crate) async fn delete(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let index = request.event_id(0)?;
-    request.no_fields()?;
     let by = Some(request.user()?.user.index);
     let pending = app.engine.delete_event(index, by, app.clock.now()).map_err(refusals::catalog)?;
     let lsn = pending.lsn();

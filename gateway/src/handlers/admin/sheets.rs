@@ -19,6 +19,7 @@ use tiketi_engine::state::SeatStatus;
 
 use crate::api::sheets::{LayoutSheetAnswer, SeatSheetAnswer, TicketSheetAnswer, TicketTypeCells};
 use crate::app::App;
+use crate::docs::operations::DRY;
 use crate::error::{ApiError, Code};
 use crate::event_plans::EventPlan;
 use crate::handlers::admin::seats::{check_reason, seat_named};
@@ -45,13 +46,10 @@ const SECTIONS: [Column; 5] = [
 ];
 const SEATS: [Column; 1] = [column("seat", true, Rule::Seat)];
 
-/// The name of the switch.
-const DRY_RUN: &str = "dryRun";
-
 /// `POST /api/admin/events/:id/tickets/csv`.
 pub(crate) async fn ticket_types(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let event = request.event_id(0)?;
-    let dry_run = is_dry_run(request, &[])?;
+    let dry_run = is_dry_run(request)?;
     let _one_at_a_time = app.one_table.lock().await;
     app.catch_up(None).await?;
     let known: Option<Vec<String>> = app.view.read(|state| {
@@ -123,7 +121,7 @@ fn ticket_type(event: EventIndex, cells: &mut Cells<'_>) -> Option<NewTicketType
 
 /// `POST /api/admin/seat-layouts/csv?name=`: a layout of the sections in the table.
 pub(crate) async fn layout(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    let dry_run = is_dry_run(request, &["name", "description"])?;
+    let dry_run = is_dry_run(request)?;
     let name = request.parameter("name")?.unwrap_or_default().trim().to_owned();
     let description = request.parameter("description")?.unwrap_or_default().trim().to_owned();
     let description = Some(description).filter(|text| !text.is_empty());
@@ -201,7 +199,7 @@ fn section(cells: &mut Cells<'_>) -> Option<Section> {
 /// `POST /api/admin/events/:id/seats/csv?action=`: blocks or unblocks the seats in the table.
 pub(crate) async fn seats(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let plan = app.plan(request.event_id(0)?).ok_or_else(|| ApiError::new(Code::NotFound))?;
-    let dry_run = is_dry_run(request, &["action", "reason"])?;
+    let dry_run = is_dry_run(request)?;
     let action = request.parameter("action")?.unwrap_or_default().into_owned();
     let (wanted, otherwise) = match action.as_str() {
         "block" => (SeatStatus::Available, "이미 잡혀 있는 좌석이에요."),
@@ -281,33 +279,18 @@ fn sheet(request: &Request, columns: &[Column], rows_max: usize) -> Result<Sheet
     Sheet::read(request.body(), columns, rows_max)
 }
 
-/// Whether nothing is to be done. The switch goes by its name in any case, and what is neither it nor
-/// one of `others` is refused: a misspelt switch must not write.
+/// Whether nothing is to be done. The switch goes by its name in any case; it comes once, and what is
+/// no parameter does not come at all (`doors`).
 ///
 /// # Errors
 /// 400 with the parameter as `field`.
-fn is_dry_run(request: &Request, others: &[&str]) -> Result<bool, ApiError> {
-    let (_, query) = request.target().split_once('?').unwrap_or_default();
-    let mut dry_run = false;
-    let mut seen = BTreeSet::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (sent, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let is_switch = sent.eq_ignore_ascii_case(DRY_RUN);
-        let name = if is_switch { DRY_RUN } else { sent };
-        let refused = |message| Err(refusals::invalid(message).with("field", name));
-        if !is_switch && !others.contains(&name) {
-            return refused("모르는 매개변수예요.");
-        }
-        if !seen.insert(name) {
-            return refused("두 번 적힌 매개변수예요.");
-        }
-        if is_switch {
-            match value {
-                "true" => dry_run = true,
-                "false" => {}
-                _ => return refused("dryRun은 true 또는 false예요."),
-            }
-        }
+fn is_dry_run(request: &Request) -> Result<bool, ApiError> {
+    let Some(sent) = request.parameter_names().find(|sent| DRY.is_called(sent)) else {
+        return Ok(false);
+    };
+    match request.parameter(sent)?.as_deref() {
+        Some("true") => Ok(true),
+        Some("false") => Ok(false),
+        _ => Err(refusals::invalid("dryRun은 true 또는 false예요.").with("field", DRY.name)),
     }
-    Ok(dry_run)
 }

@@ -111,7 +111,6 @@ pub(crate) async fn suspend(app: &Arc<App>, request: &Request) -> Result<Respons
 /// `POST /api/admin/users/:id/restore`.
 pub(crate) async fn restore(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let id = known(app, request)?;
-    request.no_fields()?;
     let by = Some(request.user()?.user.index);
     let restored =
         app.engine.restore_user(id.index, by, app.clock.now()).map_err(refusals::account)?;
