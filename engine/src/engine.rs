@@ -121,11 +121,6 @@ impl<J: Journal> Engine<J> {
         &self.journal
     }
 
-    /// What a user may do, or `None` where this installation has no such user.
-    pub fn role(&self, user: UserId) -> Option<Role> {
-        self.standing(user).map(|standing| standing.role)
-    }
-
     /// What a user is and may do, or `None` where this installation has no such user. Takes no lock.
     pub fn standing(&self, user: UserId) -> Option<Standing> {
         self.accounts.standing(user)

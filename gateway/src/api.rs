@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod amount;
 pub mod audit;
 pub mod changes;
 pub mod dashboard;

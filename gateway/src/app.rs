@@ -303,9 +303,9 @@ impl App {
         Ok(())
     }
 
-    /// What an account may do now, or `None` where there is none.
-    pub(crate) fn account_role(&self, user: UserId) -> Option<Role> {
-        self.engine.role(user)
+    /// Whether this installation has the account.
+    pub(crate) fn has_account(&self, user: UserId) -> bool {
+        self.engine.standing(user).is_some()
     }
 
     /// Waits until an answer may leave (I6).

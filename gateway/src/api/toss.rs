@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::api::amount::Amount;
 use crate::api::payments::{PaidReservation, Payment};
 use crate::api::reservations::ReservationLine;
 use crate::api::{Id, Pagination, Timestamp};
@@ -16,7 +17,7 @@ pub struct TossRequest {
     /// Points to spend, won for won; none where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub point_used: Option<u64>,
+    pub point_used: Option<Amount>,
     /// Shown in the payment window; at most 100 characters, never stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -32,7 +33,7 @@ pub struct TossRequest {
 pub struct PointsRequest {
     /// Points to buy, a won each.
     #[schema(examples(10_000))]
-    pub amount: u64,
+    pub amount: Amount,
 }
 
 /// What a payment window needs, for an order or for points.
@@ -75,7 +76,7 @@ pub struct TossConfirm {
     pub order_id: String,
     /// What the card pays; has to be what was asked for.
     #[schema(examples(150_000))]
-    pub amount: u64,
+    pub amount: Amount,
 }
 
 /// The answer to it.

@@ -13,7 +13,7 @@ use tiketi_engine::record::Role;
 
 use crate::api::{AuthAnswer, AuthUser, role_name};
 use crate::app::App;
-use crate::auth::email;
+use crate::auth::{email, is_suspended};
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
 use crate::metrics::AuthKind;
@@ -113,7 +113,7 @@ async fn log_in(
     let account = account.filter(|_| is_right);
     let (user, name, role) = account.ok_or_else(|| ApiError::new(Code::BadCredentials))?;
     // Told to whoever knows the password alone.
-    if app.engine.standing(user).is_some_and(|standing| standing.is_suspended) {
+    if is_suspended(app, user) {
         return Err(ApiError::new(Code::Suspended));
     }
     answer(app, user, email, name, role, now)

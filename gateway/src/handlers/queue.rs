@@ -122,7 +122,7 @@ pub(crate) async fn admit(app: &Arc<App>, request: &Request) -> Result<Response,
     let event = request.event_id(0)?;
     let body: AdmitRequest = request.json()?;
     let user = match ExternalId::decode(body.user_id.0) {
-        Some(ExternalId::User(user)) if app.account_role(user).is_some() => user.index,
+        Some(ExternalId::User(user)) if app.has_account(user) => user.index,
         _ => return Err(refusals::unknown("없는 계정이에요.")),
     };
     let admitted = app.engine.queue_admit(event, user, app.clock.now());

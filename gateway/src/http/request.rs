@@ -13,6 +13,7 @@ use tiketi_engine::ids::{
     EventIndex, ExternalId, Lsn, NewsIndex, ReservationId, TicketTypeIndex, UnixMillis, UserId,
 };
 
+use crate::api::amount::NOT_AN_AMOUNT;
 use crate::api::strict::{Strict, Unmeant, Watch};
 use crate::api::{Id, NOT_A_UUID};
 use crate::auth::Caller;
@@ -418,6 +419,8 @@ enum Problem {
     Unknown(&'static [&'static str]),
     Null,
     Twice,
+    /// An amount that is none.
+    Amount,
     /// Missing, of another type, or not one of the values.
     Wrong,
 }
@@ -433,6 +436,7 @@ impl Problem {
                 "{field}에 null을 보낼 수 없어요. 값을 적거나 항목을 빼고 보내 주세요."
             )),
             Problem::Twice => Some(format!("{field} 항목이 두 번 왔어요. 한 번만 적어 주세요.")),
+            Problem::Amount => Some(format!("{field}에는 금액을 150000처럼 숫자로만 적어 주세요.")),
             Problem::Wrong => None,
         }
     }
@@ -471,6 +475,7 @@ fn misfit<T: DeserializeOwned>(bytes: &[u8], watch: Watch) -> Option<Misfit> {
         Some(Unmeant::Unknown(fields)) => (None, Problem::Unknown(fields)),
         Some(Unmeant::Null) => (None, Problem::Null),
         None if text.starts_with("invalid type: null") => (None, Problem::Null),
+        None if text.contains(NOT_AN_AMOUNT) => (None, Problem::Amount),
         None => match (named("missing field `"), named("duplicate field `")) {
             (None, Some(twice)) => (Some(twice), Problem::Twice),
             (missing, _) => (missing, Problem::Wrong),

@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod auth;
 mod best;
+mod callers;
 mod catalog;
 mod changes;
 mod connections;

@@ -90,6 +90,39 @@ async fn a_refund_that_says_less_than_all_gives_back_nothing() {
     }
 }
 
+/// What a token may is the lesser of what it said at login and what the account may do now.
+#[tokio::test]
+async fn a_stale_token_refunds_no_one_elses_order() {
+    let mut till = Till::open().await;
+    let (_, order) = till.paid().await;
+    let clerk = till.shop.gateway.user("clerk@tiketi.gg").await;
+    let account = till.shop.ok("/api/admin/users/clerk@tiketi.gg", &till.shop.admin).await;
+    let path = format!("/api/admin/users/{}/role", account["user"]["id"].as_str().unwrap());
+    let set = async |till: &Till, role: &str| {
+        let body = json!({"role": role});
+        let (status, answer) = till.shop.gateway.call("PUT", &path, &till.shop.admin, &body).await;
+        assert_eq!(status, 200, "{answer}");
+    };
+    set(&till, "admin").await;
+    let login = json!({"email": "clerk@tiketi.gg", "password": "secret1"});
+    let (_, session) = till.shop.post("/api/auth/login", "", &login).await;
+    let admin = session["token"].as_str().unwrap().to_owned();
+    let shown = format!("/api/payments/{}", order["orderId"].as_str().unwrap());
+    assert_eq!(till.shop.get(&shown, &admin).await.0, 200);
+    // From before the promotion, and, once it is over, from during it.
+    assert_eq!(till.shop.get(&shown, &clerk).await.0, 404);
+    assert_error(&till.refund(&clerk, &order, &json!({})).await.1, "NOT_FOUND");
+    set(&till, "user").await;
+    for token in [&clerk, &admin] {
+        assert_eq!(till.shop.get(&shown, token).await.0, 404);
+        assert_error(&till.refund(token, &order, &json!({})).await.1, "NOT_FOUND");
+    }
+    till.assert_books(&order, 1, 150_000).await;
+    set(&till, "admin").await;
+    let (status, answer) = till.refund(&admin, &order, &json!({})).await;
+    assert_eq!(status, 200, "{answer}");
+}
+
 #[tokio::test]
 async fn some_seats_are_refunded() {
     let mut till = Till::open().await;

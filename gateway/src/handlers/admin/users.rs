@@ -136,9 +136,9 @@ pub(crate) async fn orders(app: &Arc<App>, request: &Request) -> Result<Response
 /// The account in the path. The index alone may name one of another installation.
 fn known(app: &App, request: &Request) -> Result<UserId, ApiError> {
     let id = request.user_id(0)?;
-    match app.engine.standing(id) {
-        Some(_) => Ok(id),
-        None => Err(ApiError::new(Code::NotFound)),
+    match app.has_account(id) {
+        true => Ok(id),
+        false => Err(ApiError::new(Code::NotFound)),
     }
 }
 

@@ -7,7 +7,7 @@ use tiketi_engine::error::{CommandError, HoldRefusal, MoneyRefusal};
 use tiketi_engine::ids::{ChargeIndex, Lsn, ReservationId, TicketTypeIndex, UserIndex};
 use tiketi_engine::journal::Pending;
 use tiketi_engine::money::{BankAccount, ChargeState, Ledger, Purpose, Refund, RefundState};
-use tiketi_engine::record::{Claim, Role, TicketLine};
+use tiketi_engine::record::{Claim, TicketLine};
 
 use super::request::refused;
 use crate::api::Id;
@@ -75,12 +75,12 @@ impl Wanted {
 /// `POST /api/payments/:orderId/refund`: gives back the order that was paid with it, or some of its
 /// seats, and their money.
 pub(crate) async fn refund(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    let caller = request.user()?.user;
+    let asker = request.user()?;
+    let (caller, is_admin) = (asker.user, asker.is_admin());
     let order_id = request.path_text(0)?;
     let body: RefundRequest = request.json()?;
     let wanted = Wanted::of(&body)?;
     app.catch_up(None).await?;
-    let is_admin = app.account_role(caller) == Some(Role::Admin);
     let found = app.view.read(|state| {
         let index = names::charge_of(state.ledger(), &order_id)?;
         let charge = state.ledger().charge(index)?;
