@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use thiserror::Error;
 use tiketi_engine::ids::{Epoch, Lsn, UnixMillis};
-use tiketi_engine::state::{State, State1, State2, State3, State4};
+use tiketi_engine::state::{State, State1, State2, State3, State4, State5};
 
 use crate::batch::BatchHash;
 use crate::data_dir::Layout;
@@ -21,7 +21,10 @@ use crate::storage::{Entry, Generation, LogStore, StorageError};
 pub const MAGIC: [u8; 4] = *b"TKTS";
 
 /// The version of header and content that is written.
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;
+
+/// The version before events had terms. Read, never written.
+pub const VERSION_5: u16 = 5;
 
 /// The version before events could be deleted and ticket types edited, and before there were news,
 /// suspended accounts and an audit list. Read, never written.
@@ -122,7 +125,7 @@ pub fn decode(bytes: &[u8]) -> Result<(SnapshotHeader, State), SnapshotDefect> {
         return Err(SnapshotDefect::Hash);
     }
     let version = u16::from_le_bytes([fields[4], fields[5]]);
-    if !matches!(version, VERSION_1 | VERSION_2 | VERSION_3 | VERSION_4 | VERSION) {
+    if !(VERSION_1..=VERSION).contains(&version) {
         return Err(SnapshotDefect::Version(version));
     }
     let u64_at = |at: usize| {
@@ -147,6 +150,7 @@ pub fn decode(bytes: &[u8]) -> Result<(SnapshotHeader, State), SnapshotDefect> {
         VERSION_2 => whole::<State2>(content)?.into(),
         VERSION_3 => whole::<State3>(content)?.into(),
         VERSION_4 => whole::<State4>(content)?.into(),
+        VERSION_5 => whole::<State5>(content)?.into(),
         _ => whole::<State>(content)?,
     };
     let speaks_of = (state.epoch(), state.lsn(), state.last_at());

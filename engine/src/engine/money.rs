@@ -5,7 +5,7 @@
 
 use parking_lot::MutexGuard;
 
-use crate::engine::booking::{begin_step, order_ref, refusal};
+use crate::engine::booking::{begin_step, check_not_over, order_ref, refusal};
 use crate::engine::{AfterPayment, Engine};
 use crate::error::{CommandError, MoneyRefusal, OrderRefusal};
 use crate::ids::{Attempt, ChargeIndex, Lsn, RefundIndex, ReservationId, UnixMillis, UserIndex};
@@ -411,6 +411,7 @@ impl<J: Journal> Engine<J> {
         let inventory = self.inventory_of(reservation).map_err(MoneyRefusal::Order)?;
         let terms =
             self.own_order(inventory, reservation, Some(user)).map_err(MoneyRefusal::Order)?;
+        check_not_over(inventory, reservation, now).map_err(MoneyRefusal::Order)?;
         if terms.expires_at.is_some_and(|at| at <= now) {
             return Err(MoneyRefusal::Order(OrderRefusal::Expired(reservation.order)));
         }

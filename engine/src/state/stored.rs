@@ -1,16 +1,17 @@
 //! The part of the state that a snapshot stores; the rest is derived from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Deserialize;
 
 use crate::ids::{
-    Epoch, EventIndex, HoldSlot, LayoutIndex, Lsn, OrderNumber, UnixMillis, UserIndex,
+    Epoch, EventIndex, HoldSlot, LayoutIndex, Lsn, OrderNumber, TicketTypeIndex, UnixMillis,
+    UserIndex,
 };
 use crate::inventory::layout::SeatPlan;
 use crate::money::{Ledger, StoredLedger3};
-use crate::record::{EventDetails, EventRules, KeywordMapping, OrderRef, Section};
+use crate::record::{EventDetails, EventRules, EventTerms, KeywordMapping, OrderRef, Section};
 use crate::state::event::{Block, Event, Order, TicketType};
 use crate::state::people::{Audit, News, Suspension};
 use crate::state::queue::StoredFormerQueue;
@@ -18,24 +19,30 @@ use crate::state::sums::OrderSums;
 use crate::state::{Key, Layout, Queue, State, User};
 
 /// The stored fields of [`State`], in its order.
+pub(super) type StoredState = WithPeople<StoredEvent, Ledger>;
+
+/// The stored fields of a [`State`] as they were before events had terms.
+type StoredState5 = WithPeople<StoredEvent5, Ledger>;
+
+/// The stored fields of a [`State`] as they were before events could be deleted, their seats taken
+/// away and their ticket types edited, and before there were news, suspensions and an audit list.
+type StoredState4 = WithoutPeople<StoredEvent4, Ledger>;
+
+/// All fields: events of this kind and a ledger of that.
 #[derive(Deserialize)]
-pub(super) struct StoredState {
-    without_people: WithoutPeople<StoredEvent>,
+pub(super) struct WithPeople<E, L> {
+    without_people: WithoutPeople<E, L>,
     news: News,
     suspensions: BTreeMap<UserIndex, Suspension>,
     audit: Audit,
 }
 
-/// The stored fields of a [`State`] as they were before events could be deleted, their seats taken
-/// away and their ticket types edited, and before there were news, suspensions and an audit list.
-type StoredState4 = WithoutPeople<StoredEvent4>;
-
 /// The fields up to the ledger.
 #[derive(Deserialize)]
-struct WithoutPeople<E> {
+struct WithoutPeople<E, L> {
     without_queues: StoredBase<E>,
     queues: Vec<Queue>,
-    ledger: Ledger,
+    ledger: L,
 }
 
 /// The stored fields of a [`State`] as they were before buyers gave accounts for refunds.
@@ -93,6 +100,11 @@ pub struct State3(State);
 #[serde(try_from = "StoredState4")]
 pub struct State4(State);
 
+/// A state as snapshots of version 5 have it, with events without terms: decodes from that encoding.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "StoredState5")]
+pub struct State5(State);
+
 impl From<State1> for State {
     fn from(former: State1) -> State {
         former.0
@@ -113,6 +125,12 @@ impl From<State3> for State {
 
 impl From<State4> for State {
     fn from(former: State4) -> State {
+        former.0
+    }
+}
+
+impl From<State5> for State {
+    fn from(former: State5) -> State {
         former.0
     }
 }
@@ -155,17 +173,35 @@ impl TryFrom<StoredState4> for State4 {
     }
 }
 
+impl TryFrom<StoredState5> for State5 {
+    type Error = String;
+
+    fn try_from(stored: StoredState5) -> Result<State5, String> {
+        stored.restore().map(State5)
+    }
+}
+
 impl StoredState4 {
     fn restore(self) -> Result<State, String> {
         let WithoutPeople { without_queues, queues, ledger } = self;
-        let without_queues = without_queues.map(StoredEvent::from);
-        StoredState {
+        let without_queues = without_queues.map(StoredEvent5::from);
+        StoredState5 {
             without_people: WithoutPeople { without_queues, queues, ledger },
             news: News::default(),
             suspensions: BTreeMap::new(),
             audit: Audit::default(),
         }
-        .try_into()
+        .restore()
+    }
+}
+
+impl StoredState5 {
+    fn restore(self) -> Result<State, String> {
+        let WithPeople { without_people, news, suspensions, audit } = self;
+        let WithoutPeople { without_queues, queues, ledger } = without_people;
+        let without_queues = without_queues.map(StoredEvent::from);
+        let without_people = WithoutPeople { without_queues, queues, ledger };
+        StoredState { without_people, news, suspensions, audit }.try_into()
     }
 }
 
@@ -186,7 +222,15 @@ impl<E> StoredBase<E> {
 
 /// The stored fields of [`Event`], in its order.
 #[derive(Deserialize)]
-struct StoredEvent {
+pub(super) struct StoredEvent {
+    before_terms: StoredEvent5,
+    terms: EventTerms,
+    standing: BTreeSet<TicketTypeIndex>,
+}
+
+/// The stored fields of an [`Event`] in version 5.
+#[derive(Deserialize)]
+struct StoredEvent5 {
     before_deletion: StoredEventBase<TicketType>,
     deleted: bool,
     seats_removed: bool,
@@ -224,8 +268,14 @@ struct TicketType4 {
     description: Option<String>,
 }
 
-impl From<StoredEvent4> for StoredEvent {
-    fn from(stored: StoredEvent4) -> StoredEvent {
+impl From<StoredEvent5> for StoredEvent {
+    fn from(before_terms: StoredEvent5) -> StoredEvent {
+        StoredEvent { before_terms, terms: EventTerms::default(), standing: BTreeSet::new() }
+    }
+}
+
+impl From<StoredEvent4> for StoredEvent5 {
+    fn from(stored: StoredEvent4) -> StoredEvent5 {
         let created_at = stored.created_at;
         let ticket_type = |former: TicketType4| TicketType {
             name: former.name,
@@ -251,7 +301,7 @@ impl From<StoredEvent4> for StoredEvent {
             blocks: stored.blocks,
             inventory_lsn: stored.inventory_lsn,
         };
-        StoredEvent {
+        StoredEvent5 {
             before_deletion,
             deleted: false,
             seats_removed: false,
@@ -265,7 +315,7 @@ impl TryFrom<StoredState> for State {
     type Error = String;
 
     fn try_from(stored: StoredState) -> Result<State, String> {
-        let StoredState { without_people, news, suspensions, audit } = stored;
+        let WithPeople { without_people, news, suspensions, audit } = stored;
         let WithoutPeople { without_queues: stored, queues, ledger } = without_people;
         if queues.len() != stored.events.len() {
             return Err(format!("{} queues for {} events", queues.len(), stored.events.len()));
@@ -305,8 +355,9 @@ impl TryFrom<StoredState> for State {
 
 impl State {
     fn restore_event(&self, stored: StoredEvent) -> Result<Event, String> {
-        let StoredEvent { before_deletion: stored, deleted, seats_removed, category, moved } =
-            stored;
+        let StoredEvent { before_terms, terms, standing } = stored;
+        let StoredEvent5 { before_deletion: stored, deleted, seats_removed, category, moved } =
+            before_terms;
         let sections = self.sections_of(stored.layout)?;
         let mut event = Event {
             details: stored.details,
@@ -329,6 +380,8 @@ impl State {
             seats_removed,
             category,
             moved,
+            terms,
+            standing,
         };
         event.derive(sections)?;
         Ok(event)
