@@ -1,7 +1,8 @@
 //! What administrators send and get (contract/http.md 2.9, `gateway/PROTOCOL.md`).
 
-use serde::de::{Error, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::{Error, IntoDeserializer, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tiketi_engine::record::TicketHold;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -43,6 +44,74 @@ impl<'de> Deserialize<'de> for TypedNumber {
             }
         }
         deserializer.deserialize_any(NumberOrDigits)
+    }
+}
+
+/// How long an unpaid order of tickets lives: `never` for as long as it takes, or a number of seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TicketHoldTtl {
+    /// Until its user or an administrator ends it.
+    Never,
+    /// So many seconds.
+    Seconds(u64),
+}
+
+const NEVER: &str = "never";
+
+impl Serialize for TicketHoldTtl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            TicketHoldTtl::Never => serializer.serialize_str(NEVER),
+            TicketHoldTtl::Seconds(seconds) => serializer.serialize_u64(*seconds),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for TicketHoldTtl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NeverOrSeconds;
+        impl Visitor<'_> for NeverOrSeconds {
+            type Value = TicketHoldTtl;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a whole number of seconds, or never")
+            }
+
+            fn visit_u64<E: Error>(self, seconds: u64) -> Result<TicketHoldTtl, E> {
+                Ok(TicketHoldTtl::Seconds(seconds))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<TicketHoldTtl, E> {
+                if text == NEVER {
+                    return Ok(TicketHoldTtl::Never);
+                }
+                let digits: TypedNumber = Deserialize::deserialize(text.into_deserializer())?;
+                Ok(TicketHoldTtl::Seconds(digits.0))
+            }
+        }
+        deserializer.deserialize_any(NeverOrSeconds)
+    }
+}
+
+impl ToSchema for TicketHoldTtl {}
+
+impl PartialSchema for TicketHoldTtl {
+    fn schema() -> RefOr<Schema> {
+        let never = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([NEVER]));
+        OneOfBuilder::new()
+            .item(TypedNumber::schema())
+            .item(never)
+            .description(Some("A whole number of seconds, or `never`."))
+            .into()
+    }
+}
+
+impl From<TicketHold> for TicketHoldTtl {
+    fn from(hold: TicketHold) -> Self {
+        match hold {
+            TicketHold::Never => TicketHoldTtl::Never,
+            TicketHold::Millis(ms) => TicketHoldTtl::Seconds(ms / 1_000),
+        }
     }
 }
 
@@ -122,6 +191,15 @@ pub struct NewEventRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub max_per_user: Option<TypedNumber>,
+    /// Tickets without seats that one user can have; the server's setting where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tickets: Option<TypedNumber>,
+    /// How long an unpaid order of tickets lives; the server's setting where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket_hold_ttl: Option<TicketHoldTtl>,
+    /// Whether orders may be paid into virtual accounts; they may where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deposits: Option<bool>,
 }
 
 /// A kind of ticket to sell.
@@ -139,6 +217,10 @@ pub struct NewTicketTypeRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub description: Option<String>,
+    /// Whether it is sold beside the seats of an event that has some; otherwise it is for show there. A
+    /// new one is not where absent, an edited one stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<bool>,
 }
 
 /// `POST /api/admin/seat-layouts`.
@@ -228,6 +310,25 @@ pub struct EditEventRequest {
     )]
     #[schema(value_type = Option<String>)]
     pub category: Option<Option<String>>,
+    /// Tickets without seats that one user can have; `null` for the server's setting.
+    #[serde(
+        default,
+        deserialize_with = "nullable_or_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<TypedNumber>)]
+    pub max_tickets: Option<Option<TypedNumber>>,
+    /// How long an unpaid order of tickets lives; `null` for the server's setting.
+    #[serde(
+        default,
+        deserialize_with = "nullable_or_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<TicketHoldTtl>)]
+    pub ticket_hold_ttl: Option<Option<TicketHoldTtl>>,
+    /// Whether orders may be paid into virtual accounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deposits: Option<bool>,
 }
 
 /// The answer to both.

@@ -66,6 +66,8 @@ pub struct TicketTypeRow {
     pub available_quantity: u32,
     /// Free text.
     pub description: Option<String>,
+    /// Whether it is sold beside the seats of an event that has some.
+    pub standing: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last edited.

@@ -15,11 +15,12 @@ use tiketi_engine::ids::{
 use tiketi_engine::money::{BankAccount, Captured, Deposit, Means, Purpose, Split};
 use tiketi_engine::record::{
     AdminActed, CaptureOutcome, CaptureStarted, CategoryRenamed, ChargeOpened, Claim, EndReason,
-    EventCreated, EventDetails, EventRules, Held, IdempotencyKey, KeywordKind, KeywordMapping,
-    LayoutCreated, LeaveReason, NewTicketType, NewsEdited, NewsPosted, NewsViews, OrderConfirmed,
-    OrderRef, PaymentMethod, PaymentStarted, ProviderAnswered, ProviderCall, ProviderName,
-    QueueSettings, Record, RefundAccountGiven, RefundOutcome, Role, SeatList, SeatsReturned,
-    Section, TicketLine, TicketTypeDetails, TicketTypeEdited, TicketTypesAdded, UserRegistered,
+    EventCreated, EventDetails, EventRules, EventTerms, EventTermsSet, Held, IdempotencyKey,
+    KeywordKind, KeywordMapping, LayoutCreated, LeaveReason, NewTicketType, NewsEdited, NewsPosted,
+    NewsViews, OrderConfirmed, OrderRef, PaymentMethod, PaymentStarted, ProviderAnswered,
+    ProviderCall, ProviderName, QueueSettings, Record, RefundAccountGiven, RefundOutcome, Role,
+    SeatList, SeatsReturned, Section, TicketHold, TicketLine, TicketTypeDetails, TicketTypeEdited,
+    TicketTypesAdded, UserRegistered,
 };
 use tiketi_engine::waiting_room::lanes::LaneShare;
 use tiketi_persistence::batch::{Batch, BatchDefect, BatchHash, HEADER_BYTES, seal};
@@ -245,6 +246,27 @@ fn catalog_samples() -> Vec<(&'static str, Record)> {
     ]
 }
 
+/// The kinds that came with terms.
+fn terms_samples() -> Vec<(&'static str, Record)> {
+    let at = UnixMillis(1_700_000_000_000);
+    let set = |terms, standing, by| {
+        let event = EventIndex(3);
+        Record::EventTermsSet(Box::new(EventTermsSet { event, terms, standing, by, at }))
+    };
+    let standing = vec![TicketTypeIndex(0), TicketTypeIndex(200)];
+    let own = EventTerms {
+        max_tickets: Some(300),
+        ticket_hold_ttl: Some(TicketHold::Millis(600_000)),
+        deposits: false,
+    };
+    let never = EventTerms { ticket_hold_ttl: Some(TicketHold::Never), ..EventTerms::default() };
+    vec![
+        ("event_terms_set", set(own, standing, Some(UserIndex(1_000_000)))),
+        ("event_terms_set_never", set(never, Vec::new(), None)),
+        ("event_terms_set_bare", set(EventTerms::default(), Vec::new(), None)),
+    ]
+}
+
 /// One of every kind of version 1, and every optional field both ways.
 fn samples() -> Vec<(&'static str, Record)> {
     let at = UnixMillis(1_700_000_000_000);
@@ -386,7 +408,8 @@ fn samples() -> Vec<(&'static str, Record)> {
 fn frames_of_every_record() {
     let mut kinds = std::collections::BTreeSet::new();
     let samples = samples().into_iter().chain(queue_samples()).chain(money_samples());
-    for (name, record) in samples.chain(catalog_samples()).chain(people_samples()) {
+    let samples = samples.chain(catalog_samples()).chain(people_samples());
+    for (name, record) in samples.chain(terms_samples()) {
         let written = with_frame(&record, <[u8]>::to_vec);
         let fixture = held_fast(&format!("frame_{name}.bin"), &written);
         assert_eq!(take_frame(&fixture), Ok((record.clone(), &[][..])), "{name}");
@@ -400,7 +423,7 @@ fn frames_of_every_record() {
     }
     assert_eq!(
         kinds.into_iter().collect::<Vec<_>>(),
-        (0..48).collect::<Vec<_>>(),
+        (0..49).collect::<Vec<_>>(),
         "a kind is missing"
     );
 }
@@ -656,15 +679,33 @@ fn log_with_people() -> Vec<Record> {
     log
 }
 
+/// The same, then terms of an event.
+fn log_with_terms() -> Vec<Record> {
+    let (event, at) = (EventIndex(0), UnixMillis(210));
+    let mut log = log_with_people();
+    let types = fold(&log).event(event).unwrap().ticket_types.len() as u16;
+    let standing = vec![TicketTypeIndex(0), TicketTypeIndex(types - 1)];
+    let terms = EventTerms {
+        max_tickets: Some(6),
+        ticket_hold_ttl: Some(TicketHold::Never),
+        deposits: false,
+    };
+    let set = EventTermsSet { event, terms, standing, by: Some(UserIndex(0)), at };
+    log.push(Record::EventTermsSet(Box::new(set)));
+    log
+}
+
 #[test]
 fn a_snapshot() {
-    let state = fold(&log_with_people());
+    let state = fold(&log_with_terms());
     assert_eq!(state.listed_events().count(), 2);
     let event = state.event(EventIndex(0)).unwrap();
     assert!(event.ticket_types.iter().any(|found| !found.former_names.is_empty()));
     let (number, order) = event.orders().next().unwrap();
     assert_eq!(event.live_slot(number, order), HoldSlot(77));
     assert!(state.events()[2].seats_removed && event.category.is_some());
+    assert_eq!((event.terms.max_tickets, event.standing.len()), (Some(6), 2));
+    assert!(!event.terms.deposits && state.events()[2].terms.deposits);
     let posts: Vec<_> = state.news().posts().map(|(index, post)| (index.0, post.views)).collect();
     assert_eq!((posts, state.news().next()), (vec![(0, 0), (2, 7)], NewsIndex(3)));
     let suspension = state.suspension(UserIndex(0));
@@ -683,8 +724,8 @@ fn a_snapshot() {
     assert_eq!(header.chain, BatchHash([0xcd; 16]));
     // The header alone is held fast here; the content is the engine's state, whose encoding is held
     // by the hash at the end.
-    held_fast("snapshot_header_5.bin", &written[..snapshot::HEADER_BYTES]);
-    let fixture = held_fast("snapshot_5.bin", &written);
+    held_fast("snapshot_header_6.bin", &written[..snapshot::HEADER_BYTES]);
+    let fixture = held_fast("snapshot_6.bin", &written);
     assert_eq!(snapshot::decode(&fixture).unwrap().1, state);
     for cut in [0, 10, 60, fixture.len() - 1] {
         assert!(snapshot::decode(&fixture[..cut]).is_err());
@@ -694,6 +735,22 @@ fn a_snapshot() {
         flipped[bit / 8] ^= 1 << (bit % 8);
         assert!(snapshot::decode(&flipped).is_err(), "bit {bit}");
     }
+}
+
+/// What version 5 wrote, before events had terms.
+#[test]
+fn a_snapshot_of_version_5() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/journal/fixtures");
+    let fixture = fs::read(path.join("snapshot_5.bin")).unwrap();
+    let (_, mut decoded) = snapshot::decode(&fixture).unwrap();
+    let log = log_with_people();
+    assert_eq!(decoded, fold(&log));
+    // The log goes on with terms.
+    let longer = log_with_terms();
+    for record in &longer[log.len()..] {
+        decoded.apply(decoded.lsn().next(), record).unwrap();
+    }
+    assert_eq!(decoded, fold(&longer));
 }
 
 /// What version 4 wrote, before events could be deleted and before there were news.
@@ -764,7 +821,7 @@ fn a_snapshot_of_version_1() {
     }
     assert_eq!(decoded, fold(&log));
     // The same content under the number of another version is not taken for it.
-    for version in [0_u16, 2, 3, 4, 5] {
+    for version in [0_u16, 2, 3, 4, 5, 6] {
         let mut other = fixture[..fixture.len() - snapshot::HASH_BYTES].to_vec();
         other[4..6].copy_from_slice(&version.to_le_bytes());
         let hash = blake3::hash(&other);

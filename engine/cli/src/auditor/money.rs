@@ -6,8 +6,8 @@ use serde::Serialize;
 use tiketi_engine::ids::{Attempt, ChargeIndex, RefundIndex, UnixMillis};
 use tiketi_engine::money::{ChargeState, Ledger, Purpose, RefundState, Split};
 use tiketi_engine::record::{
-    CaptureOutcome, CaptureStarted, ChargeOpened, OrderRef, PaymentStarted, ProviderName,
-    RefundAccountGiven, RefundOutcome, SeatsReturned,
+    CaptureOutcome, CaptureStarted, ChargeOpened, OrderRef, PaymentMethod, PaymentStarted,
+    ProviderName, RefundAccountGiven, RefundOutcome, SeatsReturned,
 };
 
 use super::Auditor;
@@ -189,6 +189,11 @@ impl Auditor {
             found.push((Rule::Money, format!("charge {index} is captured twice")));
         }
         charge.stage = Stage::Unknown;
+        let is_free = charge.amount.card + charge.amount.points == 0;
+        if is_free != (started.method == PaymentMethod::Free) {
+            let text = format!("charge {index} costs nothing and is paid, or costs and is not");
+            found.push((Rule::Free, text));
+        }
         let (user, points) = (charge.user, charge.amount.points);
         let order = charge.order.as_mut().map(|(order, attempt)| {
             *attempt = started.attempt;

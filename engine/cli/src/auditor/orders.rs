@@ -1,12 +1,13 @@
 //! The life of an order, record by record.
 
 use tiketi_engine::ids::{Attempt, EventIndex, SeatIndex, UnixMillis};
-use tiketi_engine::record::{EndReason, Held, OrderRef, PaymentStarted};
+use tiketi_engine::record::{EndReason, Held, IdempotencyKey, OrderRef, PaymentStarted};
 
 use super::claims::{limits, take_seats, take_tickets};
 use super::finding::Rule;
 use super::model::{ClaimModel, EventModel, Life, OrderModel, Seat, order_name};
-use super::{Auditor, KEY_KEPT_MS, RACE_MS};
+use super::terms::tickets_back;
+use super::{Auditor, KEY_KEPT_MS, RACE_MS, SAME_CLICK_MS};
 
 impl Auditor {
     pub(super) fn held(&mut self, held: &Held) {
@@ -55,8 +56,8 @@ impl Auditor {
             after_cancel: event.cancelled_at.is_some(),
         };
         event.orders.insert(number, order);
-        if let Some(key) = held.key.as_ref().map(|key| key.key) {
-            found.extend(self.key_used((held.user.0, key), held.order, held.at));
+        if let Some(key) = held.key.as_deref() {
+            found.extend(self.key_used(held.user.0, *key, held.order, held.at));
         }
         self.add(found);
     }
@@ -64,7 +65,7 @@ impl Auditor {
     pub(super) fn payment_started(&mut self, started: &PaymentStarted) {
         self.instant(started.at);
         let name = order_name(started.order.event, started.order.number.0);
-        let mut found = Vec::new();
+        let mut found = self.payable(started);
         match self.order_mut(started.order) {
             None => found.push((Rule::UnknownThing, format!("{name} is to be paid, unknown"))),
             Some(order) => {
@@ -164,13 +165,16 @@ impl Auditor {
         self.events.get_mut(order.event.position())?.orders.get_mut(&order.number.0)
     }
 
-    /// The key of a new order: it must not have made another one within a day (R14).
+    /// The key of a new order: it must not have made another one within a day (R14), nor one that
+    /// stands within a moment where it is a click's.
     fn key_used(
         &mut self,
-        key: (u32, u128),
+        user: u32,
+        key: IdempotencyKey,
         order: OrderRef,
         at: UnixMillis,
     ) -> Option<(Rule, String)> {
+        let (is_click, key) = (key.is_of_content(), (user, key.key));
         while let Some(&(since, old)) = self.keys_by_age.front() {
             if since.plus(KEY_KEPT_MS) > at {
                 break;
@@ -182,14 +186,25 @@ impl Auditor {
         }
         self.keys_by_age.push_back((at, key));
         let (event, number, since) = self.keys.insert(key, (order.event, order.number.0, at))?;
-        // A hold that met the cancelling of its event was withdrawn, and its key with it.
-        let withdrawn = self
-            .events
-            .get(event.position())
-            .and_then(|event| event.orders.get(&number))
-            .is_some_and(|order| order.life == Life::Ended(EndReason::EventCancelled));
-        let remembered = at.plus(RACE_MS) < since.plus(KEY_KEPT_MS);
-        (remembered && !withdrawn).then(|| {
+        let first = self.events.get(event.position()).and_then(|event| event.orders.get(&number));
+        let is_repeated = match is_click {
+            true => {
+                let is_overdue =
+                    |first: &OrderModel| first.expires_at.is_some_and(|deadline| deadline <= at);
+                let stands = |first: &OrderModel| match first.life {
+                    Life::Held => !is_overdue(first),
+                    life => life.is_live(),
+                };
+                first.is_some_and(stands) && at < since.plus(SAME_CLICK_MS)
+            }
+            // A hold that met the cancelling of its event was withdrawn, and its key with it.
+            false => {
+                let withdrawn = Some(Life::Ended(EndReason::EventCancelled));
+                first.map(|first| first.life) != withdrawn
+                    && at.plus(RACE_MS) < since.plus(KEY_KEPT_MS)
+            }
+        };
+        is_repeated.then(|| {
             let text = format!(
                 "{} was made under the idempotency key of {}",
                 order_name(order.event, order.number.0),
@@ -288,6 +303,7 @@ fn end(
     if let Some(of_user) = event.by_user.get_mut(&user) {
         *of_user = of_user.saturating_sub(quantity);
     }
+    tickets_back(event, user, &claim);
     match claim {
         ClaimModel::Seats(seats) => {
             for seat in seats {

@@ -5,6 +5,7 @@ mod money;
 mod queue;
 mod right;
 mod storm;
+mod terms;
 mod wrong;
 
 use tiketi_engine::ids::{

@@ -31,11 +31,12 @@ const fn column(name: &'static str, is_required: bool, rule: Rule) -> Column {
     Column { name, is_required, rule }
 }
 
-const TICKETS: [Column; 4] = [
+const TICKETS: [Column; 5] = [
     column("name", true, Rule::Chars(1, NAME_CHARS_MAX)),
     column("price", true, Rule::Whole(0, PRICE_MAX)),
     column("totalQuantity", true, Rule::Whole(0, TICKETS_PER_TYPE_MAX)),
     column("description", false, Rule::Chars(0, DESCRIPTION_CHARS_MAX)),
+    column("standing", false, Rule::YesOrNo),
 ];
 const SECTIONS: [Column; 5] = [
     column("name", true, Rule::Chars(1, SECTION_NAME_CHARS_MAX)),
@@ -66,20 +67,21 @@ pub(crate) async fn ticket_types(app: &Arc<App>, request: &Request) -> Result<Re
     }
     let mut rows = BTreeMap::new();
     let ticket_types = sheet.read_rows(|cells| {
-        let new = ticket_type(event, cells)?;
+        let (new, standing) = ticket_type(event, cells)?;
         if known.iter().any(|known| known.trim() == new.name) {
             cells.wrong("name", "이 공연에 같은 이름의 티켓이 있어요.");
         }
         if let Some(row) = rows.insert(new.name.clone(), cells.row()) {
             cells.wrong("name", format!("{row}행과 이름이 같아요."));
         }
-        Some(new)
+        Some((new, standing))
     })?;
-    let described = ticket_types.iter().map(|new| TicketTypeCells {
+    let described = ticket_types.iter().map(|(new, standing)| TicketTypeCells {
         name: new.name.clone(),
         price: new.price,
         total_quantity: new.total_quantity,
         description: new.description.clone(),
+        standing: *standing,
     });
     let mut answer = TicketSheetAnswer {
         message: "만들지 않고 확인만 했어요.".to_owned(),
@@ -91,7 +93,8 @@ pub(crate) async fn ticket_types(app: &Arc<App>, request: &Request) -> Result<Re
         let message = format!("이름과 설명은 모두 합해 {bytes}바이트까지 쓸 수 있어요.");
         refusals::field(error).message(message)
     };
-    let new = NewTicketTypes { event, ticket_types }.check().map_err(too_long)?;
+    let (ticket_types, standing) = ticket_types.into_iter().unzip();
+    let new = NewTicketTypes { event, ticket_types, standing }.check().map_err(too_long)?;
     if dry_run {
         return Ok(Response::ok(&answer).of_a_dry_run());
     }
@@ -104,9 +107,10 @@ pub(crate) async fn ticket_types(app: &Arc<App>, request: &Request) -> Result<Re
     Ok(app.written(Response::created(&answer), lsn))
 }
 
-fn ticket_type(event: EventIndex, cells: &mut Cells<'_>) -> Option<NewTicketType> {
+fn ticket_type(event: EventIndex, cells: &mut Cells<'_>) -> Option<(NewTicketType, bool)> {
     let (name, price) = (cells.required("name"), cells.number("price", None));
     let total_quantity = cells.number("totalQuantity", None);
+    let standing = cells.switch("standing");
     let description = Some(cells.text("description").to_owned()).filter(|text| !text.is_empty());
     let new = NewTicketType {
         name: name?,
@@ -115,8 +119,8 @@ fn ticket_type(event: EventIndex, cells: &mut Cells<'_>) -> Option<NewTicketType
         sold_elsewhere: 0,
         description,
     };
-    let alone = NewTicketTypes { event, ticket_types: vec![new.clone()] };
-    judged(cells, alone.check().map(|_| new))
+    let alone = NewTicketTypes { event, ticket_types: vec![new.clone()], standing: Vec::new() };
+    Some((judged(cells, alone.check().map(|_| new))?, standing?))
 }
 
 /// `POST /api/admin/seat-layouts/csv?name=`: a layout of the sections in the table.

@@ -99,6 +99,7 @@ async fn confirm(
                 CommandError::Refused(MoneyRefusal::Order(
                     OrderRefusal::Ended(_)
                         | OrderRefusal::Expired(_)
+                        | OrderRefusal::EventOver(_)
                         | OrderRefusal::AlreadyPaid(_)
                 ))
             );

@@ -3,11 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use tiketi_engine::command::{Asked, EditEvent, EditTicketType, WantedSeats, WantedTickets};
+use tiketi_engine::command::{
+    Asked, EditEvent, EditTerms, EditTicketType, WantedSeats, WantedTickets,
+};
 use tiketi_engine::engine::{Confirmation, EndedOrder, Engine, Hold, Once, PaymentOutcome};
 use tiketi_engine::ids::{EventIndex, Lsn, ReservationId, SeatIndex, TicketTypeIndex, UserIndex};
 use tiketi_engine::journal::{MemoryJournal, Pending};
-use tiketi_engine::record::{PaymentMethod, TicketTypeDetails};
+use tiketi_engine::record::{EventTerms, PaymentMethod, TicketHold, TicketTypeDetails};
 use tiketi_engine::state::State;
 
 use super::*;
@@ -101,7 +103,17 @@ impl Storm<'_> {
     fn administer(&mut self) {
         let seats = [SeatIndex(self.random(10) as u32)];
         let at = self.asked().at;
-        match self.random(5) {
+        match self.random(6) {
+            5 => {
+                let terms = EventTerms {
+                    max_tickets: Some(2 + self.random(4) as u32),
+                    ticket_hold_ttl: [None, Some(TicketHold::Never), Some(TicketHold::Millis(TTL))]
+                        [self.random(3) as usize],
+                    deposits: true,
+                };
+                let edit = EditTerms { event: EventIndex(0), terms };
+                drop(self.engine.set_terms(edit.check().unwrap(), None, at));
+            }
             0 => drop(self.engine.block_seats(EventIndex(0), &seats, String::new(), at)),
             1 => drop(self.engine.unblock_seats(EventIndex(0), &seats, at)),
             2 => {
@@ -112,7 +124,9 @@ impl Storm<'_> {
                     description: None,
                 };
                 let ticket_type = TicketTypeIndex(0);
-                let edit = EditTicketType { event: EventIndex(0), ticket_type, details };
+                let standing = Some(self.random(8) > 0);
+                let event = EventIndex(0);
+                let edit = EditTicketType { event, ticket_type, details, standing };
                 drop(self.engine.edit_ticket_type(edit.check().unwrap(), None, at));
             }
             // Away for a moment, while others want them.
@@ -151,6 +165,7 @@ fn storm(seed: u64) -> Vec<Record> {
             event.rules.hold_ttl_ms = 1_000;
         }
     }
+    records.push(super::terms::set(EventTerms::default(), &[0, 1], 0));
     let mut state = State::default();
     for (lsn, record) in (1..).zip(&records) {
         state.apply(Lsn(lsn), record).unwrap();
