@@ -440,7 +440,8 @@ impl Ledger {
             // Its points went back when it ended.
             charge.returned.points = charge.amount.points;
         }
-        let (user, purpose, card) = (charge.user, charge.purpose, charge.amount.card);
+        // What went back of it elsewhere before the bank took it counts until it has failed.
+        let (user, purpose, card) = (charge.user, charge.purpose, charge.balance().card);
         self.unresolved.remove(&index);
         match purpose {
             Purpose::Order(_) if was_over => self.give_back_all(index, at),

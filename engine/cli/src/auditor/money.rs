@@ -171,17 +171,35 @@ impl MoneyModel {
         model
     }
 
-    /// Whether a snapshot says the same.
-    pub(super) fn agrees_with(&self, state: &State) -> bool {
+    /// What a snapshot says otherwise; of each kind the first.
+    pub(super) fn differences(&self, state: &State) -> Vec<String> {
         let other = MoneyModel::of(state);
-        let same = |pair: (&Option<ChargeModel>, &Option<ChargeModel>)| match pair {
+        let same = |(own, other): &(&Option<ChargeModel>, &Option<ChargeModel>)| match (own, other)
+        {
             (Some(own), Some(other)) => own.says_the_same(other),
             (own, other) => own.is_none() && other.is_none(),
         };
-        self.charges.len() == other.charges.len()
-            && self.charges.iter().zip(&other.charges).all(same)
-            && self.pieces == other.pieces
-            && self.has_points_of(&other)
+        let counts = |model: &MoneyModel| (model.charges.len(), model.pieces.len());
+        let mut found = Vec::new();
+        if counts(self) != counts(&other) {
+            let (own, other) = (counts(self), counts(&other));
+            found.push(format!(
+                "{} charges and {} refunds in the snapshot, {} and {} in the log",
+                other.0, other.1, own.0, own.1
+            ));
+        }
+        let mut charges = self.charges.iter().zip(&other.charges);
+        if let Some(index) = charges.position(|pair| !same(&pair)) {
+            found.push(format!("charge {index} differs in the snapshot"));
+        }
+        let mut pieces = self.pieces.iter().zip(&other.pieces);
+        if let Some(index) = pieces.position(|(own, other)| own != other) {
+            found.push(format!("refund {index} differs in the snapshot"));
+        }
+        if let Some(user) = self.other_points(&other) {
+            found.push(format!("the points of user {user} differ in the snapshot"));
+        }
+        found
     }
 
     fn add_charge(&mut self, charge: Option<ChargeModel>) {

@@ -130,9 +130,7 @@ impl Auditor {
                 found.push(format!("the queue of event {index} differs in the snapshot"));
             }
         }
-        if !self.money.agrees_with(state) {
-            found.push("the ledger of payments differs in the snapshot".to_owned());
-        }
+        found.extend(self.money.differences(state));
         let lsn = state.lsn();
         for text in found {
             self.findings.add(lsn, Rule::Snapshot, text);
