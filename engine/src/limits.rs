@@ -98,6 +98,8 @@ pub const AUDIT_KEPT_MAX: usize = 10_000;
 
 /// Bytes of a target in the audit list.
 pub const AUDIT_PATH_BYTES_MAX: usize = 512;
+/// Bytes of the id of what an administrator made.
+pub const AUDIT_MADE_BYTES_MAX: usize = 64;
 
 /// Bytes of a request's content in the audit list.
 pub const AUDIT_BODY_BYTES_MAX: usize = 2_048;

@@ -147,6 +147,8 @@ pub enum Record {
     ChargeForgotten { charge: ChargeIndex, at: UnixMillis },
     /// A provider's list of a day was compared with the books.
     DayCompared(Box<DayCompared>),
+    /// As [`Record::AdminActed`], where it made something that has an id.
+    AdminMade(Box<AdminMade>),
 }
 
 /// Why somebody's place or session ended.
@@ -542,6 +544,15 @@ pub enum TicketHold {
     Never,
     /// So many milliseconds.
     Millis(u64),
+}
+
+/// See [`Record::AdminMade`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdminMade {
+    /// What was asked for.
+    pub acted: AdminActed,
+    /// The id of what it made, cut at [`crate::limits::AUDIT_MADE_BYTES_MAX`].
+    pub made: String,
 }
 
 /// How a refund ended.

@@ -339,9 +339,10 @@ impl<J: Journal> Engine<J> {
         let kept = found.balance();
         let card = won.min(kept.card);
         let amount = Split { card, points: (won - card).min(kept.points) };
+        let attempt = found.attempt;
         let inventory = self.inventory_of(reservation).map_err(MoneyRefusal::Order)?;
         let permit = self.journal.reserve(Room::Completion)?;
-        let step = begin_step(inventory, reservation, |state| state.phase() == Phase::Paid)
+        let step = begin_step(inventory, reservation, |state| is_paid_with(state, attempt))
             .map_err(MoneyRefusal::Order)?;
         let SlotOrder { user, claim, .. } = step.order();
         let given = slot_claim(part);
@@ -418,11 +419,11 @@ impl<J: Journal> Engine<J> {
     }
 
     /// Notes that the provider has `card` won again that it had given back without being asked; they
-    /// go back where their order is over.
+    /// go back unless a paid order rests on the charge.
     ///
     /// # Errors
     /// In this order: no such charge; it is not captured; nothing, or more than went back elsewhere;
-    /// journal unavailable.
+    /// journal unavailable; its order is busy: ask again.
     pub fn note_return_failed(
         &self,
         charge: ChargeIndex,
@@ -434,18 +435,28 @@ impl<J: Journal> Engine<J> {
         if card == 0 || card > found.elsewhere() {
             return Err(MoneyRefusal::WrongAmount.into());
         }
-        let is_owed = match found.purpose {
-            Purpose::Points => false,
+        let (purpose, attempt) = (found.purpose, found.attempt);
+        let permit = self.journal.reserve(Room::Completion)?;
+        let (step, is_owed) = match purpose {
+            Purpose::Points => (None, false),
             Purpose::Order(id) => {
                 let inventory = self.inventory_of(id).map_err(MoneyRefusal::Order)?;
-                let state = inventory.holds.peek(inventory.moved.find(id).slot);
-                !state.is_some_and(|state| state.is_live(id.order))
+                match begin_step(inventory, id, |state| is_paid_with(state, attempt)) {
+                    Ok(step) => (Some(step), false),
+                    // Its end may be in the log already.
+                    Err(busy @ OrderRefusal::Busy(_)) => {
+                        return Err(MoneyRefusal::Order(busy).into());
+                    }
+                    Err(_) => (None, true),
+                }
             }
         };
-        let permit = self.journal.reserve(Room::Completion)?;
         // From here it must succeed.
         let record = Record::ReturnFailed { charge, card, is_owed, at: now };
         let lsn = self.log_money(&mut ledger, permit, record);
+        if let Some(step) = step {
+            step.put_back();
+        }
         Ok(Pending::new((), lsn))
     }
 
@@ -547,14 +558,16 @@ impl<J: Journal> Engine<J> {
         now: UnixMillis,
     ) -> MoneyResult<()> {
         let mut ledger = self.ledger.lock();
-        let state = ledger.refund(refund).map(|found| found.state);
+        let found = ledger.refund(refund);
+        let state = found.map(|found| found.state);
         let fits = match outcome {
             RefundOutcome::Refused => state == Some(RefundState::Due),
             RefundOutcome::Again => matches!(state, Some(RefundState::Refused { .. })),
             RefundOutcome::Done | RefundOutcome::ByHand => {
                 matches!(state, Some(RefundState::Due | RefundState::Refused { .. }))
             }
-            RefundOutcome::Failed => matches!(state, Some(RefundState::Done { .. })),
+            // One of which nothing is left was never asked for.
+            RefundOutcome::Failed => found.is_some_and(|found| found.is_done() && found.card > 0),
         };
         if !fits {
             return Err(MoneyRefusal::NoSuchRefund(refund).into());
@@ -603,6 +616,11 @@ impl<J: Journal> Engine<J> {
             _ => Err(MoneyRefusal::Order(refusal(state, reservation.order))),
         }
     }
+}
+
+/// Whether an order is paid, and by this attempt: an earlier one may have been captured late.
+fn is_paid_with(state: SlotState, attempt: Attempt) -> bool {
+    state.phase() == Phase::Paid && state.attempt() == attempt
 }
 
 fn captured(ledger: &Ledger, charge: ChargeIndex) -> Result<&Charge, MoneyRefusal> {

@@ -195,7 +195,12 @@ impl State {
             }
             Record::AdminActed(acted) => {
                 self.seen(acted.at);
-                self.audit.note(lsn, acted);
+                self.audit.note(lsn, acted, None);
+                Ok(())
+            }
+            Record::AdminMade(made) => {
+                self.seen(made.acted.at);
+                self.audit.note(lsn, &made.acted, Some(&made.made));
                 Ok(())
             }
             Record::EventTermsSet(set) => self.event_terms_set(lsn, set),

@@ -13,29 +13,29 @@ use crate::inventory::layout::SeatPlan;
 use crate::money::{ChargeState, Ledger, Purpose, StoredLedger3, StoredLedger5};
 use crate::record::{EventDetails, EventRules, EventTerms, KeywordMapping, OrderRef, Section};
 use crate::state::event::{Block, Event, Order, OrderState, TicketType};
-use crate::state::people::{Audit, News, Suspension};
+use crate::state::people::{Audit, News, StoredAudit5, Suspension};
 use crate::state::queue::StoredFormerQueue;
 use crate::state::sums::OrderSums;
 use crate::state::{Key, Layout, Queue, State, User};
 
 /// The stored fields of [`State`], in its order.
-pub(super) type StoredState = WithPeople<StoredEvent, Ledger>;
+pub(super) type StoredState = WithPeople<StoredEvent, Ledger, Audit>;
 
-/// The stored fields of a [`State`] as they were before events had terms, and before the ledger of
-/// version 6.
-type StoredState5 = WithPeople<StoredEvent5, StoredLedger5>;
+/// The stored fields of a [`State`] as they were before events had terms, before the ledger of version
+/// 6, and before the audit list knew what was made.
+type StoredState5 = WithPeople<StoredEvent5, StoredLedger5, StoredAudit5>;
 
 /// The stored fields of a [`State`] as they were before events could be deleted, their seats taken
 /// away and their ticket types edited, and before there were news, suspensions and an audit list.
 type StoredState4 = WithoutPeople<StoredEvent4, StoredLedger5>;
 
-/// All fields: events of this kind and a ledger of that.
+/// All fields: events, a ledger and an audit list of these kinds.
 #[derive(Deserialize)]
-pub(super) struct WithPeople<E, L> {
+pub(super) struct WithPeople<E, L, A> {
     without_people: WithoutPeople<E, L>,
     news: News,
     suspensions: BTreeMap<UserIndex, Suspension>,
-    audit: Audit,
+    audit: A,
 }
 
 /// The fields up to the ledger.
@@ -182,6 +182,7 @@ impl TryFrom<StoredState5> for State5 {
         let WithoutPeople { without_queues, queues, ledger } = without_people;
         let without_queues = without_queues.map(StoredEvent::from);
         let without_people = WithoutPeople { without_queues, queues, ledger: ledger.try_into()? };
+        let audit = Audit::from(audit);
         State::try_from(WithPeople { without_people, news, suspensions, audit }).map(State5)
     }
 }

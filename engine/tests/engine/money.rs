@@ -626,6 +626,68 @@ fn what_the_provider_gave_back_itself_is_not_owed_again() {
     assert_conserved(&house.fold);
 }
 
+/// An earlier payment of an order turns out to have been captured after another one paid it.
+#[test]
+fn a_charge_that_paid_nothing_keeps_nothing_and_gives_no_part_back() {
+    let mut house = House::new(&[SMALL], 1);
+    let order = house.hold(0, &[0, 1], house.asked(0, OPENS)).unwrap().reservation;
+    let charge = |house: &House| {
+        let charge = house.open(0, Purpose::Order(order), split(2 * PRICE, 0)).unwrap();
+        house.begin(charge, 0).unwrap();
+        charge
+    };
+    let late = charge(&house);
+    assert_eq!(house.end(late, CaptureOutcome::Failed), Ok(AfterPayment::Held));
+    let paying = charge(&house);
+    assert_eq!(house.end(paying, captured()), Ok(AfterPayment::Paid));
+    assert_eq!(house.end(late, captured()), Ok(AfterPayment::Expired));
+    let part = house.give_back(late, &[1], PRICE, Some(0));
+    assert!(
+        matches!(part, Err(MoneyRefusal::Order(_))),
+        "no part of what another one paid: {part:?}"
+    );
+    // The provider's staff gives it back, and that fails.
+    durable(house.engine.note_returned(late, 2 * PRICE, OPENS).unwrap());
+    durable(house.engine.note_return_failed(late, 2 * PRICE, OPENS).unwrap());
+    house.catch_up();
+    let ledger = house.fold.ledger();
+    assert_eq!((ledger.owed(late), ledger.charge(late).unwrap().balance().card), (2 * PRICE, 0));
+    assert_conserved(&house.fold);
+    assert_eq!(house.give_back(paying, &[1], PRICE, Some(0)), Ok(()));
+    house.assert_agreement();
+}
+
+#[test]
+fn a_refund_of_which_nothing_is_left_does_not_fail() {
+    let mut house = House::new(&[SMALL], 1);
+    let charge = house.sold(&[0], PRICE);
+    let order = house.order_of(charge);
+    durable(house.engine.cancel_order(order, None, OPENS).unwrap());
+    durable(house.engine.note_returned(charge, PRICE, OPENS).unwrap());
+    let failed = house.engine.end_refund(RefundIndex(0), RefundOutcome::Failed, OPENS);
+    let refusal = refusal_of(failed.map(durable));
+    assert_eq!(refusal, Err(MoneyRefusal::NoSuchRefund(RefundIndex(0))));
+}
+
+#[test]
+fn points_whose_money_went_elsewhere_are_not_made_by_a_second_deposit() {
+    let mut house = House::new(&[SMALL], 1);
+    let charge = house.open(0, Purpose::Points, split(60, 0)).unwrap();
+    house.begin(charge, 0).unwrap();
+    let mut points = Vec::new();
+    for _ in 0..2 {
+        house.end(charge, captured()).unwrap();
+        points.push(house.points(0));
+        if points.len() == 1 {
+            durable(house.engine.note_returned(charge, 20, OPENS).unwrap());
+        }
+        house.end(charge, CaptureOutcome::TakenBack).unwrap();
+        points.push(house.points(0));
+    }
+    assert_eq!(points, [60, 0, 40, 0]);
+    assert_conserved(&house.fold);
+}
+
 #[test]
 fn a_refund_that_fails_afterwards_is_due_once_more_and_then_refused() {
     let mut house = House::new(&[SMALL], 1);

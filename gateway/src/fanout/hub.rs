@@ -465,6 +465,7 @@ impl Follower {
             | Record::UserRestored { .. }
             | Record::UserSuspended { .. }
             | Record::AdminActed(_)
+            | Record::AdminMade(_)
             | Record::PaymentFound(_)
             | Record::ReturnedElsewhere { .. }
             | Record::ReturnFailed { .. }

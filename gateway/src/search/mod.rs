@@ -168,6 +168,7 @@ fn described(record: &Record) -> Option<Described> {
         | Record::UserSuspended { .. }
         | Record::UserRestored { .. }
         | Record::AdminActed(_)
+        | Record::AdminMade(_)
         | Record::PartReturned(_)
         | Record::PaymentFound(_)
         | Record::ReturnedElsewhere { .. }
