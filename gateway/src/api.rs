@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod amount;
 pub mod audit;
 pub mod changes;
 pub mod dashboard;
@@ -17,6 +18,7 @@ pub mod reservations;
 pub mod seats;
 pub mod sheets;
 pub mod stats;
+pub(crate) mod strict;
 pub mod toss;
 
 use std::fmt;
@@ -309,7 +311,7 @@ pub struct RegisterRequest {
     pub name: String,
     /// Free form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(examples("010-1234-5678"))]
+    #[schema(nullable = false, examples("010-1234-5678"))]
     pub phone: Option<String>,
 }
 

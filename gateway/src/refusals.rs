@@ -36,6 +36,12 @@ pub(crate) fn hold(
         HoldRefusal::UnknownSeat(_) => unknown("이 공연에 없는 좌석이에요."),
         HoldRefusal::UnknownSection => unknown("이 공연에 없는 구역이에요."),
         HoldRefusal::UnknownTicketType(_) => unknown("이 공연에 없는 티켓이에요."),
+        HoldRefusal::NotStanding(which) => {
+            let name = ticket_type(*which).unwrap_or_else(|| "티켓".to_owned());
+            ApiError::new(Code::NotOnSale).message(format!(
+                "좌석을 골라 예매하는 공연이에요. ({name}은 따로 살 수 없어요) 좌석을 선택해 주세요."
+            ))
+        }
         HoldRefusal::BadQuantity(_) => invalid("수량을 확인해 주세요."),
         HoldRefusal::UserCap { cap, left } => ApiError::new(Code::SeatLimit)
             .message(format!("한 사람이 {cap}개까지 예매할 수 있어요. (남은 수 {left}개)"))
@@ -78,6 +84,9 @@ pub(crate) fn order(
         OrderRefusal::Ended(_) => ended(Code::Unavailable).unwrap_or_else(unknown_order),
         // Also said of a paid order whose hold would be over by now; its sweep may be to come.
         OrderRefusal::Expired(_) => ended(Code::HoldExpired).unwrap_or_else(unknown_order),
+        OrderRefusal::EventOver(_) => {
+            ApiError::new(Code::NotPayable).message("이미 지난 공연이라 결제할 수 없어요.")
+        }
         OrderRefusal::AlreadyPaid(_) => ApiError::new(Code::AlreadyPaid),
         OrderRefusal::BeingPaid(_) => {
             ApiError::new(Code::Conflict).message("결제가 진행 중이에요. 잠시 후 확인해 주세요.")
@@ -252,7 +261,7 @@ pub(crate) fn field(error: InvalidField) -> ApiError {
 }
 
 /// 400 with another text.
-pub(crate) fn invalid(message: &'static str) -> ApiError {
+pub(crate) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> ApiError {
     ApiError::new(Code::Validation).message(message)
 }
 
@@ -281,6 +290,7 @@ mod tests {
             (OrderRefusal::Unknown(one), "NOT_FOUND", 400),
             (OrderRefusal::NotYours(one), "NOT_FOUND", 400),
             (OrderRefusal::Ended(one), "NOT_FOUND", 400),
+            (OrderRefusal::EventOver(one), "NOT_PAYABLE", 400),
             (OrderRefusal::AlreadyPaid(one), "ALREADY_PAID", 400),
             (OrderRefusal::BeingPaid(one), "CONFLICT", 400),
             (OrderRefusal::Busy(one), "UNAVAILABLE", 503),

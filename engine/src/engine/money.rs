@@ -6,7 +6,7 @@
 use parking_lot::MutexGuard;
 
 use crate::command::Asked;
-use crate::engine::booking::{begin_step, order_ref, refusal};
+use crate::engine::booking::{begin_step, check_not_over, order_ref, refusal};
 use crate::engine::restore::slot_claim;
 use crate::engine::{AfterPayment, Engine, Once};
 use crate::error::{CommandError, JournalUnavailable, MoneyRefusal, OrderRefusal};
@@ -309,7 +309,7 @@ impl<J: Journal> Engine<J> {
             return Ok(give_back()?.map(Once::Done));
         };
         let remember = |done: &Pending<ReservationId>| (*done.peek(), done.lsn());
-        match self.keys.once(asked.by, key, asked.at, give_back, remember)? {
+        match self.keys.once(asked.by, key, asked.at, |_| true, give_back, remember)? {
             Ok(done) => Ok(done.map(Once::Done)),
             Err(Known::Same(known)) => {
                 Ok(Pending::new(Once::Repeated(known.reservation), known.lsn))
@@ -606,6 +606,7 @@ impl<J: Journal> Engine<J> {
         let inventory = self.inventory_of(reservation).map_err(MoneyRefusal::Order)?;
         let terms =
             self.own_order(inventory, reservation, Some(user)).map_err(MoneyRefusal::Order)?;
+        check_not_over(inventory, reservation, now).map_err(MoneyRefusal::Order)?;
         if terms.expires_at.is_some_and(|at| at <= now) {
             return Err(MoneyRefusal::Order(OrderRefusal::Expired(reservation.order)));
         }

@@ -26,6 +26,7 @@ pub fn method_id(method: PaymentMethod) -> &'static str {
         PaymentMethod::Card => "CARD",
         PaymentMethod::Point => "POINT",
         PaymentMethod::Mixed => "MIXED",
+        PaymentMethod::Free => "FREE",
     }
 }
 
@@ -39,6 +40,7 @@ pub fn method_display_name(method: PaymentMethod) -> &'static str {
         PaymentMethod::Card => "카드",
         PaymentMethod::Point => "포인트",
         PaymentMethod::Mixed => "카드와 포인트",
+        PaymentMethod::Free => "무료",
     }
 }
 

@@ -176,6 +176,7 @@ pub struct BestRequest {
     pub count: u32,
     /// The name of the section; any where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub section: Option<String>,
 }
 
@@ -239,7 +240,7 @@ pub struct SeatReservation {
     pub payment_status: PaymentStatus,
     /// How it was paid.
     pub payment_method: Option<String>,
-    /// When it ends unless it is paid; never for ticket types.
+    /// When it ends unless it is paid; null for tickets that are held for good.
     pub expires_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,

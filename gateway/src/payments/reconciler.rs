@@ -29,7 +29,7 @@ const CHARGES_PER_TICK: usize = 500;
 /// How often an awaited deposit is asked about where no webhook comes.
 const DEPOSIT_EVERY: Duration = Duration::from_secs(600);
 /// Looks at one charge that messages may ask for at once; further ones wait, twice as long each time.
-const LOOKS_FREE: u32 = 4;
+const LOOKS_FREE: u32 = 8;
 /// The longest such wait.
 const LOOK_EVERY_MAX: Duration = Duration::from_secs(64);
 /// Messages about one charge that may wait for its next look.
@@ -46,8 +46,9 @@ struct Turn {
     /// A task is at it.
     busy: bool,
     at: Instant,
-    /// A message said that it changed: the provider is asked, also where the books know all.
-    wants_look: bool,
+    /// A message said that it changed: from when on the provider may be asked, also where the books
+    /// know all.
+    look_at: Option<Instant>,
     /// How many looks messages have asked for of late.
     looks: u32,
     /// When the last step ended.
@@ -59,7 +60,11 @@ struct Turn {
 impl Turn {
     fn new(at: Instant) -> Turn {
         let waiters = Vec::new();
-        Turn { tries: 0, busy: false, at, wants_look: false, looks: 0, ended_at: None, waiters }
+        Turn { tries: 0, busy: false, at, look_at: None, looks: 0, ended_at: None, waiters }
+    }
+
+    fn is_look_due(&self, now: Instant) -> bool {
+        self.look_at.is_some_and(|at| at <= now)
     }
 
     /// Kept for its own sake: the bound on looks counts on it.
@@ -142,14 +147,13 @@ impl Turns {
             return Err(ApiError::new(Code::Unavailable).cause("too many messages about a charge"));
         }
         turn.waiters.push(told);
-        if !turn.wants_look {
-            turn.wants_look = true;
+        if turn.look_at.is_none() {
             let pause = match turn.looks {
                 ..LOOKS_FREE => Duration::ZERO,
                 looks => LOOK_EVERY_MAX.min(Duration::from_secs(1 << (looks - LOOKS_FREE).min(6))),
             };
             turn.looks = turn.looks.saturating_add(1);
-            turn.at = turn.ended_at.map_or(now, |ended| now.max(ended + pause));
+            turn.look_at = Some(turn.ended_at.map_or(now, |ended| now.max(ended + pause)));
         }
         drop(turns);
         self.wake.notify_one();
@@ -177,14 +181,15 @@ impl Turns {
     fn keep_only(&self, all: &HashSet<ChargeIndex>) {
         let now = Instant::now();
         self.turns.lock().retain(|charge, turn| {
-            turn.busy || turn.wants_look || all.contains(charge) || turn.is_fresh(now)
+            turn.busy || turn.look_at.is_some() || all.contains(charge) || turn.is_fresh(now)
         });
     }
 
-    /// Charges that messages want to have looked at.
+    /// Charges that messages want to have looked at, and may be.
     fn wanted(&self) -> Vec<ChargeIndex> {
+        let now = Instant::now();
         let turns = self.turns.lock();
-        let wanted = turns.iter().filter(|(_, turn)| turn.wants_look);
+        let wanted = turns.iter().filter(|(_, turn)| turn.is_look_due(now));
         wanted.map(|(&charge, _)| charge).collect()
     }
 
@@ -198,16 +203,17 @@ impl Turns {
                 break;
             }
             let turn = turns.entry(charge).or_insert_with(|| Turn::new(now));
-            if turn.busy || turn.at > now {
+            let wants_look = turn.is_look_due(now);
+            if turn.busy || (turn.at > now && !wants_look) {
                 continue;
             }
             turn.busy = true;
-            due.push(Work {
-                charge,
-                tries: turn.tries,
-                wants_look: std::mem::take(&mut turn.wants_look),
-                waiters: std::mem::take(&mut turn.waiters),
-            });
+            let mut work = Work { charge, tries: turn.tries, wants_look, waiters: Vec::new() };
+            if wants_look {
+                turn.look_at = None;
+                work.waiters = std::mem::take(&mut turn.waiters);
+            }
+            due.push(work);
         }
         due
     }
@@ -328,6 +334,8 @@ async fn step(
         }
         Some(ChargeState::Open) | None => {}
     }
+    // What comes next depends on what was just written down.
+    app.catch_up(None).await?;
     let now = app.clock.now();
     Ok(match state(app) {
         Some(ChargeState::Capturing) => Next::again(),

@@ -54,7 +54,6 @@ async fn an_event_is_made() {
         "saleEndDate": "2037-01-09T18:00:00+00:00",
         "seatLayoutId": shop.theatre,
         "ticketTypes": [{"name": "참고", "price": "150000", "totalQuantity": "30", "description": ""}],
-        "unknown": [1, 2, 3],
     });
     let (status, answer) = shop.post("/api/admin/events", &shop.admin, &body).await;
     assert_eq!(status, 201, "{answer}");

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tiketi_gateway::payments::sandbox::{OpenError, Sandbox, SandboxSettings};
 
 use crate::support::{MINUTE_MS, Toss, send};
@@ -51,6 +51,54 @@ async fn payments_answers_and_the_clock_are_known_again() {
     let dates = "startDate=2020-01-01T00:00:00&endDate=2999-01-01T00:00:00";
     let moves = toss.get(&format!("/v1/transactions?{dates}")).await.ok();
     assert_eq!(moves.as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn late_changes_and_answers_to_questions_are_known_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = directory.path().join("ledger.jsonl");
+    let toss = on(&ledger).await;
+    toss.control("questions", json!({"queryByOrder": "newest", "5": "any2xx"})).await;
+    let body = json!({"orderId": "order-1", "amount": 1000, "partialCancelable": false});
+    let key = toss.control("authenticate", body).await["paymentKey"].clone();
+    let key = key.as_str().unwrap();
+    send(toss.confirm(key, "order-1", 1000)).await.ok();
+    toss.control("console-refund", json!({"paymentKey": key})).await;
+    toss.control("fail-refund", json!({"paymentKey": key})).await;
+    toss.fault("cancel", "order-1", json!("pending")).await;
+    send(toss.cancel(key, json!({"cancelReason": "x"}))).await.ok();
+    let account = json!({"orderId": "order-2", "amount": 1000, "method": "virtualAccount",
+        "validHours": 9});
+    let waiting = toss.control("authenticate", account).await["paymentKey"].clone();
+    send(toss.confirm(waiting.as_str().unwrap(), "order-2", 1000)).await.ok();
+    let newest = toss.authenticated("order-1", 1000, "card").await;
+    async fn seen(toss: &Toss, key: &str) -> [Value; 6] {
+        let mut payment = toss.get(&format!("/v1/payments/{key}")).await.ok();
+        // The address is another one, and stands in links.
+        payment["checkout"] = json!(null);
+        payment["receipt"] = json!(null);
+        let dates = "startDate=2020-01-01T00:00:00&endDate=2999-01-01T00:00:00";
+        let mut moves = toss.get(&format!("/v1/transactions?{dates}")).await.ok();
+        for made in moves.as_array_mut().unwrap() {
+            made["receiptUrl"] = json!(null);
+        }
+        [
+            payment,
+            moves,
+            toss.get("/sandbox/questions").await.ok(),
+            toss.ledger("order-1").await,
+            toss.by_order("order-2").await["virtualAccount"].clone(),
+            toss.by_order("order-1").await["paymentKey"].clone(),
+        ]
+    }
+    let before = seen(&toss, key).await;
+    assert_eq!(before[5], json!(newest));
+    assert_eq!(before[0]["isPartialCancelable"], false);
+    toss.stop().await;
+    let toss = on(&ledger).await;
+    assert_eq!(seen(&toss, key).await, before);
+    let turned = toss.control("fail-refund", json!({"paymentKey": key})).await;
+    assert_eq!((&turned["status"], &turned["balanceAmount"]), (&json!("DONE"), &json!(1000)));
 }
 
 #[tokio::test]

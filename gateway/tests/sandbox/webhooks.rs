@@ -208,3 +208,21 @@ async fn anybody_can_send_a_webhook() {
     }
     toss.get("/v1/payments/orders/order-9").await.is(404, "NOT_FOUND_PAYMENT");
 }
+
+#[tokio::test]
+async fn every_webhook_of_an_order_can_be_lost() {
+    let (toss, mut receiver) = start().await;
+    let lost = json!({"orderId": "order-1", "call": "webhook", "fault": "dropBefore",
+        "times": u32::MAX});
+    toss.control("faults", lost).await;
+    let key = toss.paid("order-1", 1_000, "card").await;
+    for amount in 1..=40 {
+        let body = json!({"cancelReason": "x", "cancelAmount": amount});
+        send(toss.cancel(&key, body)).await.ok();
+    }
+    toss.paid("order-2", 1_000, "card").await;
+    assert_eq!(receiver.next().await.body["data"]["orderId"], "order-2");
+    let overview = toss.get("/sandbox/webhooks").await.ok();
+    assert_eq!((&overview["dropped"], &overview["waiting"]), (&json!(41), &json!(0)));
+    assert_eq!(toss.get("/sandbox/faults").await.ok()["waiting"], 1, "it is not used up");
+}

@@ -81,6 +81,9 @@ async fn every_way_to_pay() {
         ("order-card", "card", "card"),
         ("order-easy", "easyPay", "easyPay"),
         ("order-bank", "virtualAccount", "virtualAccount"),
+        ("order-transfer", "transfer", "transfer"),
+        ("order-phone", "phone", "mobilePhone"),
+        ("order-gift", "giftCertificate", "giftCertificate"),
     ] {
         let pressed = press(&toss, &[("orderId", order), ("choice", choice)]).await;
         let (_, parameters) = redirect(&pressed);
@@ -88,6 +91,18 @@ async fn every_way_to_pay() {
         let payment = send(toss.confirm(key, order, 50_000)).await.ok();
         assert!(payment[object].is_object(), "{payment}");
     }
+}
+
+#[tokio::test]
+async fn the_due_date_of_an_account_goes_through_the_window() {
+    let toss = Toss::start().await;
+    let page = open(&toss, &[("validHours", "3")]).await;
+    assert_eq!(hidden(&page.text, "validHours"), "3");
+    let key = hidden(&page.text, "paymentKey");
+    press(&toss, &[("paymentKey", key), ("choice", "virtualAccount")]).await;
+    send(toss.confirm(key, "order-1", 50_000)).await.ok();
+    toss.advance(3 * 60 * MINUTE_MS + 1).await;
+    assert_eq!(toss.by_order("order-1").await["virtualAccount"]["expired"], true);
 }
 
 #[tokio::test]
@@ -141,6 +156,9 @@ async fn what_toss_would_not_open_is_not_opened() {
         ("successUrl", "javascript:alert(1)"),
         ("successUrl", "/relative"),
         ("failUrl", "data:text/html,x"),
+        ("validHours", "2161"),
+        ("validHours", "soon"),
+        ("dueDate", "2999-01-01T00:00:00"),
     ] {
         for answer in [
             open(&toss, &[(name, value)]).await,

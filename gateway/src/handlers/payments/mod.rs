@@ -2,6 +2,7 @@
 
 pub(crate) mod charge;
 pub(crate) mod confirm;
+mod least;
 pub(crate) mod pages;
 pub(crate) mod points;
 pub(crate) mod refund;

@@ -16,10 +16,11 @@ use super::faults::{Call, Fault, on_the_wire};
 use super::idempotency::{Begun, Stored};
 use super::kept::Line;
 use super::ledger::{Index, Told};
-use super::payment::{CancelOrder, RefundAccount, Status};
+use super::payment::Status;
 use super::questions::{
     EarlyWebhook, FailedPost, OtherBody, Questions, RateLimit, TestCodeOnCancel, UnknownKey,
 };
+use super::refund::{CancelOrder, RefundAccount};
 use super::reply::{Reply, Request};
 use super::server::{Dropped, unknown};
 use super::webhooks::ANSWER_TIMEOUT;
@@ -173,7 +174,10 @@ async fn query(
             Some(refusal) => refusal.reply(),
             None => match get {
                 Get::ByKey(key) => find(shared, |books| books.ledger.by_key(key), language),
-                Get::ByOrder(id) => find(shared, |books| books.ledger.by_order(id), language),
+                Get::ByOrder(id) => {
+                    let which = questions.query_by_order;
+                    find(shared, |books| books.ledger.shown(id, which), language)
+                }
                 Get::Transactions => transactions(shared, request, language),
             },
         };
@@ -341,6 +345,8 @@ fn decide(
             confirmed(books, confirm, questions, now).map_err(refused)?
         }
         Post::Cancel { key, order: Some(order) } => {
+            let is_pending = fault == Some(&Fault::Pending);
+            let order = CancelOrder { is_pending, ..order.clone() };
             cancelled(books, key, order, now).map_err(refused)?
         }
     };
@@ -374,12 +380,12 @@ fn confirmed(
 fn cancelled(
     books: &mut Books,
     key: &str,
-    order: &CancelOrder,
+    order: CancelOrder,
     now: u64,
 ) -> Result<Index, TossError> {
     let index = books.ledger.by_key(key).ok_or(TossError::NOT_FOUND_PAYMENT)?;
     books.ledger.change(index, |payment| {
-        let result = payment.cancel(order.clone(), now);
+        let result = payment.cancel(order, now);
         (result, result.is_ok().then_some(Told::Money))
     })?;
     Ok(index)
@@ -511,6 +517,7 @@ impl CancelBody {
                 number: account.account_number,
                 holder: account.holder_name,
             }),
+            ..CancelOrder::default()
         })
     }
 }

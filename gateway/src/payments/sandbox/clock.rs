@@ -49,6 +49,12 @@ pub(super) fn seoul_digits(at: u64) -> String {
     seoul(at).strftime("%Y%m%d%H%M%S").to_string()
 }
 
+/// The calendar month in Seoul: year, and month from 1.
+pub(super) fn seoul_month(at: u64) -> (i16, i8) {
+    let date = seoul(at);
+    (date.year(), date.month())
+}
+
 fn seoul(at: u64) -> DateTime {
     let at = i64::try_from(at).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
     SEOUL.to_datetime(at.unwrap_or(Timestamp::MAX))
@@ -64,6 +70,7 @@ mod tests {
         assert_eq!(seoul_time(at), "2024-02-13T12:17:57+09:00");
         assert_eq!(seoul_time_with_micros(at), "2024-02-13T12:17:57.123000");
         assert_eq!(seoul_digits(at), "20240213121757");
+        assert_eq!(seoul_month(at), (2024, 2));
     }
 
     #[test]

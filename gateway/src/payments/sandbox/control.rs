@@ -2,15 +2,23 @@
 //!
 //! | Call | Body, or what it answers |
 //! |---|---|
-//! | `POST authenticate` | `{orderId, amount, orderName?, method?, customerName?, declineWith?, clientKey?}` → `{paymentKey}` |
+//! | `POST authenticate` | `{orderId, amount, orderName?, method?, customerName?, declineWith?, clientKey?, partialCancelable?, validHours?, dueDate?}` → `{paymentKey}`; each call is a window of its own. `method`: `card` (default), `easyPay`, `virtualAccount`, `phone` (no parts unless `partialCancelable`), `transfer`, `giftCertificate` |
 //! | `POST faults` | `{orderId?, call, fault, times?}`, see `faults` |
 //! | `GET faults`, `DELETE faults` | → `{waiting}`: rules that are not used up; forgets all of them |
 //! | `POST questions`, `GET questions` | `{"1": answer, ...}` → all answers, see `questions` |
 //! | `POST clock` | `{advanceMs}` → `{now}` |
-//! | `POST deposit` | `{orderId, amount?, event?}` → `{done, status}` |
-//! | `GET ledger` | `?orderId=` → sums, and the same for each order with its payments |
+//! | `POST deposit` | `{orderId or paymentKey, amount?, event?, webhook?}` → `{done, status}`; `event`: `deposit` (default), `reversal`, `expiry` |
+//! | `POST console-refund` | `{orderId or paymentKey, amount?, webhook?}` → a refund: the merchant's staff give back a part or all that is left in Toss's console |
+//! | `POST fail-refund` | `{orderId or paymentKey, webhook?}` → a refund: the latest one that was accepted fails, and its money is back |
+//! | `POST complete-refund` | `{orderId or paymentKey, webhook?}` → a refund: the latest one that was only accepted (fault `pending` of `cancel`) is made |
+//! | `GET ledger` | `?orderId=` → sums, the same for each order, and for each of its payments with their refunds |
 //! | `GET webhooks` | → counts, and the latest deliveries with their attempts |
 //! | `POST webhooks` | `{orderId, status, paymentKey?, secret?, deposit?}`: one that Toss never sent |
+//!
+//! A refund is `{paymentKey, status, balanceAmount, transactionKey, cancelAmount, cancelStatus}`.
+//! `orderId` means its payment whose money moved last. `webhook: false` loses the webhooks of that
+//! one change; a fault `dropBefore` of `webhook` with many `times` loses all of an order. The
+//! ledger's file keeps everything but faults.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,11 +33,11 @@ use super::events::Forgery;
 use super::faults::{Call, NewRule};
 use super::kept::Line;
 use super::ledger::{Ledger, Told, Totals};
-use super::payment::{BankEvent, Method as Means, Purchase};
+use super::payment::{Choice, Method as Means, MoveKind, Payment, Purchase};
 use super::questions::{EarlyWebhook, NewAnswers};
 use super::reply::{Reply, Request};
 use super::server::unknown;
-use super::window;
+use super::{console, window};
 use crate::http::query::parameter;
 
 /// What can be made to fail.
@@ -49,6 +57,11 @@ struct Authenticate {
     /// The code that the confirm is to fail with.
     decline_with: Option<String>,
     client_key: Option<String>,
+    /// Whether a part can be cancelled; the method decides where it is absent.
+    partial_cancelable: Option<bool>,
+    /// Until when a virtual account takes a deposit, as the next one: one of them.
+    valid_hours: Option<u64>,
+    due_date: Option<String>,
 }
 
 impl Authenticate {
@@ -67,21 +80,6 @@ struct Advance {
     advance_ms: u64,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Bank {
-    order_id: String,
-    amount: Option<u64>,
-    #[serde(default = "Bank::event")]
-    event: BankEvent,
-}
-
-impl Bank {
-    fn event() -> BankEvent {
-        BankEvent::Deposit
-    }
-}
-
 /// Answers a call below `sandbox`.
 pub(super) fn answer(shared: &Arc<Shared>, request: &Request, name: &str) -> Reply {
     match (&request.method, name) {
@@ -97,7 +95,10 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request, name: &str) -> Rep
         (&Method::POST, "questions") => answer_questions(shared, request),
         (&Method::GET, "questions") => Reply::json(StatusCode::OK, &*shared.questions.lock()),
         (&Method::POST, "clock") => advance(shared, request),
-        (&Method::POST, "deposit") => bank(shared, request),
+        (&Method::POST, "deposit") => console::bank(shared, request),
+        (&Method::POST, "console-refund") => console::refund(shared, request),
+        (&Method::POST, "fail-refund") => console::fail_refund(shared, request),
+        (&Method::POST, "complete-refund") => console::complete_refund(shared, request),
         (&Method::GET, "ledger") => ledger(shared, request),
         (&Method::POST, "webhooks") => forge(shared, request),
         (&Method::GET, "webhooks") => Reply::json(StatusCode::OK, &shared.webhooks.overview()),
@@ -112,13 +113,18 @@ fn done() -> Reply {
 fn authenticate(shared: &Shared, request: &Request) -> Reply {
     let Some(body) = request.json::<Authenticate>() else {
         return Reply::bad_control(
-            "orderId, amount, orderName?, method?, customerName?, declineWith?",
+            "orderId, amount, orderName?, method?, customerName?, declineWith?, clientKey?, \
+             partialCancelable?, validHours?, dueDate?",
         );
     };
     let declines_with = match body.decline_with.as_deref().map(TossError::of) {
         Some(None) => return Reply::bad_control("declineWith names no listed code"),
         Some(error) => error,
         None => None,
+    };
+    let due = match window::due(body.valid_hours, body.due_date.as_deref(), shared.clock.now()) {
+        Ok(due) => due,
+        Err(field) => return Reply::bad_control(field),
     };
     let client_key = body.client_key.as_deref();
     let purchase = Purchase {
@@ -128,6 +134,12 @@ fn authenticate(shared: &Shared, request: &Request) -> Reply {
         customer_key: None,
         customer_name: body.customer_name,
         is_paired: client_key.is_none_or(|key| key == shared.client_key),
+        due,
+    };
+    let choice = Choice {
+        method: body.method,
+        declines_with,
+        is_partial_cancelable: body.partial_cancelable,
     };
     if let Err(field) = window::check(&purchase) {
         return Reply::bad_control(field);
@@ -135,7 +147,7 @@ fn authenticate(shared: &Shared, request: &Request) -> Reply {
     let (key, _) = shared.on_books(|books, now| {
         let index = books.ledger.open(purchase, now)?;
         books.ledger.change(index, |payment| {
-            payment.authenticate(body.method, declines_with, now);
+            payment.authenticate(choice, now);
             ((), Some(Told::Nothing))
         });
         Some(books.ledger.payment(index).key.clone())
@@ -161,9 +173,14 @@ fn answer_questions(shared: &Shared, request: &Request) -> Reply {
     let Some(answers) = request.json::<NewAnswers>() else {
         return Reply::bad_control("question number: one of its answers");
     };
-    let mut questions = shared.questions.lock();
-    questions.answer(answers);
-    Reply::json(StatusCode::OK, &*questions)
+    let answered = {
+        let mut questions = shared.questions.lock();
+        questions.answer(answers);
+        shared.journal.append(&Line::Questions(&questions));
+        *questions
+    };
+    shared.journal.flush();
+    Reply::json(StatusCode::OK, &answered)
 }
 
 fn advance(shared: &Shared, request: &Request) -> Reply {
@@ -176,26 +193,8 @@ fn advance(shared: &Shared, request: &Request) -> Reply {
     Reply::json(StatusCode::OK, &json!({ "now": super::clock::seoul_time(shared.clock.now()) }))
 }
 
-fn bank(shared: &Shared, request: &Request) -> Reply {
-    let Some(Bank { order_id, amount, event }) = request.json() else {
-        return Reply::bad_control("orderId, amount?, event? (deposit, reversal, expiry)");
-    };
-    let (done, _) = shared.on_books(|books, now| {
-        let index = books.ledger.by_order(&order_id)?;
-        let told = if event == BankEvent::Expiry { Told::Nothing } else { Told::Money };
-        let is_done = books.ledger.change(index, |payment| {
-            let is_done = payment.bank(event, amount, now);
-            (is_done, is_done.then_some(told))
-        });
-        Some(json!({ "done": is_done, "status": books.ledger.payment(index).status }))
-    });
-    match done {
-        Some(done) => Reply::json(StatusCode::OK, &done),
-        None => Reply::bad_control("no payment of this order"),
-    }
-}
-
-/// Sums and, by order, what was captured, refunded, taken back and kept. `?orderId=` shows one.
+/// Sums of what was captured, given back by whom, failed, taken back and kept: of all, by order and
+/// by payment. `?orderId=` shows one.
 fn ledger(shared: &Shared, request: &Request) -> Reply {
     let only = parameter(&request.query, "orderId").ok().flatten();
     let (body, _) = shared.on_books(|books, _| {
@@ -209,25 +208,54 @@ fn ledger(shared: &Shared, request: &Request) -> Reply {
 
 fn orders(ledger: &Ledger, only: Option<&str>) -> Map<String, Value> {
     let orders = ledger.orders(only).map(|(order_id, totals, payments)| {
-        let payments = payments.map(|payment| {
-            json!({ "paymentKey": payment.key, "status": payment.status, "amount": payment.amount })
-        });
-        let payments: Vec<Value> = payments.collect();
         let mut order = sums(totals);
-        order.insert("payments".to_owned(), Value::Array(payments));
+        order.insert("payments".to_owned(), payments.map(payment).collect());
         (order_id.to_owned(), Value::Object(order))
     });
     orders.collect()
 }
 
+fn payment(payment: &Payment) -> Value {
+    let mut body = sums(Totals::of(payment));
+    let fields = [
+        ("paymentKey", json!(payment.key)),
+        ("status", json!(payment.status)),
+        ("amount", json!(payment.amount)),
+        ("refunds", refunds(payment)),
+    ];
+    body.extend(fields.map(|(name, value)| (name.to_owned(), value)));
+    Value::Object(body)
+}
+
+/// What was given back; an account that was closed unpaid is none of it.
+fn refunds(payment: &Payment) -> Value {
+    let is_void = |key: &str| {
+        payment.moves.iter().any(|made| made.kind == MoveKind::Voided && made.key == key)
+    };
+    let refunds = payment.cancels.iter().filter(|cancel| !is_void(&cancel.transaction_key));
+    let refunds = refunds.map(|cancel| {
+        json!({
+            "transactionKey": cancel.transaction_key,
+            "amount": cancel.amount,
+            "status": cancel.state,
+            "byConsole": cancel.is_by_console,
+        })
+    });
+    refunds.collect()
+}
+
 fn sums(totals: Totals) -> Map<String, Value> {
-    let Totals { captured, refunded, reversed, captures } = totals;
     let sums = [
-        ("captured", captured),
-        ("refunded", refunded),
-        ("reversed", reversed),
+        ("captured", totals.captured),
+        ("refunded", totals.refunded()),
+        ("refundedByUs", totals.refunded_by_us()),
+        ("refundedByConsole", totals.refunded_by_console()),
+        ("failedRefunds", totals.failed_refunds()),
+        ("reversed", totals.reversed),
+        // Toss has no disputes; the name is there because Stripe's books have it.
+        ("disputed", 0),
         ("balance", totals.balance()),
-        ("captures", captures),
+        ("captures", totals.captures),
     ];
     sums.into_iter().map(|(name, sum)| (name.to_owned(), json!(sum))).collect()
 }

@@ -61,7 +61,7 @@ pub(super) enum Fault {
     OutOfOrder,
     /// Before a webhook comes a forged one: the same, with a secret that is wrong.
     UnsignedFake,
-    /// A refund at Stripe is taken on, and not made yet.
+    /// A refund is accepted, and not made yet: at Toss by the call `cancel`, at Stripe by `refund`.
     Pending,
 }
 
@@ -87,14 +87,17 @@ impl Fault {
         }
     }
 
-    fn fits(&self, call: Call, is_listed: impl Fn(&str) -> bool) -> bool {
+    /// Whether it can befall `call`, one of these `calls`.
+    fn fits(&self, call: Call, calls: &[Call], is_listed: impl Fn(&str) -> bool) -> bool {
         let is_failure = |status: &u16| (500..600).contains(status);
         let is_webhook = call == Call::Webhook;
         match self {
             Fault::DelayMs(_) | Fault::DropBefore => true,
             Fault::Duplicate | Fault::OutOfOrder | Fault::UnsignedFake => is_webhook,
             Fault::Error(code) => !is_webhook && is_listed(code),
-            Fault::Pending => call == Call::Refund,
+            // A provider that has no refunds gives back by cancels.
+            Fault::Pending if calls.contains(&Call::Refund) => call == Call::Refund,
+            Fault::Pending => call == Call::Cancel,
             Fault::Unlisted { status, .. } => !is_webhook && (400..600).contains(status),
             Fault::Status(status) | Fault::StatusAfter(status) => !is_webhook && is_failure(status),
             Fault::RateLimit
@@ -138,7 +141,7 @@ impl Faults {
     ) -> bool {
         let NewRule { order_id, call, fault, times } = new;
         let times = times.unwrap_or(1);
-        let makes_sense = calls.contains(&call) && fault.fits(call, is_listed);
+        let makes_sense = calls.contains(&call) && fault.fits(call, calls, is_listed);
         if !makes_sense || times == 0 || self.count == RULES_MAX {
             return false;
         }
@@ -263,8 +266,13 @@ mod tests {
             r#"{"call":"confirm","fault":"duplicate"}"#,
             r#"{"call":"webhook","fault":"html502"}"#,
             r#"{"call":"query","fault":"timeout","times":0}"#,
+            r#"{"call":"confirm","fault":"pending"}"#,
         ] {
             assert!(!add(&mut faults, wrong), "{wrong}");
         }
+        let pending = || serde_json::from_str(r#"{"call":"cancel","fault":"pending"}"#);
+        let of_stripe = [Call::Cancel, Call::Refund];
+        assert!(!faults.add(pending().expect("rule"), &of_stripe, |_| true));
+        assert!(faults.add(pending().expect("rule"), &[Call::Cancel], |_| true));
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::idempotency::AnswerLine;
 use super::payment::Payment;
+use super::questions::{NewAnswers, Questions};
 
 /// One line, as it is written.
 #[derive(Serialize)]
@@ -16,6 +17,8 @@ pub(super) enum Line<'a> {
     Answer(&'a AnswerLine),
     /// The clock's offset from real time.
     AdvancedMs(u64),
+    /// All answers, after some were given.
+    Questions(&'a Questions),
 }
 
 #[derive(Deserialize)]
@@ -24,6 +27,7 @@ pub(super) enum ReadLine {
     Payment(Box<Payment>),
     Answer(AnswerLine),
     AdvancedMs(u64),
+    Questions(NewAnswers),
 }
 
 /// What an earlier start has left.
@@ -33,6 +37,7 @@ pub(super) struct Kept {
     pub(super) payments: Vec<Payment>,
     pub(super) answers: Vec<AnswerLine>,
     pub(super) advanced_ms: u64,
+    pub(super) questions: Questions,
 }
 
 impl Kept {
@@ -50,6 +55,7 @@ impl Kept {
                 },
                 ReadLine::Answer(answer) => kept.answers.push(answer),
                 ReadLine::AdvancedMs(advanced_ms) => kept.advanced_ms = advanced_ms,
+                ReadLine::Questions(answers) => kept.questions.answer(answers),
             }
         }
         kept

@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-use super::payment::{MoveKind, Payment, Purchase};
+use super::payment::{Move, MoveKind, Payment, Purchase, Status};
+use super::questions::QueryByOrder;
 
 /// Payments of one order; more are refused.
 const PER_ORDER_MAX: usize = 100;
@@ -40,16 +41,20 @@ pub(super) struct Ledger {
 #[derive(Default)]
 struct Order {
     payments: Vec<Index>,
-    /// What a query by order shows: the last one that was approved, else the last one.
-    shown: Index,
+    /// The payment whose money moved last, else the last one.
+    moved_last: Index,
     totals: Totals,
 }
 
 /// Sums of money that moved, in won.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Totals {
     pub(super) captured: u64,
-    pub(super) refunded: u64,
+    /// Accepted, with those that failed later.
+    accepted_by_us: u64,
+    accepted_by_console: u64,
+    failed_by_us: u64,
+    failed_by_console: u64,
     /// Deposits that the bank took back.
     pub(super) reversed: u64,
     /// Successful captures.
@@ -57,21 +62,52 @@ pub(super) struct Totals {
 }
 
 impl Totals {
+    /// Of one payment.
+    pub(super) fn of(payment: &Payment) -> Self {
+        let mut totals = Totals::default();
+        for made in &payment.moves {
+            totals.add(made.kind, made.amount);
+        }
+        totals
+    }
+
     fn add(&mut self, kind: MoveKind, amount: u64) {
         match kind {
             MoveKind::Captured => {
                 self.captured += amount;
                 self.captures += 1;
             }
-            MoveKind::Refunded => self.refunded += amount,
+            MoveKind::Refunded => self.accepted_by_us += amount,
+            MoveKind::RefundedByConsole => self.accepted_by_console += amount,
+            MoveKind::RefundFailed => self.failed_by_us += amount,
+            MoveKind::ConsoleRefundFailed => self.failed_by_console += amount,
             MoveKind::Reversed => self.reversed += amount,
             MoveKind::Issued | MoveKind::Voided => {}
         }
     }
 
+    /// By calls of the merchant's server; one that failed later does not count.
+    pub(super) fn refunded_by_us(&self) -> u64 {
+        self.accepted_by_us - self.failed_by_us
+    }
+
+    /// By the merchant's staff in the console; one that failed later does not count.
+    pub(super) fn refunded_by_console(&self) -> u64 {
+        self.accepted_by_console - self.failed_by_console
+    }
+
+    pub(super) fn refunded(&self) -> u64 {
+        self.refunded_by_us() + self.refunded_by_console()
+    }
+
+    /// Accepted first, failed later.
+    pub(super) fn failed_refunds(&self) -> u64 {
+        self.failed_by_us + self.failed_by_console
+    }
+
     /// What the merchant has.
     pub(super) fn balance(&self) -> u64 {
-        self.captured - self.refunded - self.reversed
+        self.captured - self.refunded() - self.reversed
     }
 }
 
@@ -93,11 +129,11 @@ impl Ledger {
         for payment in payments {
             let index = ledger.payments.len();
             let positions = payment.moves.iter().enumerate();
-            moves.extend(positions.map(|(position, made)| (made.at, index, position)));
+            moves.extend(positions.map(|(position, made)| (made.at, made.number, index, position)));
             ledger.insert(payment);
         }
         moves.sort_unstable();
-        for (_, index, position) in moves {
+        for (_, _, index, position) in moves {
             ledger.book(index, position);
         }
         ledger
@@ -121,7 +157,7 @@ impl Ledger {
         let order = self.by_order.entry(payment.order_id.clone()).or_default();
         order.payments.push(index);
         if order.totals.captures == 0 {
-            order.shown = index;
+            order.moved_last = index;
         }
         if let Some(deadline) = payment.deadline() {
             self.deadlines.push(Reverse((deadline, index)));
@@ -153,14 +189,15 @@ impl Ledger {
     }
 
     fn book(&mut self, index: Index, position: usize) {
-        let payment = &self.payments[index];
-        let made = &payment.moves[position];
+        let payment = &mut self.payments[index];
+        let made = &mut payment.moves[position];
+        made.number = self.moves.len() as u64;
         self.by_move.insert(made.key.clone(), self.moves.len());
         self.moves.push((index, position));
         self.totals.add(made.kind, made.amount);
         let order = self.by_order.entry(payment.order_id.clone()).or_default();
         order.totals.add(made.kind, made.amount);
-        order.shown = index;
+        order.moved_last = index;
     }
 
     /// Ends what is past its time.
@@ -192,8 +229,35 @@ impl Ledger {
         self.by_key.get(key).copied()
     }
 
+    /// The payment of an order whose money moved last, else its newest one.
     pub(super) fn by_order(&self, order_id: &str) -> Option<Index> {
-        self.by_order.get(order_id).map(|order| order.shown)
+        self.by_order.get(order_id).map(|order| order.moved_last)
+    }
+
+    /// The payment that a switch is about: the one named by its key, else the order's.
+    pub(super) fn named(&self, key: Option<&str>, order_id: Option<&str>) -> Option<Index> {
+        match key {
+            Some(key) => self.by_key(key),
+            None => self.by_order(order_id?),
+        }
+    }
+
+    /// What a query by order answers with.
+    pub(super) fn shown(&self, order_id: &str, which: QueryByOrder) -> Option<Index> {
+        let order = self.by_order.get(order_id)?;
+        let newest = *order.payments.last()?;
+        let has_money = |index: &&Index| {
+            let payment = &self.payments[**index];
+            let is_paid = matches!(payment.status, Status::Done | Status::PartialCanceled);
+            is_paid && payment.balance() > 0
+        };
+        Some(match which {
+            QueryByOrder::MovedLast => order.moved_last,
+            QueryByOrder::Newest => newest,
+            QueryByOrder::WithMoney => {
+                order.payments.iter().rev().find(has_money).copied().unwrap_or(newest)
+            }
+        })
     }
 
     /// At most `limit` transactions from `from` up to `until`, after the one named `after`; `None`
@@ -203,7 +267,7 @@ impl Ledger {
         (from, until): (u64, u64),
         after: Option<&str>,
         limit: usize,
-    ) -> Option<impl Iterator<Item = (&Payment, &super::payment::Move)>> {
+    ) -> Option<impl Iterator<Item = (&Payment, &Move)>> {
         let of = |&(index, position): &(Index, usize)| {
             let payment = &self.payments[index];
             (payment, &payment.moves[position])

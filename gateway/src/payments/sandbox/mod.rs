@@ -7,11 +7,13 @@
 //!
 //! [`stripe`] stands in for Stripe, with the same clock, journal, switches and sender of webhooks.
 //!
-//! Reading order: `server` routes, `calls` are the API, `payment` has the rules, `ledger` the sums,
-//! `webhooks` tells, `window` is what the buyer sees, `control` has the switches.
+//! Reading order: `server` routes, `calls` are the API, `payment` and `refund` have the rules,
+//! `ledger` the sums, `webhooks` tells, `window` is what the buyer sees, `control` has the switches,
+//! `console` what happens at Toss without a call of the merchant's server.
 
 mod calls;
 mod clock;
+mod console;
 mod control;
 mod errors;
 mod events;
@@ -23,6 +25,7 @@ mod ledger;
 mod page;
 mod payment;
 mod questions;
+mod refund;
 mod reply;
 mod server;
 pub mod stripe;
@@ -171,7 +174,7 @@ impl Sandbox {
             books: Mutex::new(books),
             journal,
             faults: Mutex::default(),
-            questions: Mutex::default(),
+            questions: Mutex::new(kept.questions),
             webhooks: Webhooks::new(webhook_url, &RETRY_GAPS_MIN)?,
         });
         let stop = CancellationToken::new();

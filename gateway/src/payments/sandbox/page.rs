@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::payment::{Payment, Status};
+use super::clock::seoul_time;
+use super::payment::{Due, Payment, Status};
 use super::window::Opening;
 
 const STYLE: &str = "\
@@ -47,6 +48,10 @@ pub(super) fn window(base_url: &str, opening: &Opening, payment_key: &str) -> St
     let purchase = &opening.purchase;
     let mut fields = String::new();
     let amount = purchase.amount.to_string();
+    let (due_name, due) = match purchase.due {
+        Due::Hours(hours) => ("validHours", hours.to_string()),
+        Due::At(at) => ("dueDate", seoul_time(at)),
+    };
     for (name, value) in [
         ("clientKey", opening.client_key.as_str()),
         ("orderId", &purchase.order_id),
@@ -56,6 +61,7 @@ pub(super) fn window(base_url: &str, opening: &Opening, payment_key: &str) -> St
         ("customerName", purchase.customer_name.as_deref().unwrap_or_default()),
         ("successUrl", opening.success_url.as_str()),
         ("failUrl", opening.fail_url.as_str()),
+        (due_name, &due),
         ("paymentKey", payment_key),
     ] {
         let value = escape(value);
@@ -75,6 +81,9 @@ pub(super) fn window(base_url: &str, opening: &Opening, payment_key: &str) -> St
          <button class=\"main\" name=\"choice\" value=\"card\">카드로 결제하기</button>\
          <button name=\"choice\" value=\"easyPay\">간편결제</button>\
          <button name=\"choice\" value=\"virtualAccount\">가상계좌 (입금 대기)</button>\
+         <button name=\"choice\" value=\"transfer\">계좌이체</button>\
+         <button name=\"choice\" value=\"phone\">휴대폰</button>\
+         <button name=\"choice\" value=\"giftCertificate\">문화상품권</button>\
          <button class=\"plain\" name=\"choice\" value=\"close\">결제창 닫기</button></section>\
          <details class=\"card\"><summary>실패 시험하기</summary>\
          <h2>결제창에서 실패</h2>{declines}<h2>승인할 때 실패</h2>{late}</details></form>"

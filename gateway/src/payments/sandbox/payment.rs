@@ -13,17 +13,18 @@ use serde::{Deserialize, Serialize};
 use super::clock::seoul_digits;
 use super::errors::TossError;
 use super::questions::{Mismatch, Questions};
+use super::refund::Cancel;
 
 const MINUTE_MS: u64 = 60_000;
-const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
 /// A window that nobody authenticates in is over after this long.
 const READY_MS: u64 = 30 * MINUTE_MS;
 /// What was authenticated is to be confirmed within this long.
 const IN_PROGRESS_MS: u64 = 10 * MINUTE_MS;
-/// How long a virtual account takes a deposit.
-const DEPOSIT_MS: u64 = 168 * 60 * MINUTE_MS;
-/// A deposit can be refunded for this long.
-const DEPOSIT_REFUND_MS: u64 = 365 * DAY_MS;
+/// How long a virtual account takes a deposit where the window says nothing of it.
+const DUE_HOURS: u64 = 168;
+/// 90 days: the longest that a virtual account takes a deposit.
+const DUE_HOURS_MAX: u64 = 2_160;
 const CARD_AMOUNT_MIN: u64 = 100;
 const ACCOUNT_AMOUNT_MIN: u64 = 200;
 
@@ -34,6 +35,66 @@ pub(super) enum Method {
     Card,
     EasyPay,
     VirtualAccount,
+    /// On the phone bill.
+    Phone,
+    /// From a bank account, at once.
+    Transfer,
+    GiftCertificate,
+}
+
+impl Method {
+    /// The least that Toss takes by this method, in won.
+    fn amount_min(self) -> u64 {
+        match self {
+            Method::VirtualAccount | Method::Transfer => ACCOUNT_AMOUNT_MIN,
+            Method::Card | Method::EasyPay | Method::Phone | Method::GiftCertificate => {
+                CARD_AMOUNT_MIN
+            }
+        }
+    }
+}
+
+/// What the buyer has chosen in the window, and what a test has chosen for them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Choice {
+    pub(super) method: Method,
+    /// What the confirm is to fail with.
+    pub(super) declines_with: Option<TossError>,
+    /// Whether a part can be cancelled; the method decides where it is absent.
+    pub(super) is_partial_cancelable: Option<bool>,
+}
+
+impl Choice {
+    /// The method with its usual behaviour.
+    pub(super) fn of(method: Method) -> Self {
+        Choice { method, declines_with: None, is_partial_cancelable: None }
+    }
+}
+
+/// Until when a virtual account takes a deposit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Due {
+    /// This many hours after the account was issued.
+    Hours(u64),
+    /// Until this instant.
+    At(u64),
+}
+
+impl Default for Due {
+    fn default() -> Self {
+        Due::Hours(DUE_HOURS)
+    }
+}
+
+impl Due {
+    /// Whether Toss takes such a due date at `now`.
+    pub(super) fn is_allowed(self, now: u64) -> bool {
+        match self {
+            Due::Hours(hours) => (1..=DUE_HOURS_MAX).contains(&hours),
+            Due::At(at) => at > now && at <= now.saturating_add(DUE_HOURS_MAX * HOUR_MS),
+        }
+    }
 }
 
 /// As on the wire.
@@ -76,6 +137,8 @@ pub(super) struct Purchase {
     pub(super) customer_name: Option<String>,
     /// Whether the window's client key and the secret key are a pair.
     pub(super) is_paired: bool,
+    /// Of a virtual account, if the buyer chooses one.
+    pub(super) due: Due,
 }
 
 /// A payment, all of it: a line of the ledger's file.
@@ -94,6 +157,10 @@ pub(super) struct Payment {
     pub(super) method: Option<Method>,
     /// The code that a confirm is to fail with.
     declines_with: Option<String>,
+    #[serde(default = "yes")]
+    pub(super) is_partial_cancelable: bool,
+    #[serde(default)]
+    due: Due,
     pub(super) opened_at: u64,
     authenticated_at: Option<u64>,
     /// When a virtual account was issued.
@@ -107,6 +174,11 @@ pub(super) struct Payment {
     pub(super) cancels: Vec<Cancel>,
 }
 
+/// For payments of older files.
+fn yes() -> bool {
+    true
+}
+
 /// A transaction, as a reconciliation reads it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Move {
@@ -116,6 +188,9 @@ pub(super) struct Move {
     pub(super) kind: MoveKind,
     /// The payment's status after it.
     pub(super) status: Status,
+    /// Its place among all transactions: keeps those of one millisecond in order after a restart.
+    #[serde(default)]
+    pub(super) number: u64,
 }
 
 /// What a transaction does to the money.
@@ -124,45 +199,18 @@ pub(super) enum MoveKind {
     /// An account was issued: none yet.
     Issued,
     Captured,
+    /// By a call of the merchant's server.
     Refunded,
+    /// By the merchant's staff, in Toss's console.
+    RefundedByConsole,
+    /// A refund by a call was accepted and failed later: its money is back.
+    RefundFailed,
+    /// The same of a refund by the console.
+    ConsoleRefundFailed,
     /// The bank took a deposit back.
     Reversed,
     /// Cancelled before any came.
     Voided,
-}
-
-/// One entry of `cancels`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Cancel {
-    pub(super) amount: u64,
-    pub(super) reason: String,
-    pub(super) tax_free_amount: u64,
-    pub(super) at: u64,
-    pub(super) transaction_key: String,
-    pub(super) balance_after: u64,
-    pub(super) request_id: Option<String>,
-    pub(super) refund_account: Option<RefundAccount>,
-}
-
-/// Where a deposit goes back to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct RefundAccount {
-    pub(super) bank: String,
-    pub(super) number: String,
-    pub(super) holder: String,
-}
-
-/// A cancel as it is asked for; its fields are in their bounds.
-#[derive(Clone, Debug, Default)]
-pub(super) struct CancelOrder {
-    pub(super) reason: String,
-    /// None for all that is left.
-    pub(super) amount: Option<u64>,
-    /// What the caller believes is left.
-    pub(super) refundable_amount: Option<u64>,
-    pub(super) tax_free_amount: u64,
-    pub(super) request_id: Option<String>,
-    pub(super) refund_account: Option<RefundAccount>,
 }
 
 /// What the bank does to a virtual account.
@@ -179,7 +227,7 @@ pub(super) enum BankEvent {
 impl Payment {
     /// A window was opened.
     pub(super) fn open(purchase: Purchase, now: u64) -> Self {
-        let Purchase { order_id, order_name, amount, customer_key, customer_name, is_paired } =
+        let Purchase { order_id, order_name, amount, customer_key, customer_name, is_paired, due } =
             purchase;
         Payment {
             key: format!("tgen_{}{:016x}", seoul_digits(now), rand::random::<u64>()),
@@ -193,6 +241,8 @@ impl Payment {
             is_paired,
             method: None,
             declines_with: None,
+            is_partial_cancelable: true,
+            due,
             opened_at: now,
             authenticated_at: None,
             issued_at: None,
@@ -205,18 +255,15 @@ impl Payment {
     }
 
     /// The buyer has chosen a means; `false` where the window is over.
-    pub(super) fn authenticate(
-        &mut self,
-        method: Method,
-        declines_with: Option<TossError>,
-        now: u64,
-    ) -> bool {
+    pub(super) fn authenticate(&mut self, choice: Choice, now: u64) -> bool {
         if self.status != Status::Ready {
             return false;
         }
         self.status = Status::InProgress;
+        let Choice { method, declines_with, is_partial_cancelable } = choice;
         self.method = Some(method);
         self.declines_with = declines_with.map(|error| error.code().to_owned());
+        self.is_partial_cancelable = is_partial_cancelable.unwrap_or(method != Method::Phone);
         self.authenticated_at = Some(now);
         true
     }
@@ -275,7 +322,7 @@ impl Payment {
             | Status::PartialCanceled => return Err(TossError::ALREADY_PROCESSED_PAYMENT),
         }
         let is_account = self.method == Some(Method::VirtualAccount);
-        let amount_min = if is_account { ACCOUNT_AMOUNT_MIN } else { CARD_AMOUNT_MIN };
+        let amount_min = self.method.map_or(0, Method::amount_min);
         let declines = self.declines_with.as_deref().and_then(TossError::of);
         let too_little = (amount < amount_min).then_some(TossError::BELOW_MINIMUM_AMOUNT);
         if let Some(error) = declines.or(too_little) {
@@ -291,58 +338,6 @@ impl Payment {
             self.approved_at = Some(now);
             self.push(MoveKind::Captured, amount, now);
         }
-        Ok(())
-    }
-
-    /// Gives money back.
-    ///
-    /// # Errors
-    /// A state without money, cancelled wholly, a part of what has not come, another balance than
-    /// the caller believes, more than is left, no or too late a refund of a deposit.
-    pub(super) fn cancel(&mut self, order: CancelOrder, now: u64) -> Result<(), TossError> {
-        let balance = self.balance();
-        let amount = order.amount.unwrap_or(balance);
-        let is_paid_account = match self.status {
-            Status::Ready | Status::InProgress | Status::Aborted | Status::Expired => {
-                return Err(TossError::NOT_CANCELABLE_PAYMENT);
-            }
-            Status::Canceled => return Err(TossError::ALREADY_CANCELED_PAYMENT),
-            Status::WaitingForDeposit => false,
-            Status::Done | Status::PartialCanceled => self.method == Some(Method::VirtualAccount),
-        };
-        if order.refundable_amount.is_some_and(|believed| believed != balance) {
-            return Err(TossError::NOT_MATCHES_REFUNDABLE_AMOUNT);
-        }
-        if amount == 0 || amount > balance || order.tax_free_amount > amount {
-            return Err(TossError::NOT_CANCELABLE_AMOUNT);
-        }
-        let is_waiting = self.status == Status::WaitingForDeposit;
-        if is_waiting && amount < balance {
-            return Err(TossError::NOT_ALLOWED_PARTIAL_REFUND_WAITING_DEPOSIT);
-        }
-        if is_paid_account {
-            let due = self.approved_at.map(|at| at.saturating_add(DEPOSIT_REFUND_MS));
-            if due.is_some_and(|due| now > due) {
-                return Err(TossError::EXCEED_MAX_REFUND_DUE);
-            }
-            let account = order.refund_account.as_ref();
-            check_refund_account(account.ok_or(TossError::INVALID_REFUND_ACCOUNT_INFO)?)?;
-        }
-        // Nothing is refused from here on.
-        let is_whole = self.cancels.is_empty() && amount == balance;
-        self.status = if is_whole { Status::Canceled } else { Status::PartialCanceled };
-        let kind = if is_waiting { MoveKind::Voided } else { MoveKind::Refunded };
-        let transaction_key = self.push(kind, amount, now);
-        self.cancels.push(Cancel {
-            amount,
-            reason: order.reason,
-            tax_free_amount: order.tax_free_amount,
-            at: now,
-            transaction_key,
-            balance_after: balance - amount,
-            request_id: order.request_id,
-            refund_account: order.refund_account.filter(|_| is_paid_account),
-        });
         Ok(())
     }
 
@@ -377,7 +372,11 @@ impl Payment {
 
     /// Until when its account takes a deposit; `None` where it has no account.
     pub(super) fn account_due_at(&self) -> Option<u64> {
-        self.issued_at.map(|at| at.saturating_add(DEPOSIT_MS))
+        let issued_at = self.issued_at?;
+        Some(match self.due {
+            Due::Hours(hours) => issued_at.saturating_add(hours * HOUR_MS),
+            Due::At(at) => at,
+        })
     }
 
     /// Whether its account takes no deposit any more.
@@ -386,43 +385,21 @@ impl Payment {
         self.status == Status::WaitingForDeposit && (self.account_is_closed || is_late)
     }
 
-    /// What can still be cancelled.
-    pub(super) fn balance(&self) -> u64 {
-        self.cancels.last().map_or(self.amount, |cancel| cancel.balance_after)
-    }
-
-    fn push(&mut self, kind: MoveKind, amount: u64, at: u64) -> String {
+    /// Adds a transaction in the status that the payment has come to; its key.
+    pub(super) fn push(&mut self, kind: MoveKind, amount: u64, at: u64) -> String {
         let key = format!("{:032X}", rand::random::<u128>());
-        self.moves.push(Move { key: key.clone(), at, amount, kind, status: self.status });
+        let (status, number) = (self.status, 0);
+        self.moves.push(Move { key: key.clone(), at, amount, kind, status, number });
         key
     }
 }
 
-fn check_refund_account(account: &RefundAccount) -> Result<(), TossError> {
-    const BANKS: [&str; 26] = [
-        "39", "34", "12", "32", "45", "64", "88", "48", "27", "20", "71", "50", "37", "35", "90",
-        "89", "92", "81", "54", "03", "06", "31", "02", "11", "23", "07",
-    ];
-    const DIGITS_MAX: usize = 20;
-    const HOLDER_CHARS_MAX: usize = 60;
-    if !BANKS.contains(&account.bank.as_str()) {
-        return Err(TossError::INVALID_BANK);
-    }
-    let is_number = account.number.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_number || !(1..=DIGITS_MAX).contains(&account.number.len()) {
-        return Err(TossError::INVALID_REFUND_ACCOUNT_NUMBER);
-    }
-    if !(1..=HOLDER_CHARS_MAX).contains(&account.holder.chars().count()) {
-        return Err(TossError::INVALID_REFUND_ACCOUNT_INFO);
-    }
-    Ok(())
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use super::super::refund::CancelOrder;
     use super::*;
 
-    fn authenticated(method: Method) -> Payment {
+    pub(in super::super) fn authenticated(method: Method) -> Payment {
         let purchase = Purchase {
             order_id: "order-1".to_owned(),
             order_name: "표 한 장".to_owned(),
@@ -430,9 +407,10 @@ mod tests {
             customer_key: None,
             customer_name: None,
             is_paired: true,
+            due: Due::default(),
         };
         let mut payment = Payment::open(purchase, 0);
-        assert!(payment.authenticate(method, None, 0));
+        assert!(payment.authenticate(Choice::of(method), 0));
         payment
     }
 
@@ -456,18 +434,5 @@ mod tests {
             assert_eq!(code(confirmed), confirm, "{status:?}");
             assert_eq!(code(payment.cancel(CancelOrder::default(), 1)), cancel, "{status:?}");
         }
-    }
-
-    #[test]
-    fn parts_that_add_up_to_the_whole_stay_partial() {
-        let mut payment = authenticated(Method::Card);
-        payment.confirm("order-1", 50_000, &Questions::default(), 1).expect("confirmed");
-        let part = |amount| CancelOrder { amount: Some(amount), ..CancelOrder::default() };
-        assert_eq!(payment.cancel(part(20_000), 2), Ok(()));
-        assert_eq!(payment.cancel(part(30_001), 2), Err(TossError::NOT_CANCELABLE_AMOUNT));
-        assert_eq!(payment.cancel(part(30_000), 2), Ok(()));
-        assert_eq!((payment.status, payment.balance()), (Status::PartialCanceled, 0));
-        let rest = CancelOrder::default();
-        assert_eq!(payment.cancel(rest, 3), Err(TossError::NOT_CANCELABLE_AMOUNT));
     }
 }

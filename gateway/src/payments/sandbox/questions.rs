@@ -27,6 +27,9 @@ pub(super) struct Questions {
     /// Section 1.13: whether `PAYMENT_STATUS_CHANGED` tells of `WAITING_FOR_DEPOSIT`.
     #[serde(rename = "waitingWebhook")]
     pub(super) waiting_webhook: WaitingWebhook,
+    /// Which payment of an order with several a query by order answers with.
+    #[serde(rename = "queryByOrder")]
+    pub(super) query_by_order: QueryByOrder,
 }
 
 /// New answers; the others stay.
@@ -53,6 +56,8 @@ pub(super) struct NewAnswers {
     test_code_on_cancel: Option<TestCodeOnCancel>,
     #[serde(rename = "waitingWebhook")]
     waiting_webhook: Option<WaitingWebhook>,
+    #[serde(rename = "queryByOrder")]
+    query_by_order: Option<QueryByOrder>,
 }
 
 impl Questions {
@@ -72,6 +77,7 @@ impl Questions {
         set(&mut self.early_webhook, new.early_webhook);
         set(&mut self.test_code_on_cancel, new.test_code_on_cancel);
         set(&mut self.waiting_webhook, new.waiting_webhook);
+        set(&mut self.query_by_order, new.query_by_order);
     }
 }
 
@@ -110,4 +116,7 @@ answers! {
     TestCodeOnCancel { Works = "works", Ignored = "ignored" }
     /// Whether waiting for a deposit is told of.
     WaitingWebhook { NotSent = "notSent", Sent = "sent" }
+    /// Which of an order's payments is shown: the one whose money moved last (else the newest), the
+    /// newest, or the newest that has money left (else the newest).
+    QueryByOrder { MovedLast = "movedLast", Newest = "newest", WithMoney = "withMoney" }
 }

@@ -9,10 +9,11 @@ use super::calls::won;
 use super::errors::{Language, TossError};
 use super::ledger::{Index, Told};
 use super::page;
-use super::payment::{Method, Purchase, Status};
+use super::payment::{Choice as Chosen, Due, Method, Purchase, Status};
 use super::reply::{Reply, Request};
 use super::{Books, Shared};
 use crate::http::query::parameter;
+use crate::instants;
 
 const ORDER_ID_CHARS: std::ops::RangeInclusive<usize> = 6..=64;
 const ORDER_NAME_CHARS_MAX: usize = 100;
@@ -32,10 +33,7 @@ pub(super) struct Opening {
 
 /// What the buyer presses.
 enum Choice {
-    Pay {
-        method: Method,
-        declines_with: Option<TossError>,
-    },
+    Pay(Chosen),
     /// The window itself refuses.
     Refused(TossError),
     Closed,
@@ -90,7 +88,7 @@ pub(super) fn choose(shared: &Shared, request: &Request) -> Reply {
     let order_id = purchase.order_id.clone();
     let amount = purchase.amount;
     let fail = |error: TossError| failed(fail_url.clone(), error, Some(&order_id));
-    let (method, declines_with) = match choice {
+    let chosen = match choice {
         // Toss hears nothing of a closed window but that its time passes.
         Choice::Closed => return failed(fail_url, TossError::PAY_PROCESS_CANCELED, None),
         Choice::Refused(error) => {
@@ -107,12 +105,12 @@ pub(super) fn choose(shared: &Shared, request: &Request) -> Reply {
             });
             return found.map_or_else(NotOpened::reply, |()| fail(error));
         }
-        Choice::Pay { method, declines_with } => (method, declines_with),
+        Choice::Pay(chosen) => chosen,
     };
     let (authenticated, _) = shared.on_books(|books, now| {
         let index = opened(books, form, purchase, now)?;
         let is_open = books.ledger.change(index, |payment| {
-            let is_open = payment.authenticate(method, declines_with, now);
+            let is_open = payment.authenticate(chosen, now);
             (is_open, is_open.then_some(Told::Nothing))
         });
         Ok::<_, NotOpened>(is_open.then(|| books.ledger.payment(index).key.clone()))
@@ -148,6 +146,24 @@ pub(super) fn receipt(shared: &Shared, key: &str) -> Reply {
     }
 }
 
+/// The due date of a virtual account: one of the two, or the usual one.
+///
+/// # Errors
+/// The field that is wrong.
+pub(super) fn due(
+    valid_hours: Option<u64>,
+    due_date: Option<&str>,
+    now: u64,
+) -> Result<Due, &'static str> {
+    let (due, field) = match (valid_hours, due_date) {
+        (Some(_), Some(_)) => return Err("validHours or dueDate, not both"),
+        (Some(hours), None) => (Due::Hours(hours), "validHours"),
+        (None, Some(date)) => (Due::At(instants::parse(date).ok_or("dueDate")?.0), "dueDate"),
+        (None, None) => return Ok(Due::default()),
+    };
+    if due.is_allowed(now) { Ok(due) } else { Err(field) }
+}
+
 /// Whether Toss would open a window for this; the field that is wrong.
 pub(super) fn check(purchase: &Purchase) -> Result<(), &'static str> {
     let id = purchase.order_id.as_bytes();
@@ -181,6 +197,8 @@ impl Opening {
             return Err("customerKey");
         }
         let amount = text("amount").and_then(|amount| won(&amount.parse().ok()?));
+        let valid_hours = text("validHours").map(|hours| hours.parse().map_err(|_| "validHours"));
+        let due_date = text("dueDate");
         let purchase = Purchase {
             order_id: text("orderId").ok_or("orderId")?,
             order_name: text("orderName").ok_or("orderName")?,
@@ -188,6 +206,7 @@ impl Opening {
             customer_key,
             customer_name: text("customerName").filter(|name| !name.is_empty()),
             is_paired: client_key == shared.client_key,
+            due: due(valid_hours.transpose()?, due_date.as_deref(), shared.clock.now())?,
         };
         check(&purchase)?;
         let url = |name| text(name).as_deref().and_then(web_address).ok_or(name);
@@ -218,20 +237,24 @@ fn field<'f>(form: &'f str, name: &str) -> Option<Cow<'f, str>> {
 }
 
 impl Choice {
-    /// `card`, `easyPay`, `virtualAccount`, `close`, `decline:CODE` (in the window) or
-    /// `confirm:CODE` (a card whose confirm fails).
+    /// A method, `close`, `decline:CODE` (in the window) or `confirm:CODE` (a card whose confirm
+    /// fails).
     fn of(text: &str) -> Option<Self> {
-        let pay = |method| Choice::Pay { method, declines_with: None };
+        let pay = |method| Choice::Pay(Chosen::of(method));
         Some(match text.split_once(':') {
             Some(("decline", code)) => Choice::Refused(TossError::of(code)?),
             Some(("confirm", code)) => {
-                Choice::Pay { method: Method::Card, declines_with: Some(TossError::of(code)?) }
+                let declines_with = Some(TossError::of(code)?);
+                Choice::Pay(Chosen { declines_with, ..Chosen::of(Method::Card) })
             }
             Some(_) => return None,
             None => match text {
                 "card" => pay(Method::Card),
                 "easyPay" => pay(Method::EasyPay),
                 "virtualAccount" => pay(Method::VirtualAccount),
+                "phone" => pay(Method::Phone),
+                "transfer" => pay(Method::Transfer),
+                "giftCertificate" => pay(Method::GiftCertificate),
                 "close" => Choice::Closed,
                 _ => return None,
             },

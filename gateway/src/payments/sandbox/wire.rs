@@ -1,11 +1,12 @@
 //! The Payment object and its relatives, as Toss serialises them.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::clock::seoul_time;
 use super::errors::{Language, TossError};
-use super::payment::{Cancel, Method, Move, Payment, Status};
+use super::payment::{Method, Move, Payment, Status};
+use super::refund::{Cancel, CancelState};
 
 /// What a widget key is fixed to.
 const VERSION: &str = "2022-11-16";
@@ -130,7 +131,7 @@ struct CancelBody<'a> {
     cancel_amount: u64,
     tax_free_amount: u64,
     refundable_amount: u64,
-    cancel_status: &'static str,
+    cancel_status: CancelState,
     cancel_request_id: Option<&'a str>,
 }
 
@@ -175,9 +176,17 @@ impl<'a> PaymentBody<'a> {
             culture_expense: false,
             card: (method == Some(Method::Card)).then(|| card(payment)),
             virtual_account: account(payment, now),
-            transfer: None,
-            mobile_phone: None,
-            gift_certificate: None,
+            transfer: (method == Some(Method::Transfer))
+                .then(|| json!({"bankCode": "20", "settlementStatus": "INCOMPLETED"})),
+            mobile_phone: (method == Some(Method::Phone)).then(|| {
+                json!({
+                    "customerMobilePhone": "010****5678",
+                    "settlementStatus": "INCOMPLETED",
+                    "receiptUrl": format!("{base_url}/receipts/{}", payment.key),
+                })
+            }),
+            gift_certificate: (method == Some(Method::GiftCertificate))
+                .then(|| json!({"approveNo": "00000000", "settlementStatus": "INCOMPLETED"})),
             cash_receipt: None,
             cash_receipts: None,
             discount: None,
@@ -195,7 +204,7 @@ impl<'a> PaymentBody<'a> {
             }),
             country: "KR",
             failure,
-            is_partial_cancelable: true,
+            is_partial_cancelable: payment.is_partial_cancelable,
             receipt: is_approved
                 .then(|| Link { url: format!("{base_url}/receipts/{}", payment.key) }),
             checkout: Some(Link {
@@ -230,9 +239,15 @@ fn name(method: Method, language: Language) -> &'static str {
         (Method::Card, Language::Korean) => "카드",
         (Method::EasyPay, Language::Korean) => "간편결제",
         (Method::VirtualAccount, Language::Korean) => "가상계좌",
+        (Method::Phone, Language::Korean) => "휴대폰",
+        (Method::Transfer, Language::Korean) => "계좌이체",
+        (Method::GiftCertificate, Language::Korean) => "문화상품권",
         (Method::Card, Language::English) => "Card",
         (Method::EasyPay, Language::English) => "Easy Pay",
         (Method::VirtualAccount, Language::English) => "Virtual Account",
+        (Method::Phone, Language::English) => "Mobile Phone",
+        (Method::Transfer, Language::English) => "Transfer",
+        (Method::GiftCertificate, Language::English) => "Culture Gift Certificate",
     }
 }
 
@@ -273,17 +288,24 @@ fn account(payment: &Payment, now: u64) -> Option<AccountBody<'_>> {
         due_date: seoul_time(due_at),
         expired: payment.account_is_expired(now),
         settlement_status: "INCOMPLETED",
-        refund_status: match refund {
-            None => "NONE",
-            Some(cancel) if now < cancel.at.saturating_add(REFUND_MS) => "PENDING",
-            Some(_) => "COMPLETED",
-        },
+        refund_status: refund.map_or("NONE", |cancel| refund_status(cancel, payment.amount, now)),
         refund_receive_account: shown.map(|account| RefundAccountBody {
             bank_code: &account.bank,
             account_number: &account.number,
             holder_name: &account.holder,
         }),
     })
+}
+
+/// How far the refund of a deposit of `amount` is.
+fn refund_status(cancel: &Cancel, amount: u64, now: u64) -> &'static str {
+    match cancel.state {
+        CancelState::InProgress => "PENDING",
+        CancelState::Aborted if cancel.amount < amount => "PARTIAL_FAILED",
+        CancelState::Aborted => "FAILED",
+        CancelState::Done if now < cancel.at.saturating_add(REFUND_MS) => "PENDING",
+        CancelState::Done => "COMPLETED",
+    }
 }
 
 fn cancel(cancel: &Cancel) -> CancelBody<'_> {
@@ -299,7 +321,7 @@ fn cancel(cancel: &Cancel) -> CancelBody<'_> {
         cancel_amount: cancel.amount,
         tax_free_amount: cancel.tax_free_amount,
         refundable_amount: cancel.balance_after,
-        cancel_status: "DONE",
+        cancel_status: cancel.state,
         cancel_request_id: cancel.request_id.as_deref(),
     }
 }

@@ -117,6 +117,47 @@ async fn an_authorisation_lapses_after_a_week() {
 }
 
 #[tokio::test]
+async fn an_intent_is_stuck_in_processing_until_a_switch_lets_it_go() {
+    let stripe = Stripe::start().await;
+    let underway = json!({"orderId": "order-1", "status": "processing"});
+    for outcome in [json!({}), json!({"decline": "insufficient_funds"})] {
+        let id = stripe.created("order-1", 1_000).await;
+        let begun = stripe.control("authenticate", underway.clone()).await;
+        assert_eq!(begun, json!({"paymentKey": id, "status": "processing"}));
+        stripe.control("clock", json!({"advanceMs": 30 * 24 * 60 * MINUTE_MS})).await;
+        assert_eq!(stripe.status(&id).await, "processing", "time alone ends nothing");
+        for stuck in [stripe.cancel(&id), stripe.capture(&id, "")] {
+            let answer = send(stuck).await;
+            is(&answer, 400, "invalid_request_error", "payment_intent_unexpected_state");
+            assert_eq!(answer.body["error"]["payment_intent"]["status"], "processing");
+        }
+        let mut body = outcome.clone();
+        body["paymentKey"] = json!(id);
+        let ended = stripe.control("authenticate", body).await;
+        if outcome == json!({}) {
+            assert_eq!(ended["status"], "requires_capture");
+            send(stripe.capture(&id, "")).await.ok();
+        } else {
+            assert_eq!(ended["status"], "requires_payment_method");
+            send(stripe.cancel(&id)).await.ok();
+        }
+    }
+    assert_eq!(stripe.books("order-1").await["captured"], 1_000);
+}
+
+#[tokio::test]
+async fn an_intent_in_processing_can_be_cancelled_where_a_switch_says_so() {
+    let stripe = Stripe::start().await;
+    let id = stripe.created("order-1", 1_000).await;
+    let body = json!({"orderId": "order-1", "status": "processing", "cancelable": true});
+    stripe.control("authenticate", body).await;
+    assert_eq!(send(stripe.cancel(&id)).await.ok()["status"], "canceled");
+    let body = json!({"orderId": "order-1", "status": "processing"});
+    let late = stripe.control("authenticate", body).await;
+    assert_eq!(late["status"], "canceled", "it has ended");
+}
+
+#[tokio::test]
 async fn a_declined_attempt_can_be_tried_again() {
     let stripe = Stripe::start().await;
     let id = stripe.created("order-1", 1_000).await;
@@ -157,6 +198,38 @@ async fn a_simulator_that_is_started_again_knows_its_intents() {
     let again = send(stripe.refund(&id, "&amount=300").header("idempotency-key", "k")).await;
     assert_eq!(again.header("idempotent-replayed"), "true");
     assert_eq!(stripe.books("order-1").await["refunded"], 300);
+}
+
+#[tokio::test]
+async fn late_changes_are_known_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("stripe.jsonl");
+    let stripe = Stripe::with(|settings| settings.ledger = Some(path.clone())).await;
+    let id = stripe.captured("order-1", 1_000).await;
+    stripe.control("console-refund", json!({"orderId": "order-1", "amount": 100})).await;
+    let body = json!({"orderId": "order-1", "amount": 200, "status": "pending"});
+    stripe.control("console-refund", body).await;
+    stripe.control("fail-refund", json!({"orderId": "order-1"})).await;
+    stripe.control("dispute", json!({"orderId": "order-1", "amount": 300})).await;
+    let stuck = stripe.created("order-2", 1_000).await;
+    let body = json!({"orderId": "order-2", "status": "processing", "cancelable": true});
+    stripe.control("authenticate", body).await;
+    async fn seen(stripe: &Stripe) -> [serde_json::Value; 4] {
+        [
+            stripe.get("/v1/balance_transactions").await.ok(),
+            stripe.get("/v1/refunds").await.ok(),
+            stripe.get("/v1/disputes").await.ok(),
+            stripe.books("order-1").await,
+        ]
+    }
+    let before = seen(&stripe).await;
+    stripe.stop().await;
+    let stripe = Stripe::with(|settings| settings.ledger = Some(path)).await;
+    assert_eq!(seen(&stripe).await, before);
+    assert_eq!(before[0]["data"].as_array().unwrap().len(), 5);
+    stripe.control("close-dispute", json!({"paymentKey": id, "status": "won"})).await;
+    assert_eq!(stripe.books("order-1").await["balance"], 900);
+    assert_eq!(send(stripe.cancel(&stuck)).await.ok()["status"], "canceled");
 }
 
 #[tokio::test]

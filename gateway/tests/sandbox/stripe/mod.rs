@@ -1,6 +1,9 @@
 //! The Stripe simulator (section 2), asked as a merchant's server asks.
 
 mod access;
+mod balance;
+mod console;
+mod disputes;
 mod faults;
 mod idempotency;
 mod intents;

@@ -141,3 +141,25 @@ async fn duplicates_forgeries_and_an_order_that_is_changed() {
     stripe.control("webhooks", forged).await;
     assert_eq!(signed_at(&receiver.next().await), None);
 }
+
+#[tokio::test]
+async fn every_webhook_of_an_order_can_be_lost() {
+    let (stripe, mut receiver) = start().await;
+    let lost = json!({"orderId": "order-1", "call": "webhook", "fault": "dropBefore",
+        "times": u32::MAX});
+    stripe.control("faults", lost).await;
+    let id = stripe.captured("order-1", 1_000).await;
+    for _ in 0..20 {
+        send(stripe.refund(&id, "&amount=10")).await.ok();
+    }
+    stripe.created("order-2", 1_000).await;
+    let told = receiver.next().await;
+    assert_eq!(told.body["data"]["object"]["metadata"]["order_id"], "order-2");
+    let overview = stripe.get("/sandbox/webhooks").await.ok();
+    assert_eq!((&overview["dropped"], &overview["waiting"]), (&json!(43), &json!(0)));
+    assert_eq!(stripe.get("/sandbox/faults").await.ok()["waiting"], 1, "it is not used up");
+    let body = json!({"orderId": "order-2", "webhook": false});
+    assert_eq!(stripe.control("authenticate", body).await["status"], "requires_capture");
+    let overview = stripe.get("/sandbox/webhooks").await.ok();
+    assert_eq!(overview["deliveries"].as_array().unwrap().len(), 1, "{overview}");
+}

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use tiketi_engine::command::{Asked, EditEvent, EditTicketType, WantedSeats, WantedTickets};
+use tiketi_engine::command::{
+    Asked, EditEvent, EditTerms, EditTicketType, WantedSeats, WantedTickets,
+};
 use tiketi_engine::engine::{
     Confirmation, EndedOrder, Engine, Hold, NewCharge, Once, PaymentOutcome,
 };
@@ -14,8 +16,8 @@ use tiketi_engine::ids::{
 use tiketi_engine::journal::{MemoryJournal, Pending};
 use tiketi_engine::money::{Captured, Deposit, Means, Purpose, Split};
 use tiketi_engine::record::{
-    CaptureOutcome, DisputeState, PaymentMethod, ProviderName, RefundOutcome, SeatList,
-    TicketTypeDetails,
+    CaptureOutcome, DisputeState, EventTerms, PaymentMethod, ProviderName, RefundOutcome, SeatList,
+    TicketHold, TicketTypeDetails,
 };
 use tiketi_engine::state::State;
 
@@ -126,7 +128,17 @@ impl Storm<'_> {
     fn administer(&mut self) {
         let seats = [SeatIndex(self.random(10) as u32)];
         let at = self.asked().at;
-        match self.random(5) {
+        match self.random(6) {
+            5 => {
+                let terms = EventTerms {
+                    max_tickets: Some(2 + self.random(4) as u32),
+                    ticket_hold_ttl: [None, Some(TicketHold::Never), Some(TicketHold::Millis(TTL))]
+                        [self.random(3) as usize],
+                    deposits: true,
+                };
+                let edit = EditTerms { event: EventIndex(0), terms };
+                drop(self.engine.set_terms(edit.check().unwrap(), None, at));
+            }
             0 => drop(self.engine.block_seats(EventIndex(0), &seats, String::new(), at)),
             1 => drop(self.engine.unblock_seats(EventIndex(0), &seats, at)),
             2 => {
@@ -137,7 +149,9 @@ impl Storm<'_> {
                     description: None,
                 };
                 let ticket_type = TicketTypeIndex(0);
-                let edit = EditTicketType { event: EventIndex(0), ticket_type, details };
+                let standing = Some(self.random(8) > 0);
+                let event = EventIndex(0);
+                let edit = EditTicketType { event, ticket_type, details, standing };
                 drop(self.engine.edit_ticket_type(edit.check().unwrap(), None, at));
             }
             // Away for a moment, while others want them.
@@ -263,7 +277,7 @@ impl Storm<'_> {
                 9..16 => self.end_one(),
                 20..24 => self.charge(),
                 24.. => self.provider(),
-                16..19 => {
+                16..20 => {
                     let now = self.asked().at;
                     self.engine.expire(now, 100).unwrap();
                 }
@@ -280,6 +294,7 @@ fn storm(seed: u64) -> Vec<Record> {
             event.rules.hold_ttl_ms = 1_000;
         }
     }
+    records.push(super::terms::set(EventTerms::default(), &[0, 1], 0));
     let mut state = State::default();
     for (lsn, record) in (1..).zip(&records) {
         state.apply(Lsn(lsn), record).unwrap();

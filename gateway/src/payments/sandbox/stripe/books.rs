@@ -5,6 +5,7 @@ use std::collections::{BinaryHeap, HashMap};
 
 use super::super::idempotency::Answers;
 use super::intent::{Intent, NewIntent};
+use super::lists::Log;
 
 /// How long an idempotency key is known, from its first use.
 const ANSWERS_KEPT_MS: u64 = 24 * 60 * 60_000;
@@ -17,12 +18,18 @@ pub(super) type Index = usize;
 /// What is told of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
+    /// A switch lets the webhooks of this change be lost.
+    Nothing,
     /// `payment_intent.…`
     Intent(&'static str),
     /// `charge.refunded` and `refund.created`, of the refund at this position.
     Refunded(usize),
     /// `refund.updated` or `refund.failed`.
     Refund(&'static str, usize),
+    /// `charge.dispute.created` and `.funds_withdrawn`, of the dispute at this position.
+    Disputed(usize),
+    /// `charge.dispute.closed`, after `.funds_reinstated` where it was won.
+    DisputeClosed(usize),
 }
 
 /// The intents of this simulator, with the answers that idempotency keys repeat.
@@ -33,7 +40,9 @@ pub(super) struct Books {
     /// By the order that the metadata name, oldest first.
     by_order: HashMap<String, Vec<Index>>,
     by_charge: HashMap<String, Index>,
-    by_refund: HashMap<String, (Index, usize)>,
+    pub(super) moves: Log,
+    pub(super) refunds: Log,
+    pub(super) disputes: Log,
     /// When authorisations lapse, soonest first; some have moved on since.
     deadlines: BinaryHeap<Reverse<(u64, Index)>>,
     changes: Vec<(Index, Told)>,
@@ -44,7 +53,14 @@ pub(super) struct Books {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Totals {
     pub(super) captured: u64,
-    pub(super) refunded: u64,
+    /// By calls of the merchant's server; one that failed later does not count.
+    pub(super) refunded_by_us: u64,
+    /// By the merchant's staff in the dashboard; one that failed later does not count.
+    pub(super) refunded_by_console: u64,
+    /// Accepted first, failed later.
+    pub(super) failed_refunds: u64,
+    /// Taken by disputes that are open or lost.
+    pub(super) disputed: u64,
     /// Successful captures.
     pub(super) captures: u64,
     /// Agreed to, and not taken.
@@ -60,7 +76,9 @@ impl Books {
             by_id: HashMap::new(),
             by_order: HashMap::new(),
             by_charge: HashMap::new(),
-            by_refund: HashMap::new(),
+            moves: Log::default(),
+            refunds: Log::default(),
+            disputes: Log::default(),
             deadlines: BinaryHeap::new(),
             changes: Vec::new(),
             answers: Answers::new(answers_max, ANSWERS_KEPT_MS),
@@ -117,8 +135,14 @@ impl Books {
         if let Some(charge) = &intent.charge {
             self.by_charge.insert(charge.id.clone(), index);
         }
+        for (position, made) in intent.moves.iter().enumerate() {
+            self.moves.add(&made.id, (index, position));
+        }
         for (position, refund) in intent.refunds.iter().enumerate() {
-            self.by_refund.insert(refund.id.clone(), (index, position));
+            self.refunds.add(&refund.id, (index, position));
+        }
+        for (position, dispute) in intent.disputes.iter().enumerate() {
+            self.disputes.add(&dispute.id, (index, position));
         }
         if let Some(deadline) = intent.deadline() {
             self.deadlines.push(Reverse((deadline, index)));
@@ -157,13 +181,17 @@ impl Books {
         self.by_charge.get(id).copied()
     }
 
-    pub(super) fn by_refund(&self, id: &str) -> Option<(Index, usize)> {
-        self.by_refund.get(id).copied()
-    }
-
     /// The order's latest intent.
     pub(super) fn of_order(&self, order_id: &str) -> Option<Index> {
         self.by_order.get(order_id)?.last().copied()
+    }
+
+    /// The intent that a switch is about: the one named by its key, else the order's latest.
+    pub(super) fn named(&self, key: Option<&str>, order_id: Option<&str>) -> Option<Index> {
+        match key {
+            Some(key) => self.by_id(key),
+            None => self.of_order(order_id?),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -189,11 +217,30 @@ impl Books {
 
 impl Totals {
     pub(super) fn of<'i>(intents: impl Iterator<Item = &'i Intent>) -> Self {
-        intents.fold(Totals::default(), |sum, intent| Totals {
-            captured: sum.captured + intent.received(),
-            refunded: sum.refunded + intent.refunded(),
-            captures: sum.captures + u64::from(intent.received() > 0),
-            authorised: sum.authorised + intent.deadline().map_or(0, |_| intent.amount),
-        })
+        let mut totals = Totals::default();
+        for intent in intents {
+            totals.captured += intent.received();
+            totals.captures += u64::from(intent.received() > 0);
+            totals.disputed += intent.disputed();
+            totals.authorised += intent.deadline().map_or(0, |_| intent.amount);
+            for refund in &intent.refunds {
+                let sum = match (refund.status.counts(), refund.is_by_console) {
+                    (false, _) => &mut totals.failed_refunds,
+                    (true, false) => &mut totals.refunded_by_us,
+                    (true, true) => &mut totals.refunded_by_console,
+                };
+                *sum += refund.amount;
+            }
+        }
+        totals
+    }
+
+    pub(super) fn refunded(&self) -> u64 {
+        self.refunded_by_us + self.refunded_by_console
+    }
+
+    /// What the merchant has.
+    pub(super) fn balance(&self) -> u64 {
+        self.captured - self.refunded() - self.disputed
     }
 }

@@ -14,17 +14,20 @@ use super::super::faults::{Call, Fault, on_the_wire};
 use super::super::idempotency::{Begun, Stored};
 use super::super::reply::{Reply, Request};
 use super::super::server::Dropped;
-use super::books::{Books, Told};
+use super::books::{Books, Index, Told};
 use super::errors::StripeError;
 use super::form::Form;
-use super::intent::{RefundStatus, Status};
+use super::intent::{Intent, NewRefund, RefundStatus, Status};
 use super::params::{Post, read};
-use super::{Line, Shared, wire};
+use super::{Line, Shared, lists, wire};
 
 const REQUEST_ID: &str = "request-id";
 const REPLAYED: &str = "idempotent-replayed";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const KEY_CHARS_MAX: usize = 255;
+/// Brings the charge along with its intent.
+const LATEST_CHARGE: &str = "latest_charge";
+
 /// What is known of a call before it is carried out.
 #[derive(Clone)]
 struct Context {
@@ -79,30 +82,11 @@ fn authorize(shared: &Shared, request: &Request) -> Result<(), StripeError> {
 // === calls that read ===
 
 async fn get(shared: &Arc<Shared>, request: &Request, request_id: &str) -> Result<Reply, Dropped> {
-    let is_expanded = Form::of_query(request).expands_charge();
-    let find = |books: &Books| match request.segments().as_slice() {
-        ["v1", "payment_intents", id] => {
-            let index =
-                books.by_id(id).ok_or_else(|| StripeError::no_such("payment_intent", "intent"))?;
-            let object = wire::intent(books.intent(index), &shared.base_url, is_expanded);
-            Ok((index, object))
-        }
-        ["v1", "charges", id] => {
-            let index = books.by_charge(id).ok_or_else(|| StripeError::no_such("charge", "id"))?;
-            Ok((index, wire::charge(books.intent(index), &shared.base_url)))
-        }
-        ["v1", "refunds", id] => {
-            let found = books.by_refund(id).ok_or_else(|| StripeError::no_such("refund", "id"))?;
-            let intent = books.intent(found.0);
-            Ok((found.0, wire::refund(intent, &intent.refunds[found.1])))
-        }
-        _ => Err(StripeError::unknown_url()),
-    };
-    let order_of = |books: &mut Books, _| {
-        let (index, _) = find(books).ok()?;
+    let (segments, form) = (request.segments(), Form::of_query(request));
+    let order_id = shared.on_books(|books, _| {
+        let index = subject(books, &segments, &form)?;
         Some(books.intent(index).order_id().to_owned())
-    };
-    let order_id = shared.on_books(order_of);
+    });
     on_the_wire(&shared.faults, Call::Query, order_id.as_deref(), failed, async {
         let fault = shared.faults.lock().of_the_work(Call::Query, order_id.as_deref());
         if let Some(Fault::DelayMs(delay_ms)) = fault {
@@ -110,14 +94,77 @@ async fn get(shared: &Arc<Shared>, request: &Request, request_id: &str) -> Resul
         }
         let reply = match fault.as_ref().and_then(forced) {
             Some(error) => error.reply(),
-            None => shared.on_books(|books, _| match find(books) {
-                Ok((_, object)) => Reply::json(StatusCode::OK, &object),
-                Err(error) => error.reply(),
-            }),
+            None => {
+                shared.on_books(|books, _| match find(books, &segments, &form, &shared.base_url) {
+                    Ok(object) => Reply::json(StatusCode::OK, &object),
+                    Err(error) => error.reply(),
+                })
+            }
         };
         reply.header(REQUEST_ID, request_id)
     })
     .await
+}
+
+/// The intent that is asked about, for switches that name its order.
+fn subject(books: &Books, segments: &[&str], form: &Form) -> Option<Index> {
+    match segments {
+        ["v1", "payment_intents", id] => books.by_id(id),
+        ["v1", "charges", id] => books.by_charge(id),
+        ["v1", "refunds", id] => books.refunds.get(id).map(|(index, _)| index),
+        ["v1", "disputes", id] => books.disputes.get(id).map(|(index, _)| index),
+        ["v1", "balance_transactions", id] => books.moves.get(id).map(|(index, _)| index),
+        _ => match (form.text("payment_intent"), form.text("charge")) {
+            (Some(id), _) => books.by_id(id),
+            (None, Some(id)) => books.by_charge(id),
+            (None, None) => None,
+        },
+    }
+}
+
+fn find(
+    books: &Books,
+    segments: &[&str],
+    form: &Form,
+    base_url: &str,
+) -> Result<Value, StripeError> {
+    let links = |what| form.expands(what).then_some(base_url);
+    let refund = |intent: &Intent, at: usize| wire::refund(intent, at, &intent.refunds[at]);
+    let dispute = |intent: &Intent, at: usize| wire::dispute(intent, at, &intent.disputes[at]);
+    match segments {
+        ["v1", "payment_intents", id] => {
+            let index =
+                books.by_id(id).ok_or_else(|| StripeError::no_such("payment_intent", "intent"))?;
+            Ok(wire::intent(books.intent(index), base_url, form.expands(LATEST_CHARGE)))
+        }
+        ["v1", "charges", id] => {
+            let index = books.by_charge(id).ok_or_else(|| StripeError::no_such("charge", "id"))?;
+            Ok(wire::charge(books.intent(index), base_url))
+        }
+        ["v1", "refunds"] => lists::refunds(books, form, refund),
+        ["v1", "refunds", id] => {
+            let found = books.refunds.get(id);
+            let (index, at) = found.ok_or_else(|| StripeError::no_such("refund", "id"))?;
+            Ok(refund(books.intent(index), at))
+        }
+        ["v1", "disputes"] => lists::disputes(books, form, dispute),
+        ["v1", "disputes", id] => {
+            let found = books.disputes.get(id);
+            let (index, at) = found.ok_or_else(|| StripeError::no_such("dispute", "id"))?;
+            Ok(dispute(books.intent(index), at))
+        }
+        ["v1", "balance_transactions"] => lists::moves(books, form, |intent, at| {
+            wire::balance_transaction(intent, &intent.moves[at], links("data.source"))
+        }),
+        ["v1", "balance_transactions", id] => {
+            let found = books.moves.get(id);
+            let no_such = || StripeError::no_such("balance transaction", "id");
+            let (index, at) = found.ok_or_else(no_such)?;
+            let intent = books.intent(index);
+            Ok(wire::balance_transaction(intent, &intent.moves[at], links("source")))
+        }
+        _ => Err(StripeError::unknown_url()),
+    }
 }
 
 // === calls that change something ===
@@ -143,7 +190,7 @@ async fn post(
         order_id: order_of(shared, &post),
         scope: key.map(|key| format!("{} {key}", request.path)),
         request_id: request_id.to_owned(),
-        is_expanded: form.expands_charge(),
+        is_expanded: form.expands(LATEST_CHARGE),
     };
     let order_id = context.order_id.clone();
     on_the_wire(&shared.faults, context.call, order_id.as_deref(), failed, async {
@@ -218,7 +265,7 @@ fn decide(
         if let (Post::Capture { id, .. }, Some(Fault::Error(code))) = (&post, fault)
             && error.is_decline()
         {
-            decline(books, id, code);
+            decline(books, id, code, now);
         }
         return Err(error);
     }
@@ -229,7 +276,7 @@ fn decide(
             let index = books.by_id(&id).ok_or_else(no_intent)?;
             books.change(index, |intent| {
                 let before = intent.status;
-                let result = intent.capture(amount);
+                let result = intent.capture(amount, now);
                 (result, (intent.status != before).then_some(told_of(intent.status)))
             })?;
             index
@@ -251,13 +298,14 @@ fn decide(
                 _ => RefundStatus::Succeeded,
             };
             let position = books.intent(index).refunds.len();
+            let new = NewRefund { amount, reason, metadata, status, is_by_console: false };
             books.change(index, |intent| {
-                let result = intent.refund(amount, reason, metadata, status, now);
+                let result = intent.refund(new, now);
                 let told = result.is_ok().then_some(Told::Refunded(position));
                 (result, told)
             })?;
             let intent = books.intent(index);
-            return Ok(wire::refund(intent, &intent.refunds[position]));
+            return Ok(wire::refund(intent, position, &intent.refunds[position]));
         }
     };
     Ok(wire::intent(books.intent(index), &shared.base_url, context.is_expanded))
@@ -277,14 +325,14 @@ pub(super) fn told_of(status: Status) -> Told {
 }
 
 /// A decline that is forced ends the attempt as a real one does.
-fn decline(books: &mut Books, id: &str, code: &str) {
+fn decline(books: &mut Books, id: &str, code: &str, now: u64) {
     let Some(index) = books.by_id(id) else { return };
     books.change(index, |intent| {
         let is_open = intent.status == Status::RequiresCapture;
         if is_open {
             intent.declines_with = Some(code.to_owned());
             // What it fails with is what is forced.
-            let _ = intent.capture(None);
+            let _ = intent.capture(None, now);
         }
         ((), is_open.then_some(told_of(intent.status)))
     });

@@ -2,14 +2,24 @@
 //!
 //! | Call | Body, or what it answers |
 //! |---|---|
-//! | `POST authenticate` | `{orderId, means?, declineWith?, decline?, status?}` → `{paymentKey, status}`: the buyer agrees, so that the capture fails with a code, is declined, or comes only so far |
+//! | `POST authenticate` | `{orderId or paymentKey, means?, declineWith?, decline?, status?, cancelable?, webhook?}` → `{paymentKey, status}`: the buyer agrees, so that the capture fails with a code, is declined, or comes only so far (`requires_action`, `processing`). One that is `processing` stays so until this call lets the buyer agree or be declined; it can be cancelled where it is `cancelable` |
 //! | `POST faults` | `{orderId?, call, fault, times?}`, see `faults` |
 //! | `GET faults`, `DELETE faults` | → `{waiting}`: rules that are not used up; forgets all of them |
 //! | `POST clock` | `{advanceMs}` → `{now}`, in seconds |
-//! | `POST refunds` | `{orderId, status}`: what becomes of the order's last refund |
-//! | `GET ledger` | `?orderId=` → sums, and the same for each order with its payments |
+//! | `POST console-refund` | `{orderId or paymentKey, amount?, status?, webhook?}` → a refund: the merchant's staff give back a part or all that is left in the dashboard; `status`: `succeeded` (default), `pending` |
+//! | `POST fail-refund` | `{orderId or paymentKey, refundId?, webhook?}` → a refund: the latest one that was accepted, or the one named, fails, and its money is back |
+//! | `POST complete-refund` | `{orderId or paymentKey, refundId?, webhook?}` → a refund: the latest `pending` one (fault `pending` of `refund`), or the one named, is made |
+//! | `POST refunds` | `{orderId or paymentKey, refundId?, status, webhook?}` → a refund: the last one, or the one named, comes to that status |
+//! | `POST dispute` | `{orderId or paymentKey, amount?, reason?, webhook?}` → a dispute: the buyer's bank takes a part or all that is left, and nothing can be refunded |
+//! | `POST close-dispute` | `{orderId or paymentKey, status, webhook?}` → a dispute: the open one is `won` (the money is back, refunds are possible) or `lost` |
+//! | `GET ledger` | `?orderId=` → sums, the same for each order, and for each of its payments with their refunds and disputes |
 //! | `GET webhooks` | → counts, and the latest deliveries with their attempts |
 //! | `POST webhooks` | `{orderId, type, paymentKey?, secret?}`: one that Stripe never sent |
+//!
+//! A refund is `{paymentKey, refundId, amount, status, amountRefunded}`, a dispute `{paymentKey,
+//! disputeId, amount, status}`. `orderId` means its latest intent. `webhook: false` loses the
+//! webhooks of that one change; a fault `dropBefore` of `webhook` with many `times` loses all of an
+//! order. The ledger's file keeps everything but faults.
 
 use std::time::Duration;
 
@@ -24,8 +34,8 @@ use super::books::{Told, Totals};
 use super::calls::told_of;
 use super::errors::StripeError;
 use super::events::Forgery;
-use super::intent::{Means, RefundStatus, Status};
-use super::{Line, Shared};
+use super::intent::{Intent, Means, Status};
+use super::{Line, Shared, console};
 use crate::http::query::parameter;
 
 /// What can be made to fail.
@@ -36,15 +46,25 @@ const CALLS: [Call; 6] =
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Authenticate {
-    order_id: String,
+    order_id: Option<String>,
+    payment_key: Option<String>,
     #[serde(default = "Authenticate::means")]
     means: Means,
     decline_with: Option<String>,
     decline: Option<String>,
     status: Option<Status>,
+    /// Whether it can be cancelled while it is `processing`.
+    #[serde(default)]
+    cancelable: bool,
+    #[serde(default = "Authenticate::webhook")]
+    webhook: bool,
 }
 
 impl Authenticate {
+    fn webhook() -> bool {
+        true
+    }
+
     fn means() -> Means {
         Means::Card
     }
@@ -54,13 +74,6 @@ impl Authenticate {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Advance {
     advance_ms: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct RefundTurns {
-    order_id: String,
-    status: RefundStatus,
 }
 
 /// Answers a call below `sandbox`.
@@ -74,7 +87,12 @@ pub(super) fn answer(shared: &Shared, request: &Request, name: &str) -> Reply {
             ok(&json!({}))
         }
         (&Method::POST, "clock") => advance(shared, request),
-        (&Method::POST, "refunds") => turn_refund(shared, request),
+        (&Method::POST, "console-refund") => console::refund(shared, request),
+        (&Method::POST, "fail-refund") => console::fail_refund(shared, request),
+        (&Method::POST, "complete-refund") => console::complete_refund(shared, request),
+        (&Method::POST, "refunds") => console::turn_refund(shared, request),
+        (&Method::POST, "dispute") => console::dispute(shared, request),
+        (&Method::POST, "close-dispute") => console::close_dispute(shared, request),
         (&Method::GET, "ledger") => ledger(shared, request),
         (&Method::POST, "webhooks") => forge(shared, request),
         (&Method::GET, "webhooks") => Reply::json(StatusCode::OK, &shared.webhooks.overview()),
@@ -88,7 +106,9 @@ fn ok(body: &Value) -> Reply {
 
 fn authenticate(shared: &Shared, request: &Request) -> Reply {
     let Some(body) = request.json::<Authenticate>() else {
-        return Reply::bad_control("orderId, means?, declineWith?, decline?, status?");
+        return Reply::bad_control(
+            "orderId or paymentKey, means?, declineWith?, decline?, status?, cancelable?, webhook?",
+        );
     };
     let codes = [body.decline_with.as_deref(), body.decline.as_deref()];
     if codes.into_iter().flatten().any(|code| StripeError::of(code).is_none()) {
@@ -99,17 +119,15 @@ fn authenticate(shared: &Shared, request: &Request) -> Reply {
         return Reply::bad_control("status: requires_action or processing");
     }
     let done = shared.on_books(|books, now| {
-        let index = books.of_order(&body.order_id)?;
+        let index = books.named(body.payment_key.as_deref(), body.order_id.as_deref())?;
         books.change(index, |intent| {
             let is_done = match (&body.decline, body.status) {
                 (Some(code), _) => intent.decline(code),
-                (None, Some(status)) => {
-                    intent.status = status;
-                    true
-                }
+                (None, Some(status)) => intent.linger(status, body.cancelable),
                 (None, None) => intent.agree(body.means, body.decline_with.clone(), now),
             };
-            ((), is_done.then(|| told_of(intent.status)))
+            let told = if body.webhook { told_of(intent.status) } else { Told::Nothing };
+            ((), is_done.then_some(told))
         });
         let intent = books.intent(index);
         Some(json!({ "paymentKey": intent.id, "status": intent.status }))
@@ -136,32 +154,14 @@ fn advance(shared: &Shared, request: &Request) -> Reply {
     ok(&json!({ "now": shared.clock.now() / 1000 }))
 }
 
-fn turn_refund(shared: &Shared, request: &Request) -> Reply {
-    let Some(RefundTurns { order_id, status }) = request.json() else {
-        return Reply::bad_control("orderId, status of its last refund");
-    };
-    let done = shared.on_books(|books, _| {
-        let index = books.of_order(&order_id)?;
-        let last = books.intent(index).refunds.len().checked_sub(1)?;
-        let name = if status.counts() { "refund.updated" } else { "refund.failed" };
-        books.change(index, |intent| {
-            intent.refunds[last].status = status;
-            (Some(json!({})), Some(Told::Refund(name, last)))
-        })
-    });
-    done.map_or_else(|| Reply::bad_control("no refund of this order"), |done| ok(&done))
-}
-
-/// Sums and, by order, what was captured, refunded and kept. `?orderId=` shows one.
+/// Sums of what was captured, given back by whom, failed, disputed and kept: of all, by order and by
+/// payment. `?orderId=` shows one.
 fn ledger(shared: &Shared, request: &Request) -> Reply {
     let only = parameter(&request.query, "orderId").ok().flatten();
     let body = shared.on_books(|books, _| {
         let orders = books.orders(only.as_deref()).map(|(order_id, intents)| {
             let mut order = sums(Totals::of(intents.iter().copied()));
-            let payments = intents.iter().map(|intent| {
-                json!({ "paymentKey": intent.id, "status": intent.status, "amount": intent.amount })
-            });
-            order.insert("payments".to_owned(), payments.collect());
+            order.insert("payments".to_owned(), intents.into_iter().map(payment).collect());
             (order_id.to_owned(), Value::Object(order))
         });
         let orders: Map<String, Value> = orders.collect();
@@ -173,14 +173,43 @@ fn ledger(shared: &Shared, request: &Request) -> Reply {
     ok(&body)
 }
 
+fn payment(intent: &Intent) -> Value {
+    let refunds = intent.refunds.iter().map(|refund| {
+        json!({
+            "refundId": refund.id,
+            "amount": refund.amount,
+            "status": refund.status,
+            "byConsole": refund.is_by_console,
+        })
+    });
+    let disputes = intent.disputes.iter().map(|dispute| {
+        json!({"disputeId": dispute.id, "amount": dispute.amount, "status": dispute.status})
+    });
+    let mut body = sums(Totals::of(std::iter::once(intent)));
+    let fields = [
+        ("paymentKey", json!(intent.id)),
+        ("status", json!(intent.status)),
+        ("amount", json!(intent.amount)),
+        ("refunds", refunds.collect()),
+        ("disputes", disputes.collect()),
+    ];
+    body.extend(fields.map(|(name, value)| (name.to_owned(), value)));
+    Value::Object(body)
+}
+
 fn sums(totals: Totals) -> Map<String, Value> {
-    let Totals { captured, refunded, captures, authorised } = totals;
     let sums = [
-        ("captured", captured),
-        ("refunded", refunded),
-        ("balance", captured - refunded),
-        ("captures", captures),
-        ("authorised", authorised),
+        ("captured", totals.captured),
+        ("refunded", totals.refunded()),
+        ("refundedByUs", totals.refunded_by_us),
+        ("refundedByConsole", totals.refunded_by_console),
+        ("failedRefunds", totals.failed_refunds),
+        // Stripe has no deposits that banks take back; the name is there because Toss's books have it.
+        ("reversed", 0),
+        ("disputed", totals.disputed),
+        ("balance", totals.balance()),
+        ("captures", totals.captures),
+        ("authorised", totals.authorised),
     ];
     sums.into_iter().map(|(name, sum)| (name.to_owned(), json!(sum))).collect()
 }

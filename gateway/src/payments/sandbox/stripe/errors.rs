@@ -202,6 +202,11 @@ impl StripeError {
         Self::new(400, INVALID, Some("charge_already_refunded"), message)
     }
 
+    pub(super) fn disputed() -> Self {
+        let message = "The charge has been charged back; it cannot be refunded.";
+        Self::new(400, INVALID, Some("charge_disputed"), message)
+    }
+
     pub(super) fn not_captured(intent: &Intent) -> Self {
         let message = format!("{} does not have a successful charge to refund.", intent.id);
         Self::new(400, INVALID, Some("payment_intent_unexpected_state"), &message)
@@ -238,6 +243,11 @@ impl StripeError {
     /// Whether the buyer's attempt is over with it.
     pub(super) fn is_decline(&self) -> bool {
         self.kind == CARD
+    }
+
+    /// For controls.
+    pub(super) fn code_or_message(self) -> String {
+        self.code.unwrap_or(self.message)
     }
 
     pub(super) fn object(&self) -> Value {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::super::webhooks::{Event, WRONG_SECRET};
 use super::books::Told;
 use super::intent::{Intent, new_id};
+use super::moves::DisputeStatus;
 use super::{Shared, wire};
 
 const API_VERSION: &str = "2026-10-28.endive";
@@ -29,15 +30,31 @@ pub(super) fn of(shared: &Shared, intent: &Intent, told: Told, now: u64) -> Vec<
     let whole = || wire::intent(intent, &shared.base_url, false);
     let event = |name: &'static str, object: Value| event(shared, intent, name, object, now);
     let refund = |position: usize| {
-        intent.refunds.get(position).map_or(Value::Null, |refund| wire::refund(intent, refund))
+        let found = intent.refunds.get(position);
+        found.map_or(Value::Null, |refund| wire::refund(intent, position, refund))
+    };
+    let dispute = |position: usize| {
+        let found = intent.disputes.get(position);
+        found.map_or(Value::Null, |dispute| wire::dispute(intent, position, dispute))
     };
     match told {
+        Told::Nothing => Vec::new(),
         Told::Intent(name) => vec![event(name, whole())],
         Told::Refunded(position) => vec![
             event("charge.refunded", wire::charge(intent, &shared.base_url)),
             event("refund.created", refund(position)),
         ],
         Told::Refund(name, position) => vec![event(name, refund(position))],
+        Told::Disputed(position) => ["charge.dispute.created", "charge.dispute.funds_withdrawn"]
+            .map(|name| event(name, dispute(position)))
+            .into(),
+        Told::DisputeClosed(position) => {
+            let found = intent.disputes.get(position);
+            let is_won = found.is_some_and(|dispute| dispute.status == DisputeStatus::Won);
+            let back = is_won.then_some("charge.dispute.funds_reinstated");
+            let names = back.into_iter().chain(["charge.dispute.closed"]);
+            names.map(|name| event(name, dispute(position))).collect()
+        }
     }
 }
 

@@ -42,7 +42,7 @@ impl Form {
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// An amount in won, where it is there.
+    /// A whole number, such as an amount in won, where it is there.
     ///
     /// # Errors
     /// It is no whole number.
@@ -83,9 +83,9 @@ impl Form {
         }
     }
 
-    /// Whether the latest charge comes along.
-    pub(super) fn expands_charge(&self) -> bool {
+    /// Whether an object is to come along in place of its id.
+    pub(super) fn expands(&self, what: &str) -> bool {
         let is_expand = |name: &str| name == "expand" || name.starts_with("expand[");
-        self.0.iter().any(|(name, value)| is_expand(name) && value == "latest_charge")
+        self.0.iter().any(|(name, value)| is_expand(name) && value == what)
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::errors::StripeError;
+use super::moves::{Dispute, Move, MoveKind};
 
 /// How long an authorisation holds; then it is let go.
 const AUTHORISED_FOR_MS: u64 = 7 * 24 * 60 * 60_000;
@@ -104,6 +105,14 @@ pub(super) struct Intent {
     pub(super) canceled_at: Option<u64>,
     pub(super) cancellation_reason: Option<String>,
     pub(super) refunds: Vec<Refund>,
+    #[serde(default)]
+    pub(super) disputes: Vec<Dispute>,
+    /// Balance transactions.
+    #[serde(default)]
+    pub(super) moves: Vec<Move>,
+    /// Whether a switch lets it be cancelled while it is `processing`.
+    #[serde(default)]
+    is_cancelable_in_processing: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -122,14 +131,29 @@ pub(super) struct Refund {
     pub(super) reason: Option<String>,
     pub(super) metadata: BTreeMap<String, String>,
     pub(super) status: RefundStatus,
+    /// The merchant's staff made it in the dashboard.
+    #[serde(default)]
+    pub(super) is_by_console: bool,
+}
+
+/// A refund to be.
+#[derive(Debug, Default)]
+pub(super) struct NewRefund {
+    /// All that is left where it is absent.
+    pub(super) amount: Option<u64>,
+    pub(super) reason: Option<String>,
+    pub(super) metadata: BTreeMap<String, String>,
+    pub(super) status: RefundStatus,
+    pub(super) is_by_console: bool,
 }
 
 /// How far a refund is; as on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum RefundStatus {
     Pending,
     RequiresAction,
+    #[default]
     Succeeded,
     Failed,
     Canceled,
@@ -170,6 +194,9 @@ impl Intent {
             canceled_at: None,
             cancellation_reason: None,
             refunds: Vec::new(),
+            disputes: Vec::new(),
+            moves: Vec::new(),
+            is_cancelable_in_processing: false,
         }
     }
 
@@ -206,7 +233,20 @@ impl Intent {
         let captured = if is_manual { 0 } else { self.amount };
         self.charge = Some(Charge { id: new_id("ch"), created_at: now, captured });
         self.status = if is_manual { Status::RequiresCapture } else { Status::Succeeded };
+        if captured > 0 {
+            self.push_move(MoveKind::Captured, captured, now);
+        }
         true
+    }
+
+    /// The buyer's attempt comes only as far as this status; whether there was one.
+    pub(super) fn linger(&mut self, status: Status, is_cancelable: bool) -> bool {
+        let is_open = self.status.is_open();
+        if is_open {
+            self.status = status;
+            self.is_cancelable_in_processing = is_cancelable;
+        }
+        is_open
     }
 
     /// The buyer's attempt fails; whether there was one to fail.
@@ -220,7 +260,7 @@ impl Intent {
     }
 
     /// Takes the money, all of it where no amount is named; the rest is let go.
-    pub(super) fn capture(&mut self, amount: Option<u64>) -> Result<(), StripeError> {
+    pub(super) fn capture(&mut self, amount: Option<u64>, now: u64) -> Result<(), StripeError> {
         if self.status != Status::RequiresCapture {
             return Err(StripeError::unexpected_state(self, "captured"));
         }
@@ -239,12 +279,21 @@ impl Intent {
             charge.captured = amount;
         }
         self.status = Status::Succeeded;
+        self.push_move(MoveKind::Captured, amount, now);
         Ok(())
     }
 
     /// Lets go of what was not taken.
     pub(super) fn cancel(&mut self, reason: Option<String>, now: u64) -> Result<(), StripeError> {
-        if matches!(self.status, Status::Succeeded | Status::Canceled | Status::Processing) {
+        let is_refused = match self.status {
+            Status::Succeeded | Status::Canceled => true,
+            Status::Processing => !self.is_cancelable_in_processing,
+            Status::RequiresPaymentMethod
+            | Status::RequiresConfirmation
+            | Status::RequiresAction
+            | Status::RequiresCapture => false,
+        };
+        if is_refused {
             return Err(StripeError::unexpected_state(self, "canceled"));
         }
         self.status = Status::Canceled;
@@ -253,19 +302,19 @@ impl Intent {
         Ok(())
     }
 
-    /// Gives money back, all that is left where no amount is named.
-    pub(super) fn refund(
-        &mut self,
-        amount: Option<u64>,
-        reason: Option<String>,
-        metadata: BTreeMap<String, String>,
-        status: RefundStatus,
-        now: u64,
-    ) -> Result<(), StripeError> {
-        let left = self.received() - self.refunded();
+    /// Gives money back.
+    ///
+    /// # Errors
+    /// Nothing was captured, a dispute has taken it, nothing or less is left.
+    pub(super) fn refund(&mut self, new: NewRefund, now: u64) -> Result<(), StripeError> {
+        let NewRefund { amount, reason, metadata, status, is_by_console } = new;
         if self.status != Status::Succeeded {
             return Err(StripeError::not_captured(self));
         }
+        if self.disputed() > 0 {
+            return Err(StripeError::disputed());
+        }
+        let left = self.left();
         if left == 0 {
             return Err(StripeError::already_refunded());
         }
@@ -273,8 +322,11 @@ impl Intent {
         if !(1..=left).contains(&amount) {
             return Err(StripeError::too_much("amount"));
         }
-        let id = new_id("re");
-        self.refunds.push(Refund { id, amount, created_at: now, reason, metadata, status });
+        let (id, position) = (new_id("re"), self.refunds.len());
+        let refund =
+            Refund { id, amount, created_at: now, reason, metadata, status, is_by_console };
+        self.refunds.push(refund);
+        self.push_move(MoveKind::Refunded(position), amount, now);
         Ok(())
     }
 }

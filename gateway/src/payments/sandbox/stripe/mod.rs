@@ -4,16 +4,20 @@
 //! Won only, which has no decimals. A buyer agrees in its window (`window`) and not by Stripe.js;
 //! what no merchant's server of ours asks is not there. Never part of a production server.
 //!
-//! Reading order: `calls` are the API, `params` what they take, `intent` has the rules, `books` the sums, `wire` the objects,
-//! `events` what is told, `control` the switches.
+//! Reading order: `calls` are the API, `params` what they take, `intent` and `moves` have the rules,
+//! `books` the sums, `lists` the pages, `wire` the objects, `events` what is told, `control` the
+//! switches, `console` what happens at Stripe without a call of the merchant's server.
 
 mod books;
 mod calls;
+mod console;
 mod control;
 mod errors;
 mod events;
 mod form;
 mod intent;
+mod lists;
+mod moves;
 mod params;
 mod window;
 mod wire;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::errors::StripeError;
 use super::intent::{CaptureMethod, Intent, Means, Refund};
+use super::moves::{Dispute, Move, MoveKind};
 
 const CURRENCY: &str = "krw";
 
@@ -54,9 +55,12 @@ pub(super) fn charge(intent: &Intent, base_url: &str) -> Value {
         "amount": intent.amount,
         "amount_captured": charge.captured,
         "amount_refunded": intent.refunded(),
+        "balance_transaction": move_id(intent, MoveKind::Captured),
         "captured": charge.captured > 0,
         "created": charge.created_at / 1000,
         "currency": CURRENCY,
+        "dispute": intent.disputes.last().map(|dispute| &dispute.id),
+        "disputed": !intent.disputes.is_empty(),
         "livemode": false,
         "metadata": intent.metadata,
         "paid": true,
@@ -72,19 +76,105 @@ pub(super) fn charge(intent: &Intent, base_url: &str) -> Value {
     })
 }
 
-/// A refund of an intent.
-pub(super) fn refund(intent: &Intent, refund: &Refund) -> Value {
+/// The refund of an intent at this position.
+pub(super) fn refund(intent: &Intent, position: usize, refund: &Refund) -> Value {
     json!({
         "id": refund.id,
         "object": "refund",
         "amount": refund.amount,
-        "charge": intent.charge.as_ref().map(|charge| &charge.id),
+        "balance_transaction": move_id(intent, MoveKind::Refunded(position)),
+        "charge": charge_id(intent),
         "created": refund.created_at / 1000,
         "currency": CURRENCY,
+        "failure_balance_transaction": move_id(intent, MoveKind::RefundFailed(position)),
         "failure_reason": (!refund.status.counts()).then_some("expired_or_canceled_card"),
         "metadata": refund.metadata,
         "payment_intent": intent.id,
         "reason": refund.reason,
         "status": refund.status,
     })
+}
+
+/// The dispute of an intent at this position.
+pub(super) fn dispute(intent: &Intent, position: usize, dispute: &Dispute) -> Value {
+    let kinds = [MoveKind::Disputed(position), MoveKind::DisputeWon(position)];
+    let moves = kinds.into_iter().filter_map(|kind| intent.move_of(kind));
+    let moves: Vec<Value> = moves.map(|made| balance_transaction(intent, made, None)).collect();
+    json!({
+        "id": dispute.id,
+        "object": "dispute",
+        "amount": dispute.amount,
+        "balance_transactions": moves,
+        "charge": charge_id(intent),
+        "created": dispute.created_at / 1000,
+        "currency": CURRENCY,
+        "is_charge_refundable": false,
+        "livemode": false,
+        "metadata": {},
+        "payment_intent": intent.id,
+        "reason": dispute.reason,
+        "status": dispute.status,
+    })
+}
+
+/// A change of the balance, with its charge, refund or dispute where `expanded` has the address for
+/// links, else with its id.
+pub(super) fn balance_transaction(intent: &Intent, made: &Move, expanded: Option<&str>) -> Value {
+    let is_card = intent.means == Some(Means::Card);
+    let (kind, category) = match (made.kind, is_card) {
+        (MoveKind::Captured, true) => ("charge", "charge"),
+        (MoveKind::Captured, false) => ("payment", "charge"),
+        (MoveKind::Refunded(_), true) => ("refund", "refund"),
+        (MoveKind::Refunded(_), false) => ("payment_refund", "refund"),
+        (MoveKind::RefundFailed(_), true) => ("refund_failure", "refund_failure"),
+        (MoveKind::RefundFailed(_), false) => ("payment_failure_refund", "refund_failure"),
+        (MoveKind::Disputed(_), _) => ("adjustment", "dispute"),
+        (MoveKind::DisputeWon(_), _) => ("adjustment", "dispute_reversal"),
+    };
+    json!({
+        "id": made.id,
+        "object": "balance_transaction",
+        "amount": made.amount,
+        "available_on": made.at / 1000,
+        "created": made.at / 1000,
+        "currency": CURRENCY,
+        "description": null,
+        "exchange_rate": null,
+        "fee": 0,
+        "fee_details": [],
+        "net": made.amount,
+        "reporting_category": category,
+        "source": source(intent, made.kind, expanded),
+        "status": "available",
+        "type": kind,
+    })
+}
+
+fn source(intent: &Intent, kind: MoveKind, expanded: Option<&str>) -> Value {
+    match (kind, expanded) {
+        (MoveKind::Captured, Some(base_url)) => charge(intent, base_url),
+        (MoveKind::Captured, None) => json!(charge_id(intent)),
+        (MoveKind::Refunded(position) | MoveKind::RefundFailed(position), expanded) => {
+            let found = intent.refunds.get(position);
+            match expanded {
+                Some(_) => json!(found.map(|found| refund(intent, position, found))),
+                None => json!(found.map(|found| &found.id)),
+            }
+        }
+        (MoveKind::Disputed(position) | MoveKind::DisputeWon(position), expanded) => {
+            let found = intent.disputes.get(position);
+            match expanded {
+                Some(_) => json!(found.map(|found| dispute(intent, position, found))),
+                None => json!(found.map(|found| &found.id)),
+            }
+        }
+    }
+}
+
+fn charge_id(intent: &Intent) -> Option<&str> {
+    intent.charge.as_ref().map(|charge| charge.id.as_str())
+}
+
+fn move_id(intent: &Intent, kind: MoveKind) -> Option<&str> {
+    intent.move_of(kind).map(|made| made.id.as_str())
 }
