@@ -261,3 +261,109 @@ fn lanes_and_draws() {
     assert!(verify(commitment).succeeds().contains("verified"));
     assert_eq!(verify(&"00".repeat(32)).code, 4);
 }
+
+/// What the list says of a payment once that waits for something.
+fn waits_for(gateway: &Gateway, order_id: &str, what: &str) -> Value {
+    for _ in 0..200 {
+        let listed = gateway.json(&["payments", "list", "--state", "waiting"]);
+        let mut payments = listed["payments"].as_array().unwrap().iter();
+        let found = payments.find(|one| one["orderId"] == order_id);
+        if let Some(found) = found.filter(|one| one["waiting"]["for"] == what) {
+            return found.clone();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("{order_id} does not wait for {what}");
+}
+
+#[test]
+fn payments_that_wait_are_ended() {
+    let gateway = Gateway::start();
+    let event = gateway.event("봄 콘서트");
+    let buyer = gateway.user("buyer@tiketi.gg");
+    let order = gateway.reserve(&event, &["A-1-2"], &buyer);
+    let (id, confirm) = gateway.toss_order(&order, &buyer);
+    gateway.fault(&id, "confirm", json!("dropBefore"), 1_000);
+    gateway.fault(&id, "query", json!({"status": 500}), 1_000);
+    gateway.confirm(&confirm, &buyer);
+    let payment = waits_for(&gateway, &id, "provider");
+    assert_eq!(payment["status"], "confirming", "{payment}");
+    let listed = gateway.tiketi(&["payments", "list", "--state", "confirming"]);
+    let listed = listed.succeeds();
+    assert!(listed.contains("WAITS FOR") && listed.contains("SINCE"), "{listed}");
+    assert!(listed.lines().any(|line| line.contains(&id) && line.contains("provider")), "{listed}");
+    let number = order["reservationNumber"].as_str().unwrap();
+    let shown = gateway.tiketi(&["order", "show", number]);
+    assert!(shown.succeeds().contains("waits for"), "{}", shown.stdout);
+
+    gateway.tiketi(&["payments", "end", &id]).fails(2, "--yes");
+    gateway.tiketi(&["payments", "end", "tk00", "--yes"]).fails(1, "NOT_FOUND");
+    let ended = gateway.json(&["payments", "end", &id, "--yes"]);
+    assert_eq!(ended["payment"]["status"], "failed", "{ended}");
+    assert!(ended["payment"]["waiting"].is_null(), "{ended}");
+    gateway.tiketi(&["payments", "end", &id, "--yes"]).fails(1, "CONFLICT");
+    assert_eq!(gateway.json(&["order", "show", number])["order"]["state"], "held");
+    assert!(
+        gateway.tiketi(&["payments", "list", "--state", "waiting"]).succeeds() == "no payments\n"
+    );
+}
+
+#[test]
+fn refunds_that_were_refused_are_made_by_hand() {
+    let gateway = Gateway::start();
+    let event = gateway.event("봄 콘서트");
+    let buyer = gateway.user("buyer@tiketi.gg");
+    let order = gateway.reserve(&event, &["A-1-2"], &buyer);
+    let (id, confirm) = gateway.toss_order(&order, &buyer);
+    gateway.confirm(&confirm, &buyer);
+    gateway.tiketi(&["payments", "refunded-by-hand", &id, "--yes"]).fails(1, "CONFLICT");
+    gateway.fault(&id, "cancel", json!({"error": "NOT_CANCELABLE_PAYMENT"}), 1_000);
+    gateway.json(&["order", "cancel", order["reservationNumber"].as_str().unwrap(), "--yes"]);
+    let payment = waits_for(&gateway, &id, "administrator");
+    assert_eq!(payment["status"], "refund_refused", "{payment}");
+    gateway.tiketi(&["payments", "refunded-by-hand", &id]).fails(2, "120,000원");
+    let noted = gateway.tiketi(&["payments", "refunded-by-hand", &id, "--yes"]);
+    assert!(noted.succeeds().contains("refunded"), "{}", noted.stdout);
+    gateway.tiketi(&["payments", "refunded-by-hand", &id, "--yes"]).fails(1, "CONFLICT");
+    assert!(
+        gateway.tiketi(&["payments", "list", "--state", "refund_refused"]).succeeds()
+            == "no payments\n"
+    );
+
+    let data = gateway.stop();
+    let audit = on(data.path(), &["--json", "audit", "DIR"]).document();
+    assert_eq!(audit["ok"], true, "{audit}");
+    let toss = &audit["summary"]["money"]["toss"];
+    assert_eq!((&toss["captured"], &toss["byHand"]), (&120_000.into(), &120_000.into()), "{audit}");
+}
+
+#[test]
+fn days_are_compared_with_their_providers() {
+    let gateway = Gateway::start();
+    let event = gateway.event("봄 콘서트");
+    let buyer = gateway.user("buyer@tiketi.gg");
+    let order = gateway.reserve(&event, &["A-1-2", "A-1-3"], &buyer);
+    let (id, confirm) = gateway.toss_order(&order, &buyer);
+    gateway.confirm(&confirm, &buyer);
+    let today = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(9)).to_string();
+    let compare = ["payments", "compare", "--day", &today[..10]];
+    assert!(gateway.tiketi(&compare).succeeds().contains("1 transactions, 0 differences"));
+    let console = json!({"orderId": id, "amount": 10_000, "webhook": false});
+    gateway.simulator("console-refund", &console);
+    let found = gateway.tiketi(&compare);
+    assert_eq!(found.code, 4, "{}{}", found.stdout, found.stderr);
+    let row = found.stdout.lines().find(|line| line.contains(&id)).unwrap();
+    assert!(row.contains("10,000원") && found.stdout.contains("ELSEWHERE"), "{}", found.stdout);
+    assert_eq!(gateway.json(&compare)["providers"][0]["differences"], json!([]), "known since");
+    let elsewhere = gateway.json(&["payments", "list", "--state", "refunded_elsewhere"]);
+    assert_eq!(elsewhere["payments"][0]["refundedElsewhere"], 10_000, "{elsewhere}");
+    let tomorrow = ["payments", "compare", "--day", "2999-01-01"];
+    gateway.tiketi(&tomorrow).fails(1, "VALIDATION");
+    gateway.tiketi(&["payments", "compare", "--day", "yesterday"]).fails_with(2, "2026-11-27");
+
+    let data = gateway.stop();
+    let log = on(data.path(), &["log", "inspect", "DIR"]);
+    assert!(log.succeeds().contains("returned-elsewhere"), "{}", log.stdout);
+    let audit = on(data.path(), &["audit", "DIR"]);
+    assert!(audit.succeeds().contains("10,000원 given back elsewhere"), "{}", audit.stdout);
+}
