@@ -8,15 +8,19 @@
 use std::thread;
 
 use proptest::prelude::*;
+use tiketi_engine::command::EditTicketType;
 use tiketi_engine::engine::{AfterPayment, CaptureIntent, NewCharge};
 use tiketi_engine::error::{CommandError, MoneyRefusal, OrderRefusal};
 use tiketi_engine::ids::{
-    ChargeIndex, RefundIndex, ReservationId, SeatIndex, UnixMillis, UserIndex,
+    ChargeIndex, EventIndex, RefundIndex, ReservationId, SeatIndex, TicketTypeIndex, UnixMillis,
+    UserIndex,
 };
 use tiketi_engine::money::{
     BankAccount, Captured, ChargeState, Deposit, Means, PointsKind, Purpose, RefundState, Split,
 };
-use tiketi_engine::record::{CaptureOutcome, Claim, ProviderName, RefundOutcome, SeatList};
+use tiketi_engine::record::{
+    CaptureOutcome, Claim, PaymentMethod, ProviderName, RefundOutcome, SeatList, TicketTypeDetails,
+};
 use tiketi_engine::state::{OrderState, State};
 
 use crate::house::{Hall, House, OPENS, SMALL, TTL_MS, durable};
@@ -465,6 +469,34 @@ fn tickets_without_seats_and_points_go_back_whole() {
     let refused = Err(MoneyRefusal::NotPartOfIt(charge));
     assert_eq!(house.give_back(charge, &[0], 1, None), refused);
     house.assert_agreement();
+}
+
+#[test]
+fn an_order_of_nothing_is_paid_by_nothing() {
+    let mut house = House::new(&[SMALL], 1);
+    let details = TicketTypeDetails {
+        name: "standing".into(),
+        price: 0,
+        total_quantity: 12,
+        description: None,
+    };
+    let (event, ticket_type) = (EventIndex(0), TicketTypeIndex(0));
+    let edit = EditTicketType { event, ticket_type, details, standing: None };
+    durable(house.engine.edit_ticket_type(edit.check().unwrap(), None, OPENS).unwrap());
+    let order = house.hold_tickets(0, 2, house.asked(0, OPENS)).unwrap().reservation;
+    let nothing = split(0, 0);
+    assert_eq!(house.open(0, Purpose::Points, nothing), Err(MoneyRefusal::WrongAmount));
+    let charge = house.open(0, Purpose::Order(order), nothing).unwrap();
+    let intent = house.begin(charge, 0).unwrap();
+    assert_eq!((intent.card, intent.payment_key.as_str()), (0, ""));
+    assert_eq!(house.end(charge, captured()), Ok(AfterPayment::Paid));
+    let payment = house.order(order).payment.unwrap();
+    assert_eq!(payment.method, PaymentMethod::Free);
+    // Nothing goes back with it.
+    durable(house.engine.cancel_order(order, None, OPENS).unwrap());
+    house.assert_agreement();
+    assert_eq!(house.fold.ledger().refunds().len(), 0);
+    assert_conserved(&house.fold);
 }
 
 #[derive(Clone, Debug)]
