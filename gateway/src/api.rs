@@ -224,6 +224,14 @@ pub struct ErrorBody {
     #[serde(rename = "unavailableSeats", default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub unavailable_seats: Option<Vec<String>>,
+    /// `SEAT_UNAVAILABLE`: of those that were asked for, the labels of the caller's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub yours: Option<Vec<String>>,
+    /// `SEAT_UNAVAILABLE`, beside `yours`: the labels of those that are not to be had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub taken: Option<Vec<String>>,
     /// `CONFLICT`: the labels of those that are not off sale.
     #[serde(rename = "notBlockedSeats", default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

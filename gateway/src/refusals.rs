@@ -6,6 +6,7 @@ use tiketi_engine::error::{
     AccountRefusal, BlockRefusal, CatalogRefusal, CommandError, ConfirmRefusal, HoldRefusal,
     InvalidField, NewsRefusal, OrderRefusal,
 };
+use tiketi_engine::ids::SeatIndex;
 use tiketi_engine::record::EndReason;
 use tiketi_engine::state::{Order, OrderState};
 use tiketi_engine::waiting_room::QueueRefusal;
@@ -64,6 +65,25 @@ pub(crate) fn hold(
         }
     };
     answer.cause(refusal)
+}
+
+/// A hold of seats of which the caller has some already: whose are which.
+pub(crate) fn some_yours(plan: &EventPlan, yours: &[SeatIndex], taken: &[SeatIndex]) -> ApiError {
+    let (yours, taken) = (plan.labels(yours), plan.labels(taken));
+    let mine = yours.join(", ");
+    let message = match taken.is_empty() {
+        true => format!("내가 이미 잡은 좌석이 있어요. ({mine}) 빈 좌석만 골라 주세요."),
+        false => format!(
+            "내가 이미 잡은 좌석({mine})과 다른 분이 선택한 좌석({})이 있어요. 빈 좌석만 골라 주세요.",
+            taken.join(", ")
+        ),
+    };
+    let all: Vec<String> = yours.iter().chain(&taken).cloned().collect();
+    ApiError::new(Code::SeatUnavailable)
+        .message(message)
+        .with("unavailableSeats", all)
+        .with("yours", yours)
+        .with("taken", taken)
 }
 
 /// An order that was not paid or cancelled. `ended` is what the view says of an order that is over;

@@ -31,7 +31,8 @@ pub struct NewCharge {
     pub user: UserIndex,
     /// For what.
     pub purpose: Purpose,
-    /// Who takes the card's part; [`ProviderName::None`] where points pay for all of it.
+    /// Who takes the card's part; [`ProviderName::None`] where points pay for all of it, or it costs
+    /// nothing.
     pub provider: ProviderName,
     /// How much: for an order the server's own sum of it.
     pub amount: Split,
@@ -55,11 +56,13 @@ impl<J: Journal> Engine<J> {
     /// holds nothing: an order that it is for may expire before it is captured.
     ///
     /// # Errors
-    /// In this order: the amount is out of range; the order is unknown, somebody else's, ended,
+    /// In this order: the amount is out of range, or nothing for points; the order is unknown, somebody else's, ended,
     /// expired, paid or being paid; not so many points; no more charges fit; journal unavailable.
     pub fn open_charge(&self, new: &NewCharge, now: UnixMillis) -> MoneyResult<ChargeIndex> {
         let &NewCharge { user, purpose, provider, amount, tag } = new;
-        let is_right = (1..=CHARGE_MAX).contains(&amount.total())
+        // An order may cost nothing: its sum is the server's own.
+        let least = u64::from(purpose == Purpose::Points);
+        let is_right = (least..=CHARGE_MAX).contains(&amount.total())
             && amount.total() == amount.card.wrapping_add(amount.points)
             && (provider == ProviderName::None) == (amount.card == 0)
             && (amount.points == 0 || purpose != Purpose::Points);

@@ -528,8 +528,9 @@ impl Ledger {
             return Err(format!("charge {} has no payment yet", found.charge));
         }
         let former = std::mem::replace(&mut charge.payment_key, found.payment_key.clone());
+        // A snapshot has one key of each charge: the index of what is restored from it is the same.
         if let Some(charges) = self.by_payment.get_mut(&former) {
-            charges.retain(|&charge| charge != found.charge);
+            charges.retain(|&other| other != found.charge);
             if charges.is_empty() {
                 self.by_payment.remove(&former);
             }

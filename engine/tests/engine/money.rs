@@ -8,19 +8,20 @@
 use std::thread;
 
 use proptest::prelude::*;
-use tiketi_engine::command::Asked;
+use tiketi_engine::command::{Asked, EditTicketType};
 use tiketi_engine::engine::{AfterPayment, CaptureIntent, NewCharge, Once};
 use tiketi_engine::error::{CommandError, MoneyRefusal, OrderRefusal};
 use tiketi_engine::ids::{
-    ChargeIndex, RefundIndex, ReservationId, SeatIndex, TicketTypeIndex, UnixMillis, UserIndex,
+    ChargeIndex, EventIndex, RefundIndex, ReservationId, SeatIndex, TicketTypeIndex, UnixMillis,
+    UserIndex,
 };
 use tiketi_engine::money::{
     BankAccount, Captured, ChargeState, Deposit, Ledger, Means, PointsKind, Purpose, RefundState,
     Split,
 };
 use tiketi_engine::record::{
-    CaptureOutcome, Claim, DisputeState, IdempotencyKey, ProviderName, RefundOutcome, SeatList,
-    TicketLine,
+    CaptureOutcome, Claim, DisputeState, IdempotencyKey, PaymentMethod, ProviderName,
+    RefundOutcome, SeatList, TicketLine, TicketTypeDetails,
 };
 use tiketi_engine::state::{OrderState, State};
 
@@ -880,6 +881,34 @@ fn money_is_found_under_another_key() {
     assert_eq!(house.fold.ledger().charge(charge).unwrap().payment_key, "b");
     assert_eq!(house.end(charge, captured()), Ok(AfterPayment::Paid));
     house.assert_agreement();
+}
+
+#[test]
+fn an_order_of_nothing_is_paid_by_nothing() {
+    let mut house = House::new(&[SMALL], 1);
+    let details = TicketTypeDetails {
+        name: "standing".into(),
+        price: 0,
+        total_quantity: 12,
+        description: None,
+    };
+    let (event, ticket_type) = (EventIndex(0), TicketTypeIndex(0));
+    let edit = EditTicketType { event, ticket_type, details, standing: None };
+    durable(house.engine.edit_ticket_type(edit.check().unwrap(), None, OPENS).unwrap());
+    let order = house.hold_tickets(0, 2, house.asked(0, OPENS)).unwrap().reservation;
+    let nothing = split(0, 0);
+    assert_eq!(house.open(0, Purpose::Points, nothing), Err(MoneyRefusal::WrongAmount));
+    let charge = house.open(0, Purpose::Order(order), nothing).unwrap();
+    let intent = house.begin(charge, 0).unwrap();
+    assert_eq!((intent.card, intent.payment_key.as_str()), (0, ""));
+    assert_eq!(house.end(charge, captured()), Ok(AfterPayment::Paid));
+    let payment = house.order(order).payment.unwrap();
+    assert_eq!(payment.method, PaymentMethod::Free);
+    // Nothing goes back with it.
+    durable(house.engine.cancel_order(order, None, OPENS).unwrap());
+    house.assert_agreement();
+    assert_eq!(house.fold.ledger().refunds().len(), 0);
+    assert_conserved(&house.fold);
 }
 
 #[derive(Clone, Debug)]

@@ -50,7 +50,8 @@ pub fn method_display_name(method: PaymentMethod) -> &'static str {
 pub struct PaymentRequest {
     /// What to pay.
     pub reservation_id: Id,
-    /// `naver_pay`, `kakao_pay` or `bank_transfer`.
+    /// `naver_pay`, `kakao_pay` or `bank_transfer`; an order that costs nothing takes any of them, and
+    /// `FREE`.
     #[schema(examples("naver_pay"))]
     pub payment_method: String,
 }

@@ -185,8 +185,11 @@ pub struct BestRequest {
 pub struct ReserveAnswer {
     /// Not shown.
     pub message: String,
-    /// The new reservation.
+    /// The new reservation, or the caller's of these seats.
     pub reservation: Reserved,
+    /// True where the caller had the seats already, absent otherwise.
+    #[serde(rename = "alreadyYours", default, skip_serializing_if = "Option::is_none")]
+    pub already_yours: Option<bool>,
 }
 
 /// A new reservation of seats.

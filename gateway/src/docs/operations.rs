@@ -193,7 +193,8 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     op(Get, "/api/tickets/availability/:ticketTypeId", EVENTS, "Says how many are left.").ok::<Availability>().refuses(&[NotFound]),
     op(Get, "/api/seats/layouts", SEATS, "Lists layouts, the smallest first.").ok::<LayoutList>(),
     op(Get, "/api/seats/events/:eventId", SEATS, "Shows all seats of an event.").ok::<SeatMap>().bare(304).refuses(&[NotFound]),
-    op(Post, "/api/seats/reserve", SEATS, "Holds seats, all or none.").body::<ReserveRequest>().created::<ReserveAnswer>()
+    op(Post, "/api/seats/reserve", SEATS, "Holds seats, all or none; those that the caller holds already are that hold.").body::<ReserveRequest>()
+        .created::<ReserveAnswer>().json::<ReserveAnswer>(200)
         .refuses(&[NotFoundInBody, SeatLimit, SeatUnavailable, NotOnSale, QueueRequired, BadId]).keyed(),
     op(Post, "/api/seats/best", SEATS, "Holds the best seats beside each other.").body::<BestRequest>().created::<ReserveAnswer>()
         .refuses(&[NotFoundInBody, SeatLimit, SeatUnavailable, NotOnSale, QueueRequired, BadId]).keyed(),

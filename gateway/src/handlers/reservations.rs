@@ -24,7 +24,8 @@ use crate::order_view::OrderView;
 use crate::orders;
 use crate::refusals;
 
-/// `POST /api/reservations`: tickets without seats.
+/// `POST /api/reservations`: tickets without seats. An equal order of a moment ago that still stands is
+/// answered with again.
 pub(crate) async fn create(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let body: ReservationRequest = request.json()?;
     let Some(ExternalId::Event(event)) = ExternalId::decode(body.event_id.0) else {
@@ -38,13 +39,13 @@ pub(crate) async fn create(app: &Arc<App>, request: &Request) -> Result<Response
             .with("max", max),
         refusal => refused(app, event, refusal.into()),
     })?;
-    let key = idempotency::key(request, |content| {
+    let key = idempotency::key_or_click(request, |content| {
         content.number(event.0.into());
         for &(ticket_type, quantity) in wanted.lines() {
             content.number(ticket_type.0.into()).number(quantity.into());
         }
     })?;
-    let asked = Asked { by: request.user()?.user.index, at: app.clock.now(), key };
+    let asked = Asked { by: request.user()?.user.index, at: app.clock.now(), key: Some(key) };
     let pending = match app.engine.hold_tickets(event, &wanted, asked) {
         Ok(pending) => pending,
         Err(error) => {

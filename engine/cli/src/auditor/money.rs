@@ -33,9 +33,9 @@ pub(super) struct MoneyModel {
     pieces: Vec<Piece>,
     accounts: BTreeMap<u32, AccountModel>,
     of_order: HashMap<(u32, u32), Vec<usize>>,
-    /// Whether a record was seen that only writers of snapshot version 6 and later make: what they
+    /// Whether a record was seen that writers of snapshot version 6 and later alone make: what they
     /// promise counts from there on.
-    is_of_version_6: bool,
+    caps_deposits: bool,
 }
 
 struct ChargeModel {
@@ -202,6 +202,11 @@ impl MoneyModel {
         found
     }
 
+    /// A record was seen that writers of snapshot version 6 and later alone make.
+    pub(super) fn is_of_version_6(&mut self) {
+        self.caps_deposits = true;
+    }
+
     fn add_charge(&mut self, charge: Option<ChargeModel>) {
         if let Some(order) = charge.as_ref().and_then(|charge| charge.order) {
             let key = (order.event.0, order.number.0);
@@ -254,13 +259,14 @@ impl Auditor {
     /// Whether an order of a snapshot was paid by this charge: an administrator who confirms one
     /// leaves another method.
     fn pays_by_seed(&mut self, state: &State, index: usize) {
-        use tiketi_engine::record::PaymentMethod::{Card, Mixed, Point};
+        use PaymentMethod::{Card, Free, Mixed, Point};
         let charge = state.ledger().charge(ChargeIndex(index as u32));
         let Some(charge) = charge.filter(|charge| charge.captured.is_some()) else { return };
         let Purpose::Order(id) = charge.purpose else { return };
         let payment = state.order(id).and_then(|(_, order)| order.payment);
         let is_it = payment.is_some_and(|payment| {
-            payment.attempt == charge.attempt && matches!(payment.method, Card | Point | Mixed)
+            payment.attempt == charge.attempt
+                && matches!(payment.method, Card | Point | Mixed | Free)
         });
         let order = OrderRef { event: id.event, number: id.order };
         if let Some(order) = self.order_mut(order).filter(|_| is_it) {
@@ -356,7 +362,7 @@ impl Auditor {
         charge.attempt = started.attempt;
         charge.since = started.at;
         let (user, points, order) = (charge.user, charge.amount.points, charge.order);
-        let is_free = charge.amount.card + charge.amount.points == 0;
+        let is_free = charge.amount == Split::default();
         let mut found = Vec::new();
         if before != Stage::Open {
             found.push((Rule::Money, format!("charge {index} is captured twice")));
@@ -472,8 +478,7 @@ impl Auditor {
         let Some(charge) = self.money.charge(index) else { return };
         let attempt = charge.attempt;
         if let Some(order) = charge.order {
-            let is_capped = self.money.is_of_version_6;
-            let due_at = is_capped.then_some(deposit.due_at);
+            let due_at = self.money.caps_deposits.then_some(deposit.due_at);
             self.deposit_awaited(order, attempt, due_at, at);
         }
     }
@@ -523,7 +528,7 @@ impl Auditor {
     /// The instant of a record that writers of version 6 and later alone make.
     fn is_new(&mut self, at: UnixMillis) {
         self.instant(at);
-        self.money.is_of_version_6 = true;
+        self.money.is_of_version_6();
     }
 }
 

@@ -209,7 +209,7 @@ impl Auditor {
     }
 
     /// The key of a new order, or of a part that goes back: it must not have done so before within
-    /// a day (R14), nor made one that stands within a moment where it is a click's.
+    /// a day (R14), nor made an order that stands within a moment where it is a click's.
     pub(super) fn key_used(
         &mut self,
         user: u32,
@@ -395,9 +395,11 @@ fn give_back_part(
     if part.quantity() == 0 {
         found.push((Rule::Malformed, format!("{name} gives nothing back")));
     }
-    if let Some(of_user) = event.by_user.get_mut(&order.user) {
+    let user = order.user;
+    if let Some(of_user) = event.by_user.get_mut(&user) {
         *of_user = of_user.saturating_sub(part.quantity());
     }
+    tickets_back(event, user, part);
     match part {
         ClaimModel::Seats(seats) => {
             for &seat in seats {

@@ -1,8 +1,8 @@
 //! Commands that talk to a running gateway.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Gateway, command, tiketi};
+use crate::support::{Gateway, command, on, tiketi};
 
 #[test]
 fn events() {
@@ -42,6 +42,33 @@ fn events() {
     let id = copy["event"]["id"].as_str().unwrap();
     gateway.tiketi(&["event", "delete", id, "--yes"]).fails(1, "NOT_FOUND");
     assert_eq!(gateway.tiketi(&["event", "cancel", "가을", "--yes"]).code, 1);
+}
+
+#[test]
+fn terms_of_an_event() {
+    let gateway = Gateway::start();
+    gateway.event("봄 콘서트");
+    let terms = |args: &[&str]| {
+        let answer = gateway.json(&[&["event", "terms", "봄"], args].concat());
+        answer["terms"].clone()
+    };
+    let of_file = json!({"max_tickets": 4, "ticket_hold_ttl": 600, "deposits": true});
+    assert_eq!(terms(&[]), of_file);
+    let changed = terms(&["--max-tickets", "default", "--ticket-hold-ttl", "never"]);
+    let expected = json!({"max_tickets": null, "ticket_hold_ttl": "never", "deposits": true});
+    assert_eq!((&changed, &terms(&[])), (&expected, &expected));
+    let changed = terms(&["--max-tickets", "2", "--ticket-hold-ttl", "60", "--deposits", "off"]);
+    assert_eq!(changed, json!({"max_tickets": 2, "ticket_hold_ttl": 60, "deposits": false}));
+    let text = gateway.tiketi(&["event", "terms", "봄", "--ticket-hold-ttl", "default"]);
+    let text = text.succeeds().to_owned();
+    assert!(text.contains("the server's setting") && text.contains("deposits"), "{text}");
+    for wrong in [["--max-tickets", "many"], ["--ticket-hold-ttl", "10m"], ["--deposits", "no"]] {
+        let ran = gateway.tiketi(&[&["event", "terms", "봄"], &wrong[..]].concat());
+        assert!(ran.code == 2 && ran.stderr.contains(wrong[0]), "{}", ran.stderr);
+    }
+    gateway.tiketi(&["event", "terms", "봄", "--max-tickets", "0"]).fails(1, "VALIDATION");
+    let shown = gateway.tiketi(&["event", "show", "봄"]);
+    assert!(shown.succeeds().contains("beside seats"), "{}", shown.stdout);
 }
 
 #[test]
