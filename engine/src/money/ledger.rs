@@ -34,6 +34,10 @@ pub struct Ledger {
     /// Charges by order, oldest first.
     #[serde(skip)]
     by_order: BTreeMap<(u32, u32), Vec<ChargeIndex>>,
+    /// Charges by the provider's name for their payment, oldest first: more than one where a buyer
+    /// confirmed an order with the payment of another.
+    #[serde(skip)]
+    by_payment: BTreeMap<String, Vec<ChargeIndex>>,
     /// Charges that were asked for and not confirmed.
     #[serde(skip)]
     open: BTreeSet<ChargeIndex>,
@@ -98,6 +102,8 @@ impl Ledger {
             }
             if charge.state == ChargeState::Open {
                 self.open.insert(index);
+            } else {
+                by_payment(&mut self.by_payment, &charge.payment_key, index);
             }
             if charge.is_unresolved() {
                 self.unresolved.insert(index);
@@ -143,6 +149,12 @@ impl Ledger {
     #[must_use]
     pub fn of_order(&self, order: OrderRef) -> &[ChargeIndex] {
         self.by_order.get(&(order.event.0, order.number.0)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The charges of a provider's payment, oldest first.
+    #[must_use]
+    pub fn of_payment(&self, payment_key: &str) -> &[ChargeIndex] {
+        self.by_payment.get(payment_key).map_or(&[], Vec::as_slice)
     }
 
     /// All refunds, by index.
@@ -390,6 +402,7 @@ impl Ledger {
             let account = self.accounts.entry(user).or_default();
             account.change(PointsKind::Use, -signed(points)?, index, started.at)?;
         }
+        by_payment(&mut self.by_payment, &started.payment_key, index);
         self.open.remove(&index);
         self.unresolved.insert(index);
         Ok(())
@@ -514,6 +527,7 @@ impl Ledger {
             return Err(format!("charge {} has no payment yet", found.charge));
         }
         charge.payment_key.clone_from(&found.payment_key);
+        by_payment(&mut self.by_payment, &found.payment_key, found.charge);
         Ok(())
     }
 
@@ -765,6 +779,21 @@ impl Ledger {
             },
         );
         Ok(())
+    }
+}
+
+/// Points alone have no payment; a payment has few charges.
+fn by_payment(
+    all: &mut BTreeMap<String, Vec<ChargeIndex>>,
+    payment_key: &str,
+    charge: ChargeIndex,
+) {
+    if payment_key.is_empty() {
+        return;
+    }
+    let charges = all.entry(payment_key.to_owned()).or_default();
+    if let Err(place) = charges.binary_search(&charge) {
+        charges.insert(place, charge);
     }
 }
 

@@ -211,7 +211,7 @@ pub struct TrailRow {
 /// `POST /api/admin/payments/compare`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct CompareRequest {
-    /// A day in Seoul that is over.
+    /// A day in Seoul, today or before.
     #[schema(examples("2026-11-27"))]
     pub day: String,
 }

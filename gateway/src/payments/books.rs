@@ -8,7 +8,7 @@ use tiketi_engine::error::{CommandError, JournalUnavailable, MoneyRefusal};
 use tiketi_engine::ids::{ChargeIndex, Lsn, UnixMillis};
 use tiketi_engine::journal::Pending;
 use tiketi_engine::money::{self, ChargeState, Purpose};
-use tiketi_engine::record::{CaptureOutcome, ProviderAnswered, ProviderName};
+use tiketi_engine::record::{CaptureOutcome, ProviderAnswered, ProviderCall, ProviderName};
 
 use crate::app::App;
 use crate::error::{ApiError, Code};
@@ -27,6 +27,8 @@ pub(crate) struct Known {
     pub(super) provider: ProviderName,
     pub(super) state: ChargeState,
     pub(super) started_at: UnixMillis,
+    /// How often the provider answered a request to give back or close it: each gets a key of its own.
+    pub(super) cancels: u32,
 }
 
 impl Known {
@@ -41,6 +43,7 @@ impl Known {
             provider: charge.provider,
             state: charge.state,
             started_at: charge.started_at?,
+            cancels: cancels(charge),
         })
     }
 
@@ -60,6 +63,13 @@ impl Known {
         };
         Known::of(index, &begun)
     }
+}
+
+/// Counted over restarts: a call that was answered gets another key, as a provider repeats its answer
+/// to the old one; one that was cut off gets the same.
+pub(super) fn cancels(charge: &money::Charge) -> u32 {
+    let calls = charge.trail.iter().filter(|line| line.call == ProviderCall::Refund);
+    calls.map(|line| line.times).sum()
 }
 
 /// What the provider says of a charge; `None` where it says nothing for certain.

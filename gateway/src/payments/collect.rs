@@ -14,7 +14,7 @@ use tiketi_engine::record::{CaptureOutcome, ProviderName};
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::payments::answer::{Capture, Captured, Deposit, Found, Refusal, Stage};
+use crate::payments::answer::{Capture, Captured, Deposit, DisputeFound, Found, Refusal, Stage};
 use crate::payments::books::{Known, end, find, known, note, rename};
 use crate::payments::give_back::{close, release};
 use crate::payments::ids::confirm_key;
@@ -72,9 +72,7 @@ async fn ask_to_capture(
             let (after, lsn) = end(app, index, taken(app, &captured)).await?;
             Ok(Collected::Ended(after, lsn))
         }
-        Capture::AwaitingDeposit(deposit) => {
-            await_deposit(app, index, known, &deposit, attempt).await
-        }
+        Capture::AwaitingDeposit(deposit) => await_deposit(app, index, known, &deposit).await,
         Capture::Refused(refusal) => refused(app, index, refusal).await,
         // We asked wrongly: it fails once the provider agrees that nothing was taken.
         Capture::Mistake(mistake) => {
@@ -164,9 +162,7 @@ async fn unresolved(
         }
         // Taken, and given back in the provider's console before we heard of it: no money moved.
         Found::Refunded { .. } | Found::NotApproved => fail(app, index).await,
-        Found::AwaitingDeposit(deposit) => {
-            await_deposit(app, index, known, &deposit, attempt).await
-        }
+        Found::AwaitingDeposit(deposit) => await_deposit(app, index, known, &deposit).await,
         Found::Foreign { is_certain, .. } if is_certain || is_settled => fail(app, index).await,
         Found::Missing if is_settled => fail(app, index).await,
         Found::Open(Stage::Authenticated) if !is_settled => {
@@ -177,7 +173,7 @@ async fn unresolved(
         Found::Open(_) if is_stuck => fail(app, index).await,
         // What the buyer agreed to there can be taken for a week, unless it is given up.
         Found::Open(_) if is_settled && known.provider == ProviderName::Stripe => {
-            close(app, index, known, attempt, "결제 시간이 지났습니다.").await
+            close(app, index, known, "결제 시간이 지났습니다.").await
         }
         Found::Open(_) if is_settled => fail(app, index).await,
         Found::Foreign { .. }
@@ -199,7 +195,7 @@ async fn take(
     index: ChargeIndex,
     known: &Known,
     found: &Captured,
-    (balance, dispute): (u64, Option<crate::payments::answer::DisputeFound>),
+    (balance, dispute): (u64, Option<DisputeFound>),
 ) -> Result<Collected, ApiError> {
     if found.payment_key != known.charge.payment_key {
         rename(app, index, &found.payment_key).await?;
@@ -277,7 +273,6 @@ async fn await_deposit(
     index: ChargeIndex,
     known: &Known,
     deposit: &Deposit,
-    attempt: u32,
 ) -> Result<Collected, ApiError> {
     let now = app.clock.now();
     let account_due = deposit.due_at.unwrap_or_else(|| now.plus(DUE_AFTER_MS));
@@ -288,7 +283,7 @@ async fn await_deposit(
         (deposits::are_taken(state, charge) && due > now && !is_closing).then_some(due)
     });
     let Some(due_at) = allowed else {
-        let closed = close(app, index, known, attempt, "입금을 기다리지 않습니다.").await?;
+        let closed = close(app, index, known, "입금을 기다리지 않습니다.").await?;
         return Ok(match closed {
             Collected::Ended(after @ AfterPayment::Held, lsn) => {
                 Collected::Refused(no_deposits(), after, lsn)

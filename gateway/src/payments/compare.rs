@@ -137,20 +137,31 @@ async fn compare(
     let differs = |charge: &ChargeIndex| listed.get(charge) != expected.get(charge);
     let suspects: Vec<ChargeIndex> = all.into_iter().filter(differs).collect();
     ask(app, suspects, &mut comparison).await;
-    let compared = DayCompared {
-        provider,
-        day,
-        transactions: comparison.transactions,
-        differences: comparison.differences.len() as u32,
-        unknown: comparison.unknown,
-        at: app.clock.now(),
-    };
-    match logged(|| app.engine.note_compared(compared)).await? {
-        Ok(pending) => app.durable(pending).await?,
-        Err(refusal) => return Err(ApiError::new(Code::Internal).cause(refusal)),
+    let at = app.clock.now();
+    // A day that goes on is compared again once it is over.
+    if span.end <= at {
+        note(
+            app,
+            DayCompared {
+                provider,
+                day,
+                transactions: comparison.transactions,
+                differences: comparison.differences.len() as u32,
+                unknown: comparison.unknown,
+                at,
+            },
+        )
+        .await?;
     }
     app.metrics.payments.differences.inc_by(comparison.differences.len() as u64);
     Ok(comparison)
+}
+
+async fn note(app: &App, compared: DayCompared) -> Result<(), ApiError> {
+    match logged(|| app.engine.note_compared(compared)).await? {
+        Ok(pending) => app.durable(pending).await,
+        Err(refusal) => Err(ApiError::new(Code::Internal).cause(refusal)),
+    }
 }
 
 /// What the provider says moved on the day, by charge.
@@ -161,13 +172,12 @@ async fn list(
     comparison: &mut Comparison,
 ) -> Result<HashMap<ChargeIndex, Moved>, ApiError> {
     let mut listed: HashMap<ChargeIndex, Moved> = HashMap::new();
-    let mut by_key = None;
     let mut page = ListPage { from: span.start, to: span.end, after: None };
     loop {
         let (rows, next) = read_page(app, provider, &page).await?;
         comparison.transactions = comparison.transactions.saturating_add(rows.len() as u32);
         for row in rows {
-            match charge_of(app, provider, &row, &mut by_key) {
+            match charge_of(app, provider, &row) {
                 Some(charge) => listed.entry(charge).or_default().add(row.movement),
                 None => comparison.add_unknown(row),
             }
@@ -204,23 +214,12 @@ async fn read_page(
 }
 
 /// The charge of a transaction: by our name for it, or else by the provider's.
-fn charge_of(
-    app: &App,
-    provider: ProviderName,
-    row: &Transaction,
-    by_key: &mut Option<HashMap<String, ChargeIndex>>,
-) -> Option<ChargeIndex> {
-    if let Some(order_id) = &row.order_id {
-        return app.view.read(|state| names::charge_of(state.ledger(), order_id));
-    }
-    let by_key = by_key.get_or_insert_with(|| {
-        app.view.read(|state| {
-            let charges = state.ledger().charges();
-            let of_provider = charges.filter(|(_, charge)| charge.provider == provider);
-            of_provider.map(|(index, charge)| (charge.payment_key.clone(), index)).collect()
-        })
-    });
-    by_key.get(row.payment_key.as_ref()?).copied()
+fn charge_of(app: &App, provider: ProviderName, row: &Transaction) -> Option<ChargeIndex> {
+    app.view.read(|state| {
+        let ledger = state.ledger();
+        let by_order = row.order_id.as_ref().and_then(|id| names::charge_of(ledger, id));
+        by_order.or_else(|| names::charge_of_payment(ledger, provider, row.payment_key.as_ref()?))
+    })
 }
 
 /// What the books say moved on the day, by charge.

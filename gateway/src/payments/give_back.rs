@@ -5,13 +5,13 @@ use std::sync::Arc;
 use tiketi_engine::error::MoneyRefusal;
 use tiketi_engine::ids::{ChargeIndex, RefundIndex};
 use tiketi_engine::money::{ChargeState, RefundCall};
-use tiketi_engine::record::{CaptureOutcome, ProviderCall, ProviderName, RefundOutcome};
+use tiketi_engine::record::{CaptureOutcome, ProviderName, RefundOutcome};
 
 use crate::app::App;
 use crate::error::{ApiError, Code};
 use crate::payments::answer::{Answered, Found, Refund};
 use crate::payments::balance;
-use crate::payments::books::{Known, end, find, known, logged, note};
+use crate::payments::books::{Known, cancels, end, find, known, logged, note};
 use crate::payments::collect::{self, Collected};
 use crate::payments::ids::{PaymentKey, cancel_key};
 use crate::payments::names;
@@ -25,11 +25,7 @@ pub(crate) async fn refund(app: &Arc<App>, index: ChargeIndex) -> Result<bool, A
         let ledger = state.ledger();
         let call = ledger.refund_call(index)?;
         let charge = ledger.charge(index)?;
-        // Counted over restarts: a call that was answered gets another key, one that was cut off
-        // the same.
-        let calls = charge.trail.iter().filter(|line| line.call == ProviderCall::Refund);
-        let attempt: u32 = calls.map(|line| line.times).sum();
-        let name = names::refund_name(call.pieces[0], charge, attempt, call.amount);
+        let name = names::refund_name(call.pieces[0], charge, cancels(charge), call.amount);
         let order = RefundOrder {
             order_id: names::order_id(index, charge)?,
             payment_key: PaymentKey::new(&charge.payment_key)?,
@@ -108,7 +104,7 @@ pub(crate) async fn close_deposit(app: &Arc<App>, index: ChargeIndex) -> Result<
     if asked.state != ChargeState::AwaitingDeposit {
         return Ok(true);
     }
-    match close(app, index, &asked, u32::MAX, "예매를 취소했습니다.").await? {
+    match close(app, index, &asked, "예매를 취소했습니다.").await? {
         Collected::Ended(..) | Collected::Refused(..) => Ok(true),
         // It may have been paid this very moment.
         Collected::Unknown => {
@@ -130,10 +126,9 @@ pub(crate) async fn close(
     app: &Arc<App>,
     index: ChargeIndex,
     known: &Known,
-    attempt: u32,
     reason: &str,
 ) -> Result<Collected, ApiError> {
-    let key = format!("{}-due-{attempt}", known.charge.order_id);
+    let key = format!("{}-due-{}", known.charge.order_id, known.cancels);
     let Some(answered) = ask_to_cancel(app, known, &key, reason).await else {
         return Ok(Collected::Unknown);
     };
@@ -154,7 +149,7 @@ pub(super) async fn release(
     known: &Known,
     reason: &str,
 ) -> Result<(), ApiError> {
-    let key = format!("{}-over", known.charge.order_id);
+    let key = format!("{}-over-{}", known.charge.order_id, known.cancels);
     match ask_to_cancel(app, known, &key, reason).await {
         Some(answered) => note(app, index, &answered).await,
         None => Ok(()),

@@ -4,7 +4,8 @@
 //! provider takes, unlike any of another installation, and not to be guessed.
 
 use tiketi_engine::ids::{ChargeIndex, RefundIndex};
-use tiketi_engine::money::{Charge, Ledger};
+use tiketi_engine::money::{Charge, ChargeState, Ledger};
+use tiketi_engine::record::ProviderName;
 
 use crate::payments::ids::OrderId;
 
@@ -25,6 +26,23 @@ pub(crate) fn charge_of(ledger: &Ledger, order_id: &str) -> Option<ChargeIndex> 
     let index = ChargeIndex(u32::from_str_radix(number, 16).ok()?);
     let charge = ledger.charge(index)?;
     (self::order_id(index, charge)?.as_str() == order_id).then_some(index)
+}
+
+/// The charge of a provider's payment: the one that has its money, or else the last that named it.
+pub(crate) fn charge_of_payment(
+    ledger: &Ledger,
+    provider: ProviderName,
+    payment_key: &str,
+) -> Option<ChargeIndex> {
+    let of_provider = |index: &ChargeIndex| {
+        ledger.charge(*index).is_some_and(|charge| charge.provider == provider)
+    };
+    let has_money = |index: &ChargeIndex| {
+        let state = ledger.charge(*index).map(|charge| charge.state);
+        matches!(state, Some(ChargeState::Captured | ChargeState::Reversed))
+    };
+    let mut charges = ledger.of_payment(payment_key).iter().copied().filter(of_provider);
+    charges.clone().rfind(has_money).or_else(|| charges.next_back())
 }
 
 /// What a refund's idempotency keys are made of. Another try gets another name, as a provider repeats

@@ -29,7 +29,7 @@ const CHARGES_PER_TICK: usize = 500;
 /// How often an awaited deposit is asked about where no webhook comes.
 const DEPOSIT_EVERY: Duration = Duration::from_secs(600);
 /// Looks at one charge that messages may ask for at once; further ones wait, twice as long each time.
-const LOOKS_FREE: u32 = 4;
+const LOOKS_FREE: u32 = 8;
 /// The longest such wait.
 const LOOK_EVERY_MAX: Duration = Duration::from_secs(64);
 /// Messages about one charge that may wait for its next look.

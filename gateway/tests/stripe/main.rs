@@ -6,6 +6,8 @@
 mod beside;
 mod confirm;
 mod declines;
+mod disputes;
+mod on_its_own;
 mod opening;
 #[path = "../toss/promises.rs"]
 mod promises;

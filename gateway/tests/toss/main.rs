@@ -4,9 +4,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod administration;
+mod awaited;
+mod compared;
 mod confirm;
+mod console;
 mod deposits;
 mod errors;
+mod flood;
+mod other_payments;
+mod pieces;
 mod points;
 mod promises;
 mod races;

@@ -81,6 +81,58 @@ impl Till {
         answer["paymentKey"].as_str().unwrap().to_owned()
     }
 
+    /// The same with more to say about the window, by Toss's sandbox.
+    pub(crate) async fn authenticate_with(&self, order: &Value, more: Value) -> String {
+        let mut body = json!({"orderId": order["orderId"], "amount": order["amount"]});
+        for (name, value) in more.as_object().into_iter().flatten() {
+            body[name] = value.clone();
+        }
+        let answer = self.sandbox("authenticate", &body).await;
+        answer["paymentKey"].as_str().unwrap().to_owned()
+    }
+
+    /// A paid order of the next seats.
+    pub(crate) async fn sold(&mut self, count: usize, more: Value) -> (Value, Vec<Value>, Value) {
+        let (reservation, seats) = self.hold_some(count).await;
+        let order = self.order(&reservation, 0).await;
+        let key = self.authenticate_with(&order, more).await;
+        let (status, answer) = self.confirm(&order, &key).await;
+        assert_eq!(status, 200, "{answer}");
+        (reservation, seats, order)
+    }
+
+    /// Tells the gateway that something changed, as a webhook does, and waits for its answer.
+    pub(crate) async fn hook(&self, order: &Value) -> u16 {
+        let body = json!({"eventType": "PAYMENT_STATUS_CHANGED",
+            "createdAt": "2026-11-21T00:00:00.000000",
+            "data": {"orderId": order["orderId"], "paymentKey": "k", "status": "DONE"}});
+        self.shop.post("/api/payments/toss/webhook", "", &body).await.0.as_u16()
+    }
+
+    /// Holds a seat; where its record is in the log.
+    pub(crate) async fn lsn(&mut self) -> u64 {
+        let seat = self.seats[self.sold]["id"].clone();
+        self.sold += 1;
+        let request = self.shop.gateway.request("POST", "/api/seats/reserve");
+        let body = json!({"eventId": self.event, "seatIds": [seat]});
+        let answer = request.bearer_auth(&self.buyer).json(&body).send().await.unwrap();
+        let lsn = answer.headers()["tiketi-lsn"].to_str().unwrap();
+        lsn.rsplit('-').next().unwrap().parse().unwrap()
+    }
+
+    /// A charge as an administrator sees it.
+    pub(crate) async fn seen(&self, order: &Value) -> Value {
+        let id = order["orderId"].as_str().unwrap();
+        self.shop.ok(&format!("/api/payments/{id}"), &self.shop.admin).await
+    }
+
+    /// What an administrator does to a payment.
+    pub(crate) async fn administer(&self, order: &Value, what: &str) -> (u16, Value) {
+        let path = format!("/api/admin/payments/{}/{what}", order["orderId"].as_str().unwrap());
+        let (status, answer) = self.shop.post(&path, &self.shop.admin, &json!({})).await;
+        (status.as_u16(), answer)
+    }
+
     pub(crate) async fn confirm(&self, order: &Value, key: &str) -> (u16, Value) {
         let body =
             json!({"paymentKey": key, "orderId": order["orderId"], "amount": order["amount"]});

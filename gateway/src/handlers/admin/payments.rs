@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::error::{ApiError, Code};
 use crate::handlers::payments::charge::{charge_answer, status};
 use crate::http::{Request, Response};
-use crate::instants::{self, DAY_MS, seoul_day, seoul_midnight};
+use crate::instants::{self, seoul_day, seoul_midnight};
 use crate::payments::compare::{self, Comparison};
 use crate::payments::reconciler::AtWork;
 use crate::payments::{books, give_back, names};
@@ -206,13 +206,12 @@ pub(crate) async fn compare(app: &Arc<App>, request: &Request) -> Result<Respons
     Ok(Response::ok(&CompareAnswer { message, day: body.day, running, providers }))
 }
 
-/// When the day began; one that is over, as its list still grows before.
+/// When the day began; today is compared as far as it has come.
 fn day_of(text: &str, now: UnixMillis) -> Result<UnixMillis, ApiError> {
-    let wrong = || refusals::invalid("day는 2026-11-27과 같은 지난 날짜여야 해요.");
+    let wrong = || refusals::invalid("day는 2026-11-27과 같은 오늘이나 지난 날짜여야 해요.");
     let begins = instants::parse(text).ok_or_else(wrong)?;
     let is_day = seoul_midnight(begins) == begins && seoul_day(begins).as_deref() == Some(text);
-    let is_over = begins.0.checked_add(DAY_MS).is_some_and(|end| end <= now.0);
-    (is_day && is_over).then_some(begins).ok_or_else(wrong)
+    (is_day && begins <= now).then_some(begins).ok_or_else(wrong)
 }
 
 fn compared(state: &State, provider: &str, end: Option<&Result<Comparison, String>>) -> Compared {

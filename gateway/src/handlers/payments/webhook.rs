@@ -42,9 +42,16 @@ async fn webhook(
     let Some(subject) = hint.subject else { return Ok(told) };
     app.catch_up(None).await?;
     let found = app.view.read(|state| {
-        let order_id = subject.order_id.as_ref()?;
-        let index = names::charge_of(state.ledger(), order_id.as_str())?;
-        let charge = state.ledger().charge(index).filter(|charge| charge.provider == provider)?;
+        let ledger = state.ledger();
+        let order_id = subject.order_id.as_ref();
+        let by_order = order_id.and_then(|id| names::charge_of(ledger, id.as_str()));
+        let by_payment = || {
+            let key = subject.payment_key.as_ref()?;
+            names::charge_of_payment(ledger, provider, key.as_str())
+        };
+        // What the provider did by itself names no order of ours.
+        let index = by_order.or_else(|| by_payment().filter(|_| order_id.is_none()))?;
+        let charge = ledger.charge(index).filter(|charge| charge.provider == provider)?;
         let stored = charge.deposit.as_ref().map(|deposit| Secret::new(deposit.secret.as_str()));
         Some((index, stored))
     });
