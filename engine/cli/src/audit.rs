@@ -9,12 +9,12 @@ use tiketi_engine::state::State;
 use tiketi_persistence::LogReader;
 use tiketi_persistence::reader::LogPiece;
 
-use crate::auditor::{Auditor, Report, Rule};
+use crate::auditor::{Auditor, PointsSums, Report, Rule, Summary};
 use crate::data::{BadSnapshot, open, snapshots, storage_failure};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Paint};
 use crate::progress::Progress;
-use crate::text::{clean, fields, number, won};
+use crate::text::{clean, fields, number, seoul, won};
 
 /// See `tiketi audit`.
 #[derive(Args)]
@@ -184,10 +184,11 @@ fn show(output: &Output, document: &Document<'_>) -> String {
             (
                 "orders",
                 format!(
-                    "{} made: {} held, {} being paid, {} paid",
+                    "{} made: {} held, {} being paid, {} awaiting deposit, {} paid",
                     number(orders.made),
                     number(orders.held),
                     number(orders.paying),
+                    number(orders.awaiting_deposit),
                     number(orders.paid)
                 ),
             ),
@@ -206,21 +207,70 @@ fn show(output: &Output, document: &Document<'_>) -> String {
             ("revenue", won(summary.revenue)),
         ],
     ));
-    for (provider, money) in &summary.money {
-        let sums = format!(
-            "{} captured = {} earned + {} refunded + {} on its way back; {} unknown",
-            won(money.captured),
-            won(money.earned),
-            won(money.refunded),
-            won(money.refunding),
-            won(money.unknown)
-        );
-        text.push_str(&fields(output, &[(*provider, sums)]));
-    }
+    text.push_str(&show_money(output, summary));
     let verdict = match ok {
         true => output.paint(Paint::Green, "no findings"),
         false => output.paint(Paint::Red, &format!("{} findings", number(*findings_total))),
     };
     text.push_str(&format!("{verdict}\n"));
     text
+}
+
+/// A line for each provider, one for points, and what waits for what.
+fn show_money(output: &Output, summary: &Summary) -> String {
+    let mut lines: Vec<(&str, String)> = Vec::new();
+    for (&provider, money) in &summary.money {
+        let sums = format!(
+            "{} captured = {} earned + {} refunded + {} refunded by hand + {} on its way back + {} \
+             given back elsewhere; {} unknown, {} disputed",
+            won(money.captured),
+            won(money.earned),
+            won(money.refunded),
+            won(money.by_hand),
+            won(money.refunding),
+            won(money.elsewhere),
+            won(money.unknown),
+            won(money.disputed)
+        );
+        lines.push((provider, sums));
+    }
+    let points = &summary.points;
+    if *points != PointsSums::default() {
+        let sums = format!(
+            "{} issued - {} spent + {} forgiven = {} in accounts - {} in debts",
+            number(points.issued),
+            number(points.spent),
+            number(points.forgiven),
+            number(points.balances),
+            number(points.debts)
+        );
+        lines.push(("accounts", sums));
+    }
+    let waiting = &summary.waiting;
+    if waiting.total > 0 {
+        let each =
+            waiting.by_what.iter().map(|(what, count)| format!("{} for {what}", number(*count)));
+        let each: Vec<String> = each.collect();
+        lines.push(("waiting", format!("{} payments: {}", number(waiting.total), each.join(", "))));
+    }
+    for payment in &waiting.payments {
+        let (what, since) = (waits_for(payment.what), seoul(payment.since.0));
+        let text = format!(
+            "charge {}: {} wait for {what} since {since}",
+            payment.charge,
+            won(payment.won)
+        );
+        lines.push(("", text));
+    }
+    fields(output, &lines)
+}
+
+fn waits_for(what: &str) -> &str {
+    match what {
+        "provider" => "the provider's word",
+        "deposit" => "the buyer's deposit",
+        "bank" => "the bank's decision",
+        "refund" => "the provider to refund",
+        _ => "an administrator: the provider refused a refund",
+    }
 }

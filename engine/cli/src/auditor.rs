@@ -25,11 +25,12 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use tiketi_engine::ids::{EventIndex, Lsn, UnixMillis};
 use tiketi_engine::record::Record;
 
-pub(crate) use closing::Report;
+pub(crate) use closing::{Report, Summary};
 use finding::Findings;
 pub(crate) use finding::Rule;
 use model::{EventModel, LayoutModel, UserModel};
 use money::MoneyModel;
+pub(crate) use money::PointsSums;
 use people::NewsModel;
 
 /// How far apart in time two things may be that happened at once.
@@ -88,7 +89,7 @@ impl Auditor {
             Record::Paid { order, attempt, at } => self.paid(*order, *attempt, *at),
             Record::OrderEnded { order, reason, at } => {
                 self.order_ended(*order, *reason, *at);
-                self.money_of_ended(*order);
+                self.money_of_ended(*order, *at);
             }
             Record::SeatsBlocked { event, seats, reason: _, at } => {
                 self.seats_blocked(*event, seats, *at);
@@ -168,6 +169,19 @@ impl Auditor {
             }
             Record::UserRestored { user, by: _, at } => self.user_restored(*user, *at),
             Record::AdminActed(acted) => self.admin_acted(acted.by, acted.at),
+            Record::PaymentFound(found) => self.payment_found(found),
+            Record::ReturnedElsewhere { charge, card, at } => {
+                self.returned_elsewhere(*charge, *card, *at);
+            }
+            Record::ReturnFailed { charge, card, is_owed, at } => {
+                self.return_failed(*charge, *card, *is_owed, *at);
+            }
+            Record::Disputed { charge, amount, state, at } => {
+                self.disputed(*charge, *amount, *state, *at);
+            }
+            Record::PartReturned(returned) => self.part_returned(returned),
+            Record::ChargeForgotten { charge, at } => self.charge_forgotten(*charge, *at),
+            Record::DayCompared(compared) => self.day_compared(compared),
         }
     }
 

@@ -1,5 +1,6 @@
 //! A record in words and as JSON, with the names that the log gave things before it.
 
+mod money;
 mod people;
 
 use serde_json::{Map, Value, json};
@@ -7,9 +8,7 @@ use tiketi_engine::ids::{
     EventIndex, ExternalId, Lsn, ReservationId, SeatIndex, UnixMillis, UserIndex,
     reservation_number,
 };
-use tiketi_engine::record::{
-    CaptureOutcome, Claim, EndReason, LeaveReason, OrderRef, Record, Section,
-};
+use tiketi_engine::record::{Claim, EndReason, LeaveReason, OrderRef, Record, Section};
 use tiketi_engine::state::State;
 use tiketi_gateway::api::payments::method_id;
 use tiketi_gateway::api::{Id, Timestamp, role_name};
@@ -281,7 +280,7 @@ impl Names {
         }
     }
 
-    /// Waiting rooms and money.
+    /// Waiting rooms.
     fn describe_queue(&self, record: &Record) -> Described {
         let new = Described::new;
         let who = |event: EventIndex, user: UserIndex| {
@@ -356,67 +355,7 @@ impl Names {
                 let fields = json!({"beacon": beacon});
                 new("queue-drawn", Some(*at), text, fields).of_event(*event)
             }
-            Record::ChargeOpened(opened) => {
-                let text = format!(
-                    "charge {} of user {}: {} by card, {} by points",
-                    opened.charge, opened.user, opened.amount.card, opened.amount.points
-                );
-                new(
-                    "charge-opened",
-                    Some(opened.at),
-                    text,
-                    json!({"charge": opened.charge, "amount": opened.amount, "provider": opened.provider}),
-                )
-            }
-            Record::CaptureStarted(started) => {
-                let text = format!("charge {}, attempt {}", started.charge, started.attempt);
-                let fields = json!({"charge": started.charge, "attempt": started.attempt});
-                new("capture-started", Some(started.at), text, fields)
-            }
-            Record::CaptureEnded { charge, outcome, at } => {
-                // An account's number and secret are nobody's business here.
-                let outcome = match outcome {
-                    CaptureOutcome::Captured(_) => "captured",
-                    CaptureOutcome::Awaiting(_) => "awaiting_deposit",
-                    CaptureOutcome::Failed => "failed",
-                    CaptureOutcome::Reversed => "reversed",
-                };
-                let text = format!("charge {charge}: {outcome}");
-                let fields = json!({"charge": charge, "outcome": outcome});
-                new("capture-ended", Some(*at), text, fields)
-            }
-            Record::ProviderAnswered(answered) => {
-                let text = format!(
-                    "charge {}: {:?} {} {}",
-                    answered.charge, answered.call, answered.status, answered.code
-                );
-                let fields = json!({"charge": answered.charge, "call": answered.call,
-                    "status": answered.status, "code": answered.code});
-                new("provider-answered", Some(answered.at), text, fields)
-            }
-            Record::SeatsReturned(returned) => {
-                let text = format!(
-                    "charge {}: {} seats, {} by card, {} by points",
-                    returned.charge,
-                    returned.seats.len(),
-                    returned.amount.card,
-                    returned.amount.points
-                );
-                let fields = json!({"charge": returned.charge, "seats": returned.seats,
-                    "amount": returned.amount});
-                new("seats-returned", Some(returned.at), text, fields)
-            }
-            Record::RefundAccountGiven(given) => {
-                let text = format!("charge {}: at bank {}", given.charge, given.account.bank);
-                let fields = json!({"charge": given.charge, "bank": given.account.bank});
-                new("refund-account-given", Some(given.at), text, fields)
-            }
-            Record::RefundEnded { refund, outcome, at } => {
-                let text = format!("refund {refund}: {outcome:?}");
-                let fields = json!({"refund": refund, "outcome": outcome});
-                new("refund-ended", Some(*at), text, fields)
-            }
-            _ => self.describe_changes(record),
+            _ => self.describe_money(record),
         }
     }
 

@@ -11,7 +11,7 @@ Exit codes:
   1  refused: the server's rules, or the thing does not exist
   2  wrong usage: arguments, files, or a confirmation that is missing
   3  unreachable or unavailable: no answer, overloaded, data directory in use
-  4  damaged data, or an audit with findings";
+  4  damaged data, an audit with findings, or payments that differ from their provider's list";
 
 /// How the command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -49,7 +49,7 @@ Examples:
   tiketi seat block '봄 콘서트' VIP-1-1..10 --reason camera
   tiketi queue rate '봄 콘서트' 50
   tiketi order cancel TK1795196714996ROJ1Q --yes
-  tiketi payments list --state unknown
+  tiketi payments list --state waiting
   tiketi user promote someone@example.com
   tiketi watch --event '봄 콘서트'
   tiketi log inspect ./data --limit 20 --json
@@ -84,7 +84,7 @@ enum Command {
     /// Show and cancel orders
     #[command(subcommand)]
     Order(order::OrderCommand),
-    /// List payments through a provider, and settle what is open
+    /// List payments through a provider, settle what is open, compare with its lists
     #[command(subcommand)]
     Payments(payments::PaymentsCommand),
     /// Show accounts, change what they may do, make many
@@ -203,6 +203,15 @@ mod tests {
             ("queue threshold x 500", true),
             ("queue admit x", false),
             ("order show", false),
+            ("payments list --state waiting --page 2", true),
+            ("payments list --state wating", false),
+            ("payments end", false),
+            ("payments end tk00 --yes", true),
+            ("payments refunded-by-hand tk00", true),
+            ("payments compare", false),
+            ("payments compare --day 2026-11-27", true),
+            ("payments compare --day 2026-11-31", false),
+            ("payments compare --day 20261127", false),
             ("user promote a@b.kr", true),
             ("user seed d --count 10 --tokens t", true),
             ("user seed d --count 0 --tokens t", false),

@@ -75,6 +75,7 @@ fn state_name(order: &OrderDetail) -> &'static str {
     match (order.state, order.end_reason) {
         (OrderState::Held, _) => "held",
         (OrderState::Paying, _) => "being paid",
+        (OrderState::AwaitingDeposit, _) => "awaiting deposit",
         (OrderState::Paid, _) => "paid",
         (OrderState::Ended, Some(EndReason::Expired)) => "ended: its deadline passed",
         (OrderState::Ended, Some(EndReason::CancelledByUser)) => "ended: cancelled by its user",

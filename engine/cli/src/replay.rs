@@ -86,6 +86,7 @@ fn fold(reader: &LogReader, until: Option<Lsn>) -> Result<State, Failure> {
 struct OrderSums {
     held: u64,
     paying: u64,
+    awaiting_deposit: u64,
     paid: u64,
     expired: u64,
     cancelled: u64,
@@ -99,6 +100,7 @@ impl OrderSums {
             match order.state {
                 OrderState::Held => sums.held += 1,
                 OrderState::Paying => sums.paying += 1,
+                OrderState::AwaitingDeposit => sums.awaiting_deposit += 1,
                 OrderState::Paid => {
                     sums.paid += 1;
                     sums.revenue += event.amount(&order.claim);
@@ -111,9 +113,11 @@ impl OrderSums {
     }
 
     fn json(&self) -> Value {
+        let live = self.held + self.paying + self.awaiting_deposit + self.paid;
         json!({
-            "total": self.held + self.paying + self.paid + self.expired + self.cancelled,
-            "held": self.held, "paying": self.paying, "paid": self.paid,
+            "total": live + self.expired + self.cancelled,
+            "held": self.held, "paying": self.paying,
+            "awaitingDeposit": self.awaiting_deposit, "paid": self.paid,
             "expired": self.expired, "cancelled": self.cancelled,
         })
     }
@@ -263,6 +267,7 @@ fn order_json(
     let (state, reason, ended_at) = match order.state {
         OrderState::Held => ("held", None, None),
         OrderState::Paying => ("paying", None, None),
+        OrderState::AwaitingDeposit => ("awaiting_deposit", None, None),
         OrderState::Paid => ("paid", None, None),
         OrderState::Ended { reason, at } => ("ended", Some(reason_name(reason)), Some(instant(at))),
     };

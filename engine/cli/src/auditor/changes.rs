@@ -117,6 +117,7 @@ fn confirm(
     };
     let before = std::mem::replace(&mut order.life, Life::Paid);
     order.was_paid = true;
+    order.paid_by = None;
     order.changed_at = at;
     match before {
         Life::Held => {
@@ -125,7 +126,7 @@ fn confirm(
                 found.push((Rule::OrderOfLife, text));
             }
         }
-        Life::Paying | Life::Paid => {
+        Life::Paying | Life::AwaitingDeposit | Life::Paid => {
             let text = format!("{name} is confirmed but is {}", before.name());
             found.push((Rule::OrderOfLife, text));
         }

@@ -8,7 +8,7 @@ use tiketi_engine::record::EndReason;
 
 use super::finding::{Finding, Rule};
 use super::model::{ClaimModel, EventModel, Life, OrderModel, Seat, order_name};
-use super::money::MoneySums;
+use super::money::{MoneySums, PointsSums, Waiting};
 use super::orders::not_on_sale;
 use super::{Auditor, SWEEP_MS};
 
@@ -44,6 +44,10 @@ pub(crate) struct Summary {
     pub(crate) revenue: u64,
     /// By provider.
     pub(crate) money: BTreeMap<&'static str, MoneySums>,
+    /// Of all accounts.
+    pub(crate) points: PointsSums,
+    /// Payments that have a next step.
+    pub(crate) waiting: Waiting,
 }
 
 /// Seats of all events.
@@ -73,6 +77,7 @@ pub(crate) struct OrderSums {
     pub(crate) made: u64,
     pub(crate) held: u64,
     pub(crate) paying: u64,
+    pub(crate) awaiting_deposit: u64,
     pub(crate) paid: u64,
     pub(crate) ended: Ends,
     /// Of the ended ones, how many had been paid.
@@ -92,6 +97,7 @@ pub(crate) struct Ends {
 impl Auditor {
     /// Looks at what the log amounts to.
     pub(crate) fn finish(mut self) -> Report {
+        self.check_charges();
         let mut summary = Summary {
             first_lsn: self.first_lsn.unwrap_or_default().0,
             last_lsn: self.lsn.0,
@@ -115,6 +121,9 @@ impl Auditor {
         }
         let (money, stuck) = self.money_sums();
         summary.money = money;
+        summary.points = self.points_sums();
+        summary.waiting = self.waiting();
+        found.extend(self.unpaid_for());
         found.extend(stuck.into_iter().map(|(rule, text)| (self.lsn, rule, text)));
         for (lsn, rule, text) in found {
             self.findings.add(lsn, rule, text);
@@ -206,6 +215,7 @@ fn count_order(order: &OrderModel, sums: &mut OrderSums) {
     match order.life {
         Life::Held => sums.held += 1,
         Life::Paying => sums.paying += 1,
+        Life::AwaitingDeposit => sums.awaiting_deposit += 1,
         Life::Paid => sums.paid += 1,
         Life::Ended(reason) => {
             sums.ended_after_payment += u64::from(order.was_paid);
@@ -261,7 +271,7 @@ fn overdue(
         let late = |due: UnixMillis| due.max(since).plus(SWEEP_MS) < latest_at;
         let name = || order_name(index, number);
         match order.life {
-            Life::Ended(_) | Life::Paying => {}
+            Life::Ended(_) | Life::Paying | Life::AwaitingDeposit => {}
             Life::Held | Life::Paid if event.cancelled_at.is_some_and(late) => {
                 let text = format!("{} still lives long after its event was called off", name());
                 found.push((order.held_lsn, Rule::Overdue, text));

@@ -95,6 +95,8 @@ pub(super) struct OrderModel {
     pub(super) life: Life,
     pub(super) last_attempt: u8,
     pub(super) was_paid: bool,
+    /// The charge whose money it rests on, where one paid it.
+    pub(super) paid_by: Option<usize>,
     /// When its life last changed.
     pub(super) changed_at: UnixMillis,
     /// Whether it was made after its event was called off.
@@ -113,6 +115,7 @@ pub(super) enum ClaimModel {
 pub(super) enum Life {
     Held,
     Paying,
+    AwaitingDeposit,
     Paid,
     Ended(EndReason),
 }
@@ -126,6 +129,7 @@ impl Life {
         match self {
             Life::Held => "held",
             Life::Paying => "being paid",
+            Life::AwaitingDeposit => "awaiting deposit",
             Life::Paid => "paid",
             Life::Ended(_) => "ended",
         }
@@ -263,6 +267,24 @@ impl EventModel {
                 lines.iter().map(|line| u64::from(line.unit_price) * u64::from(line.quantity)).sum()
             }
         }
+    }
+
+    /// Puts tickets back on sale.
+    pub(super) fn return_tickets(&mut self, lines: &[TicketLine]) {
+        for line in lines {
+            if let Some(ticket) = self.tickets.get_mut(line.ticket_type.position()) {
+                ticket.in_orders = ticket.in_orders.saturating_sub(line.quantity.into());
+            }
+        }
+    }
+
+    /// Whether `due` is before the event and the end of its sale, as they were at about `at`.
+    pub(super) fn is_before_it(&self, due: UnixMillis, at: UnixMillis) -> bool {
+        let is_before = |window: &Window| due <= window.closes_at.min(window.event_at);
+        let was_in_force = |until: UnixMillis| at <= until.plus(RACE_MS);
+        let mut past = self.past_windows.iter();
+        is_before(&self.window)
+            || past.any(|(window, until)| was_in_force(*until) && is_before(window))
     }
 
     /// Gives a free seat to an owner, or says who has it.

@@ -1,144 +1,267 @@
-//! Money: whatever was captured is a paid order, points, or on its way back (R12, R13).
+//! Money: whatever was captured is kept for a paid order or as points, or has gone back, or is owed
+//! (R12, R13). This file has the model and the life of a charge; `returns` has what goes back, and
+//! `laws` what must hold after every record and at the end.
+
+mod laws;
+mod points;
+mod returns;
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Serialize;
-use tiketi_engine::ids::{Attempt, ChargeIndex, RefundIndex, UnixMillis};
-use tiketi_engine::money::{ChargeState, Ledger, Purpose, RefundState, Split};
+use tiketi_engine::ids::{Attempt, ChargeIndex, UnixMillis};
+use tiketi_engine::money::{self, ChargeState, Deposit, Ledger, Purpose, RefundState, Split};
 use tiketi_engine::record::{
-    CaptureOutcome, CaptureStarted, ChargeOpened, OrderRef, PaymentStarted, ProviderName,
-    RefundAccountGiven, RefundOutcome, SeatsReturned,
+    CaptureOutcome, CaptureStarted, ChargeOpened, DayCompared, DisputeState, OrderRef,
+    PaymentFound, PaymentStarted, ProviderName,
 };
+use tiketi_engine::state::State;
 
-use super::Auditor;
+pub(crate) use self::laws::PointsSums;
+pub(super) use self::laws::{MoneySums, Waiting};
+use self::points::AccountModel;
 use super::finding::Rule;
-use super::model::{Life, order_name};
+use super::{Auditor, RACE_MS};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+const SEOUL_OFFSET_MS: u64 = 9 * 60 * 60 * 1_000;
 
 /// Charges, refunds and points, as the auditor sees them.
-#[derive(Default, PartialEq)]
+#[derive(Default)]
 pub(super) struct MoneyModel {
-    charges: Vec<ChargeModel>,
-    refunds: Vec<RefundModel>,
-    points: HashMap<u32, u64>,
+    /// By index; `None` for those that are forgotten.
+    charges: Vec<Option<ChargeModel>>,
+    pieces: Vec<Piece>,
+    accounts: BTreeMap<u32, AccountModel>,
+    of_order: HashMap<(u32, u32), Vec<usize>>,
+    /// Whether a record was seen that only writers of snapshot version 6 and later make: what they
+    /// promise counts from there on.
+    is_of_version_6: bool,
 }
 
-#[derive(Clone, PartialEq)]
 struct ChargeModel {
     user: u32,
-    order: Option<(OrderRef, Attempt)>,
+    order: Option<OrderRef>,
+    attempt: Attempt,
     provider: ProviderName,
     amount: Split,
     stage: Stage,
-    returned: Split,
+    /// Captured, not gone back and not owed.
+    kept: Split,
+    /// Card money that the provider gave back without being asked.
+    elsewhere: u64,
+    dispute: Option<(u64, DisputeState, UnixMillis)>,
+    /// What is owed of it or went back by card, oldest first.
+    pieces: Vec<usize>,
+    /// When it was begun, or opened where it was not.
+    since: UnixMillis,
+    /// Since when all of its card money is gone without an order that ended.
+    gone_at: Option<UnixMillis>,
+    /// Whether it was found not to add up: said once.
+    is_reported: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Open,
-    Unknown,
+    Capturing,
+    AwaitingDeposit,
     Captured,
     Failed,
     Reversed,
 }
 
-#[derive(Clone, PartialEq)]
-struct RefundModel {
+/// A piece of what is owed of a charge.
+#[derive(PartialEq)]
+struct Piece {
     charge: usize,
     card: u64,
-    due: bool,
-    done: bool,
+    state: PieceState,
+    failures: u8,
+    at: UnixMillis,
 }
 
-/// What became of the money of one provider, in won: `captured` is the sum of the next three.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct MoneySums {
-    /// Taken from buyers.
-    pub(crate) captured: u64,
-    /// Orders that are paid, and points that were bought.
-    pub(crate) earned: u64,
-    /// Gone back.
-    pub(crate) refunded: u64,
-    /// On its way back, or refused by the provider.
-    pub(crate) refunding: u64,
-    /// Asked for, and not known to be taken or not.
-    pub(crate) unknown: u64,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PieceState {
+    Due,
+    Refused,
+    Done,
+    ByHand,
 }
 
-impl MoneyModel {
-    /// What a snapshot says of it.
-    pub(super) fn of(ledger: &Ledger) -> MoneyModel {
-        let charge = |charge: &tiketi_engine::money::Charge| ChargeModel {
+impl Piece {
+    fn is_owed(&self) -> bool {
+        matches!(self.state, PieceState::Due | PieceState::Refused)
+    }
+}
+
+impl ChargeModel {
+    fn of(charge: &money::Charge) -> ChargeModel {
+        ChargeModel {
             user: charge.user.0,
-            order: order_of(charge.purpose).map(|order| (order, charge.attempt)),
+            order: order_of(charge.purpose),
+            attempt: charge.attempt,
             provider: charge.provider,
             amount: charge.amount,
             stage: match charge.state {
                 ChargeState::Open => Stage::Open,
-                ChargeState::Capturing | ChargeState::AwaitingDeposit => Stage::Unknown,
+                ChargeState::Capturing => Stage::Capturing,
+                ChargeState::AwaitingDeposit => Stage::AwaitingDeposit,
                 ChargeState::Captured => Stage::Captured,
                 ChargeState::Failed => Stage::Failed,
                 ChargeState::Reversed => Stage::Reversed,
             },
-            returned: charge.returned,
-        };
-        let refund = |refund: &tiketi_engine::money::Refund| RefundModel {
-            charge: refund.charge.position(),
-            card: refund.card,
-            due: refund.state == RefundState::Due,
-            done: matches!(refund.state, RefundState::Done { .. }),
-        };
-        MoneyModel {
-            charges: ledger.charges().iter().map(charge).collect(),
-            refunds: ledger.refunds().iter().map(refund).collect(),
-            points: ledger.accounts().map(|(user, account)| (user.0, account.balance)).collect(),
+            kept: charge.balance(),
+            elsewhere: charge.elsewhere(),
+            dispute: charge.dispute.map(|one| (one.amount, one.state, one.at)),
+            pieces: Vec::new(),
+            since: charge.started_at.unwrap_or(charge.opened_at),
+            gone_at: None,
+            is_reported: false,
         }
     }
 
-    /// Whether a snapshot says the same.
-    pub(super) fn agrees_with(&self, ledger: &Ledger) -> bool {
-        *self == MoneyModel::of(ledger)
+    fn says_the_same(&self, other: &ChargeModel) -> bool {
+        let who = |one: &ChargeModel| (one.user, one.order, one.attempt, one.provider, one.amount);
+        let how = |one: &ChargeModel| (one.stage, one.kept, one.elsewhere, one.dispute, one.since);
+        who(self) == who(other) && how(self) == how(other) && self.pieces == other.pieces
     }
 
-    fn add_points(&mut self, user: u32, points: u64) {
-        if points > 0 {
-            *self.points.entry(user).or_default() += points;
-        }
-    }
-
-    /// Gives back some of a charge, or says why that cannot be.
-    fn give_back(&mut self, index: usize, amount: Split) -> Result<(), String> {
-        let charge = &mut self.charges[index];
-        let card = charge.amount.card - charge.returned.card;
-        let points = charge.amount.points - charge.returned.points;
-        if charge.stage != Stage::Captured || amount.card > card || amount.points > points {
-            return Err(format!("more goes back than charge {index} has"));
-        }
-        charge.returned.card += amount.card;
-        charge.returned.points += amount.points;
-        let user = charge.user;
-        self.add_points(user, amount.points);
-        if amount.card > 0 {
-            self.refunds.push(RefundModel {
-                charge: index,
-                card: amount.card,
-                due: true,
-                done: false,
-            });
-        }
-        Ok(())
-    }
-
-    fn left(&self, index: usize) -> Split {
-        let charge = &self.charges[index];
-        Split {
-            card: charge.amount.card - charge.returned.card,
-            points: charge.amount.points - charge.returned.points,
+    /// Whether the money that its order was paid with is not there any more.
+    fn is_gone(&self) -> bool {
+        match self.stage {
+            Stage::Reversed => true,
+            Stage::Captured => self.elsewhere > 0 && self.kept.card == 0,
+            _ => false,
         }
     }
 }
 
+impl MoneyModel {
+    /// What a snapshot says of it.
+    pub(super) fn of(state: &State) -> MoneyModel {
+        let ledger = state.ledger();
+        let mut model = MoneyModel::default();
+        for number in 0..ledger.charge_count() {
+            let charge = ledger.charge(ChargeIndex(number)).map(ChargeModel::of);
+            model.add_charge(charge);
+        }
+        for refund in ledger.refunds() {
+            let charge = refund.charge.position();
+            if let Some(Some(of)) = model.charges.get_mut(charge) {
+                of.pieces.push(model.pieces.len());
+            }
+            model.pieces.push(Piece {
+                charge,
+                card: refund.card,
+                state: match refund.state {
+                    RefundState::Due => PieceState::Due,
+                    RefundState::Refused { .. } => PieceState::Refused,
+                    RefundState::Done { .. } => PieceState::Done,
+                    RefundState::ByHand { .. } => PieceState::ByHand,
+                },
+                failures: refund.failures,
+                at: refund.at,
+            });
+        }
+        for charge in model.charges.iter_mut().flatten().filter(|charge| charge.is_gone()) {
+            charge.gone_at = Some(state.last_at());
+        }
+        model.accounts = accounts(ledger);
+        model.forgive_as_before(ledger);
+        model
+    }
+
+    /// Whether a snapshot says the same.
+    pub(super) fn agrees_with(&self, state: &State) -> bool {
+        let other = MoneyModel::of(state);
+        let same = |pair: (&Option<ChargeModel>, &Option<ChargeModel>)| match pair {
+            (Some(own), Some(other)) => own.says_the_same(other),
+            (own, other) => own.is_none() && other.is_none(),
+        };
+        self.charges.len() == other.charges.len()
+            && self.charges.iter().zip(&other.charges).all(same)
+            && self.pieces == other.pieces
+            && self.has_points_of(&other)
+    }
+
+    fn add_charge(&mut self, charge: Option<ChargeModel>) {
+        if let Some(order) = charge.as_ref().and_then(|charge| charge.order) {
+            let key = (order.event.0, order.number.0);
+            self.of_order.entry(key).or_default().push(self.charges.len());
+        }
+        self.charges.push(charge);
+    }
+
+    fn charge(&self, index: usize) -> Option<&ChargeModel> {
+        self.charges.get(index)?.as_ref()
+    }
+
+    fn charge_mut(&mut self, index: usize) -> Option<&mut ChargeModel> {
+        self.charges.get_mut(index)?.as_mut()
+    }
+
+    fn account(&mut self, user: u32) -> &mut AccountModel {
+        self.accounts.entry(user).or_default()
+    }
+
+    /// The charges of an order.
+    fn of_order(&self, order: OrderRef) -> &[usize] {
+        self.of_order.get(&(order.event.0, order.number.0)).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn accounts(ledger: &Ledger) -> BTreeMap<u32, AccountModel> {
+    let model = |account: &money::Account| AccountModel {
+        balance: account.balance,
+        debt: account.debt,
+        forgiven: 0,
+    };
+    ledger.accounts().map(|(user, account)| (user.0, model(account))).collect()
+}
+
 impl Auditor {
+    /// Begins with a snapshot's ledger, which has to add up as well.
+    pub(super) fn seed_money(&mut self, state: &State) {
+        self.money = MoneyModel::of(state);
+        for index in 0..self.money.charges.len() {
+            self.pays_by_seed(state, index);
+        }
+        for index in 0..self.money.charges.len() {
+            self.check_charge(index);
+        }
+        let found = self.points_law();
+        self.add(found);
+    }
+
+    /// Whether an order of a snapshot was paid by this charge: an administrator who confirms one
+    /// leaves another method.
+    fn pays_by_seed(&mut self, state: &State, index: usize) {
+        use tiketi_engine::record::PaymentMethod::{Card, Mixed, Point};
+        let charge = state.ledger().charge(ChargeIndex(index as u32));
+        let Some(charge) = charge.filter(|charge| charge.captured.is_some()) else { return };
+        let Purpose::Order(id) = charge.purpose else { return };
+        let payment = state.order(id).and_then(|(_, order)| order.payment);
+        let is_it = payment.is_some_and(|payment| {
+            payment.attempt == charge.attempt && matches!(payment.method, Card | Point | Mixed)
+        });
+        let order = OrderRef { event: id.event, number: id.order };
+        if let Some(order) = self.order_mut(order).filter(|_| is_it) {
+            order.paid_by = Some(index);
+        }
+    }
+
+    /// Whether there is such a charge; where there is none, that is a finding.
+    fn has_charge(&mut self, index: usize, how: &str) -> bool {
+        match self.money.charges.get(index) {
+            Some(Some(_)) => return true,
+            Some(None) => {
+                self.find(Rule::Money, format!("charge {index} {how}, but was forgotten"));
+            }
+            None => self.find(Rule::UnknownThing, format!("charge {index} {how}, unknown")),
+        }
+        false
+    }
+
     pub(super) fn charge_opened(&mut self, opened: &ChargeOpened) {
         self.instant(opened.at);
         let name = format!("charge {}", opened.charge);
@@ -167,39 +290,60 @@ impl Auditor {
                 }
             }
         }
-        self.money.charges.push(ChargeModel {
+        self.money.add_charge(Some(ChargeModel {
             user: opened.user.0,
-            order: order.map(|order| (order, Attempt(0))),
+            order,
+            attempt: Attempt(0),
             provider: opened.provider,
             amount: opened.amount,
             stage: Stage::Open,
-            returned: Split::default(),
-        });
+            kept: Split::default(),
+            elsewhere: 0,
+            dispute: None,
+            pieces: Vec::new(),
+            since: opened.at,
+            gone_at: None,
+            is_reported: false,
+        }));
         self.add(found);
+    }
+
+    /// A charge that was never confirmed took no money.
+    pub(super) fn charge_forgotten(&mut self, charge: ChargeIndex, at: UnixMillis) {
+        self.is_new(at);
+        let index = charge.position();
+        if !self.has_charge(index, "is forgotten") {
+            return;
+        }
+        let Some(forgotten) = self.money.charges[index].take() else { return };
+        if let Some(order) = forgotten.order
+            && let Some(all) = self.money.of_order.get_mut(&(order.event.0, order.number.0))
+        {
+            all.retain(|&other| other != index);
+        }
+        if forgotten.stage != Stage::Open {
+            let text = format!("charge {index} is forgotten while it is {:?}", forgotten.stage);
+            self.find(Rule::Money, text);
+        }
     }
 
     pub(super) fn capture_started(&mut self, started: &CaptureStarted) {
         self.instant(started.at);
         let index = started.charge.position();
-        let Some(charge) = self.money.charges.get_mut(index) else {
-            return self.find(Rule::UnknownThing, format!("no charge {index} to capture"));
-        };
+        if !self.has_charge(index, "is to be captured") {
+            return;
+        }
+        let Some(charge) = self.money.charge_mut(index) else { return };
+        let before = std::mem::replace(&mut charge.stage, Stage::Capturing);
+        charge.attempt = started.attempt;
+        charge.since = started.at;
+        let (user, points, order) = (charge.user, charge.amount.points, charge.order);
         let mut found = Vec::new();
-        if charge.stage != Stage::Open {
+        if before != Stage::Open {
             found.push((Rule::Money, format!("charge {index} is captured twice")));
         }
-        charge.stage = Stage::Unknown;
-        let (user, points) = (charge.user, charge.amount.points);
-        let order = charge.order.as_mut().map(|(order, attempt)| {
-            *attempt = started.attempt;
-            *order
-        });
-        if points > 0 {
-            let balance = self.money.points.entry(user).or_default();
-            if *balance < points {
-                found.push((Rule::Money, format!("user {user} spends points that are not there")));
-            }
-            *balance = balance.saturating_sub(points);
+        if points > 0 && !self.money.account(user).spend(points) {
+            found.push((Rule::Money, format!("user {user} spends points that are not there")));
         }
         self.add(found);
         if let Some(order) = order {
@@ -213,6 +357,22 @@ impl Auditor {
         }
     }
 
+    /// The provider knows the money of a charge that was begun under another name.
+    pub(super) fn payment_found(&mut self, found: &PaymentFound) {
+        self.is_new(found.at);
+        let index = found.charge.position();
+        if !self.has_charge(index, "is found under another payment") {
+            return;
+        }
+        if self.money.charge(index).is_some_and(|charge| charge.stage == Stage::Open) {
+            let text = format!("charge {index} is found under another payment before it was begun");
+            self.find(Rule::Money, text);
+        }
+        if found.payment_key.is_empty() {
+            self.find(Rule::Malformed, format!("the payment of charge {index} has no key"));
+        }
+    }
+
     pub(super) fn capture_ended(
         &mut self,
         charge: ChargeIndex,
@@ -221,171 +381,126 @@ impl Auditor {
     ) {
         self.instant(at);
         let index = charge.position();
-        let Some(known) = self.money.charges.get_mut(index) else {
-            return self.find(Rule::UnknownThing, format!("no charge {index} that was captured"));
-        };
-        let (before, order, user) = (known.stage, known.order, known.user);
+        if !self.has_charge(index, "was captured") {
+            return;
+        }
+        let Some(before) = self.money.charge(index).map(|charge| charge.stage) else { return };
+        let is_under_way = matches!(before, Stage::Capturing | Stage::AwaitingDeposit);
+        let is_over = matches!(before, Stage::Failed | Stage::Reversed);
         let (after, fits) = match outcome {
-            CaptureOutcome::Captured(_) => {
-                let can_be = [Stage::Unknown, Stage::Failed, Stage::Reversed];
-                (Stage::Captured, can_be.contains(&before))
+            CaptureOutcome::Captured(_) => (Stage::Captured, is_under_way || is_over),
+            CaptureOutcome::Awaiting(_) => (Stage::AwaitingDeposit, is_under_way),
+            CaptureOutcome::Failed => (Stage::Failed, is_under_way),
+            CaptureOutcome::Reversed | CaptureOutcome::TakenBack => {
+                (Stage::Reversed, before == Stage::Captured)
             }
-            CaptureOutcome::Awaiting(_) => (Stage::Unknown, before == Stage::Unknown),
-            CaptureOutcome::Failed => (Stage::Failed, before == Stage::Unknown),
-            CaptureOutcome::Reversed => (Stage::Reversed, before == Stage::Captured),
         };
-        known.stage = after;
-        let amount = known.amount;
         if !fits {
             self.find(Rule::Money, format!("charge {index} goes from {before:?} to {after:?}"));
         }
-        match (after, before) {
-            (Stage::Captured, Stage::Failed | Stage::Reversed) if order.is_some() => {
-                // Its points went back when it ended; the card's part goes now.
-                self.money.charges[index].returned.points = amount.points;
-                let left = self.money.left(index);
-                let back = self.money.give_back(index, left);
+        if let Some(charge) = self.money.charge_mut(index) {
+            charge.stage = after;
+        }
+        match outcome {
+            CaptureOutcome::Captured(_) if is_over => self.captured_late(index, at),
+            CaptureOutcome::Captured(_) => self.captured(index, at),
+            CaptureOutcome::Awaiting(deposit) => self.awaits_deposit(index, deposit, at),
+            CaptureOutcome::Failed => self.capture_failed(index, at),
+            CaptureOutcome::Reversed => self.taken_back(index, false, at),
+            CaptureOutcome::TakenBack => {
+                self.is_new(at);
+                self.taken_back(index, true, at);
+            }
+        }
+        self.check_charge(index);
+    }
+
+    fn captured(&mut self, index: usize, at: UnixMillis) {
+        let Some(charge) = self.money.charge_mut(index) else { return };
+        charge.kept = charge.amount;
+        let (user, order, attempt, card) =
+            (charge.user, charge.order, charge.attempt, charge.amount.card);
+        let Some(order) = order else { return self.money.account(user).credit(card) };
+        self.paid(order, attempt, at);
+        if let Some(order) = self.order_mut(order) {
+            order.paid_by = Some(index);
+        }
+    }
+
+    /// No order waits for it any more: its points went back when it ended, and the card's part goes
+    /// back now.
+    fn captured_late(&mut self, index: usize, at: UnixMillis) {
+        let gone: u64 = self.money.pieces_of(index).map(|piece| piece.card).sum();
+        let Some(charge) = self.money.charge_mut(index) else { return };
+        let card = charge.amount.card.saturating_sub(gone + charge.elsewhere);
+        charge.kept = Split { card, points: 0 };
+        charge.gone_at = None;
+        let (user, kept) = (charge.user, charge.kept);
+        match charge.order {
+            None => self.money.account(user).credit(card),
+            Some(_) => {
+                let back = self.money.give_back(index, kept, at);
                 self.add(back.err().map(|why| (Rule::Money, why)).into_iter().collect());
             }
-            (Stage::Captured, _) => match order {
-                Some((order, attempt)) => self.paid(order, attempt, at),
-                None => self.money.add_points(user, amount.card),
-            },
-            (Stage::Failed, _) => {
-                self.money.add_points(user, amount.points);
-                if let Some((order, attempt)) = order {
-                    self.payment_failed(order, attempt, at);
-                }
-            }
-            (Stage::Reversed, _) if order.is_none() => {
-                let balance = self.money.points.entry(user).or_default();
-                *balance = balance.saturating_sub(amount.card);
-            }
-            (Stage::Reversed, _) => {
-                let points = self.money.left(index).points;
-                self.money.charges[index].returned.points = amount.points;
-                self.money.add_points(user, points);
-            }
-            _ => {}
         }
     }
 
-    /// The money of an order that is over goes back.
-    pub(super) fn money_of_ended(&mut self, order: OrderRef) {
-        let of_order: Vec<usize> = (0..self.money.charges.len())
-            .filter(|&index| {
-                let charge = &self.money.charges[index];
-                charge.stage == Stage::Captured && charge.order.is_some_and(|(of, _)| of == order)
-            })
-            .collect();
-        for index in of_order {
-            let left = self.money.left(index);
-            if let Err(why) = self.money.give_back(index, left) {
-                self.find(Rule::Money, why);
-            }
+    fn awaits_deposit(&mut self, index: usize, deposit: &Deposit, at: UnixMillis) {
+        let Some(charge) = self.money.charge(index) else { return };
+        let attempt = charge.attempt;
+        if let Some(order) = charge.order {
+            let is_capped = self.money.is_of_version_6;
+            let due_at = is_capped.then_some(deposit.due_at);
+            self.deposit_awaited(order, attempt, due_at, at);
         }
     }
 
-    pub(super) fn seats_returned(&mut self, returned: &SeatsReturned) {
-        self.instant(returned.at);
-        let index = returned.charge.position();
-        let Some(charge) = self.money.charges.get(index) else {
-            return self.find(Rule::UnknownThing, format!("no charge {index} to give back"));
-        };
-        let order = charge.order.map(|(order, _)| order);
-        if let Err(why) = self.money.give_back(index, returned.amount) {
-            self.find(Rule::Money, why);
-        }
-        match order {
-            Some(order) => {
-                let won = returned.amount.card + returned.amount.points;
-                self.part_returned(order, &returned.seats, won, returned.at);
-            }
-            None => self.find(Rule::Money, format!("charge {index} for points has no seats")),
+    fn capture_failed(&mut self, index: usize, at: UnixMillis) {
+        let Some(charge) = self.money.charge(index) else { return };
+        let (user, order, attempt, points) =
+            (charge.user, charge.order, charge.attempt, charge.amount.points);
+        self.money.account(user).credit(points);
+        if let Some(order) = order {
+            self.payment_failed(order, attempt, at);
         }
     }
 
-    /// Refunds that were refused are asked for again.
-    pub(super) fn refund_account_given(&mut self, given: &RefundAccountGiven) {
-        self.instant(given.at);
-        let charge = given.charge.position();
-        if charge >= self.money.charges.len() {
-            self.find(Rule::UnknownThing, format!("no charge {charge} to give an account for"));
+    /// The bank took the money back. Earlier versions forgot points that were spent, and went on
+    /// owing what there was no money for.
+    fn taken_back(&mut self, index: usize, keeps_debt: bool, at: UnixMillis) {
+        let Some(charge) = self.money.charge_mut(index) else { return };
+        let kept = std::mem::take(&mut charge.kept);
+        charge.gone_at = Some(at);
+        let (user, is_for_points) = (charge.user, charge.order.is_none());
+        if keeps_debt {
+            let owed = self.money.owed(index);
+            self.money.owe_less(index, owed);
         }
-        for refund in self.money.refunds.iter_mut().filter(|refund| refund.charge == charge) {
-            refund.due = !refund.done;
+        let account = self.money.account(user);
+        match (is_for_points, keeps_debt) {
+            (true, true) => account.take_back(kept.card),
+            (true, false) => account.forgive(kept.card),
+            (false, _) => account.credit(kept.points),
         }
     }
 
-    pub(super) fn refund_ended(
-        &mut self,
-        refund: RefundIndex,
-        outcome: RefundOutcome,
-        at: UnixMillis,
-    ) {
+    /// A provider's list of a whole day in Seoul was looked through, after its end.
+    pub(super) fn day_compared(&mut self, compared: &DayCompared) {
+        self.is_new(compared.at);
+        let DayCompared { provider, day, at, .. } = *compared;
+        if provider == ProviderName::None || (day.0 + SEOUL_OFFSET_MS) % DAY_MS != 0 {
+            let text = format!("what was compared with {provider:?} is no day of a provider");
+            self.find(Rule::Malformed, text);
+        }
+        if at.plus(RACE_MS) < day.plus(DAY_MS) {
+            self.find(Rule::Instant, "a day was compared before it was over".to_owned());
+        }
+    }
+
+    /// The instant of a record that writers of version 6 and later alone make.
+    fn is_new(&mut self, at: UnixMillis) {
         self.instant(at);
-        let Some(known) = self.money.refunds.get_mut(refund.position()) else {
-            return self.find(Rule::UnknownThing, format!("no refund {refund}"));
-        };
-        let fits = known.due != (outcome == RefundOutcome::Again) && !known.done;
-        known.due = outcome == RefundOutcome::Again;
-        known.done |= outcome == RefundOutcome::Done;
-        if !fits {
-            self.find(Rule::Money, format!("refund {refund} ends twice"));
-        }
-    }
-
-    /// Captured = earned + gone back + on its way, for each provider; and what is earned is there.
-    pub(super) fn money_sums(&self) -> (BTreeMap<&'static str, MoneySums>, Vec<(Rule, String)>) {
-        let mut sums: BTreeMap<&'static str, MoneySums> = BTreeMap::new();
-        let mut found = Vec::new();
-        for (index, charge) in self.money.charges.iter().enumerate() {
-            let sum = sums.entry(name_of(charge.provider)).or_default();
-            match charge.stage {
-                Stage::Unknown => sum.unknown += charge.amount.card,
-                Stage::Captured => {
-                    let left = self.money.left(index);
-                    sum.captured += charge.amount.card;
-                    sum.earned += left.card;
-                    let kept = left.card + left.points;
-                    if let Some((order, _)) = charge.order
-                        && kept > 0
-                        && kept != self.paid_for(order)
-                    {
-                        let text = format!(
-                            "{kept} won of charge {index} are kept, but {} is {} won",
-                            order_name(order.event, order.number.0),
-                            self.paid_for(order)
-                        );
-                        found.push((Rule::Money, text));
-                    }
-                }
-                // What went back of it before the bank took it.
-                Stage::Reversed => sum.captured += charge.returned.card,
-                Stage::Open | Stage::Failed => {}
-            }
-        }
-        for refund in &self.money.refunds {
-            let provider = name_of(self.money.charges[refund.charge].provider);
-            let sum = sums.entry(provider).or_default();
-            match refund.done {
-                true => sum.refunded += refund.card,
-                false => sum.refunding += refund.card,
-            }
-        }
-        for (provider, sum) in &sums {
-            if sum.captured != sum.earned + sum.refunded + sum.refunding {
-                found.push((Rule::Money, format!("the sums of {provider} do not add up: {sum:?}")));
-            }
-        }
-        (sums, found)
-    }
-
-    /// What a paid order costs; nothing where it is not paid.
-    fn paid_for(&self, order: OrderRef) -> u64 {
-        let Some(event) = self.events.get(order.event.position()) else { return 0 };
-        let order = event.orders.get(&order.number.0).filter(|order| order.life == Life::Paid);
-        order.map_or(0, |order| event.amount(&order.claim))
+        self.money.is_of_version_6 = true;
     }
 }
 
@@ -393,13 +508,5 @@ fn order_of(purpose: Purpose) -> Option<OrderRef> {
     match purpose {
         Purpose::Order(id) => Some(OrderRef { event: id.event, number: id.order }),
         Purpose::Points => None,
-    }
-}
-
-fn name_of(provider: ProviderName) -> &'static str {
-    match provider {
-        ProviderName::None => "points",
-        ProviderName::Toss => "toss",
-        ProviderName::Stripe => "stripe",
     }
 }

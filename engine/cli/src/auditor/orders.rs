@@ -1,7 +1,7 @@
 //! The life of an order, record by record.
 
-use tiketi_engine::ids::{Attempt, EventIndex, SeatIndex, UnixMillis};
-use tiketi_engine::record::{EndReason, Held, OrderRef, PaymentStarted};
+use tiketi_engine::ids::{Attempt, EventIndex, UnixMillis};
+use tiketi_engine::record::{Claim, EndReason, Held, OrderRef, PaymentStarted, TicketLine};
 
 use super::claims::{limits, take_seats, take_tickets};
 use super::finding::Rule;
@@ -51,6 +51,7 @@ impl Auditor {
             life: Life::Held,
             last_attempt: 0,
             was_paid: false,
+            paid_by: None,
             changed_at: held.at,
             after_cancel: event.cancelled_at.is_some(),
         };
@@ -110,6 +111,36 @@ impl Auditor {
         self.add(found);
     }
 
+    /// Its payment goes on as a deposit. `due_at` is given where it has to be before the event and
+    /// the end of its sale.
+    pub(super) fn deposit_awaited(
+        &mut self,
+        order: OrderRef,
+        attempt: Attempt,
+        due_at: Option<UnixMillis>,
+        at: UnixMillis,
+    ) {
+        let name = order_name(order.event, order.number.0);
+        let mut found = Vec::new();
+        let event = self.events.get(order.event.position());
+        let is_late = |event: &EventModel| due_at.is_some_and(|due| !event.is_before_it(due, at));
+        if event.is_some_and(is_late) {
+            let text = format!("the deposit of {name} is due after the sale or the event");
+            found.push((Rule::Deadline, text));
+        }
+        match self.order_mut(order) {
+            None => found.push((Rule::UnknownThing, format!("{name} awaits a deposit, unknown"))),
+            Some(order) => {
+                found.extend(under_way(order, attempt, &name));
+                order.changed_at = at;
+                if order.life.is_live() {
+                    order.life = Life::AwaitingDeposit;
+                }
+            }
+        }
+        self.add(found);
+    }
+
     pub(super) fn paid(&mut self, order: OrderRef, attempt: Attempt, at: UnixMillis) {
         self.instant(at);
         let name = order_name(order.event, order.number.0);
@@ -123,6 +154,7 @@ impl Auditor {
                 found.extend(under_way(order, attempt, &name));
                 order.life = Life::Paid;
                 order.was_paid = true;
+                order.paid_by = None;
                 order.changed_at = at;
             }
         }
@@ -143,29 +175,39 @@ impl Auditor {
         self.add(found);
     }
 
-    /// Some seats of a paid order go back; what they cost does too.
-    pub(super) fn part_returned(
+    /// A part of a paid order goes back, and of what was kept for it what the part cost.
+    pub(super) fn part_given_back(
         &mut self,
         order: OrderRef,
-        seats: &[SeatIndex],
-        won: u64,
+        part: &Claim,
+        (won, kept): (u64, u64),
         at: UnixMillis,
     ) {
         let name = order_name(order.event, order.number.0);
         let known = self.events.get_mut(order.event.position());
         let found = match known {
-            Some(event) => give_back_part(event, order.number.0, seats, won, at, &name),
-            None => vec![(Rule::UnknownThing, format!("{name} gives seats back, unknown"))],
+            Some(event) => {
+                let part = ClaimModel::of(part);
+                let price = event.amount(&part).min(kept);
+                let mut found = give_back_part(event, order.number.0, &part, at, &name);
+                if won != price {
+                    let text = format!("{won} won go back for a part of {name} of {price} won");
+                    found.push((Rule::Money, text));
+                }
+                found
+            }
+            None => vec![(Rule::UnknownThing, format!("{name} gives a part back, unknown"))],
         };
         self.add(found);
     }
 
-    fn order_mut(&mut self, order: OrderRef) -> Option<&mut OrderModel> {
+    pub(super) fn order_mut(&mut self, order: OrderRef) -> Option<&mut OrderModel> {
         self.events.get_mut(order.event.position())?.orders.get_mut(&order.number.0)
     }
 
-    /// The key of a new order: it must not have made another one within a day (R14).
-    fn key_used(
+    /// The key of a new order, or of a part that goes back: it must not have done so before within
+    /// a day (R14).
+    pub(super) fn key_used(
         &mut self,
         key: (u32, u128),
         order: OrderRef,
@@ -191,7 +233,7 @@ impl Auditor {
         let remembered = at.plus(RACE_MS) < since.plus(KEY_KEPT_MS);
         (remembered && !withdrawn).then(|| {
             let text = format!(
-                "{} was made under the idempotency key of {}",
+                "{} uses the idempotency key of {}",
                 order_name(order.event, order.number.0),
                 order_name(event, number)
             );
@@ -207,7 +249,7 @@ impl Auditor {
 }
 
 fn under_way(order: &OrderModel, attempt: Attempt, name: &str) -> Option<(Rule, String)> {
-    if order.life != Life::Paying {
+    if !matches!(order.life, Life::Paying | Life::AwaitingDeposit) {
         let life = order.life.name();
         let text = format!("a payment of {name} ended, but it is {life}: none was started");
         return Some((Rule::OrderOfLife, text));
@@ -250,8 +292,9 @@ fn end(
             found.push((Rule::OrderOfLife, format!("{name} ended twice")));
             return found;
         }
-        Life::Paying => {
-            found.push((Rule::OrderOfLife, format!("{name} ended while it was being paid")));
+        Life::Paying | Life::AwaitingDeposit => {
+            let text = format!("{name} ended while it was {}", order.life.name());
+            found.push((Rule::OrderOfLife, text));
         }
         Life::Held | Life::Paid => {}
     }
@@ -296,14 +339,7 @@ fn end(
                 }
             }
         }
-        ClaimModel::Tickets(lines) => {
-            for line in lines {
-                if let Some(ticket) = event.tickets.get_mut(line.ticket_type.position()) {
-                    let left = ticket.in_orders.saturating_sub(line.quantity.into());
-                    ticket.in_orders = left;
-                }
-            }
-        }
+        ClaimModel::Tickets(lines) => event.return_tickets(&lines),
     }
     found
 }
@@ -311,41 +347,70 @@ fn end(
 fn give_back_part(
     event: &mut EventModel,
     number: u32,
-    seats: &[SeatIndex],
-    won: u64,
+    part: &ClaimModel,
     at: UnixMillis,
     name: &str,
 ) -> Vec<(Rule, String)> {
     let mut found = Vec::new();
-    let part = ClaimModel::Seats(seats.iter().map(|seat| seat.position()).collect());
-    let price = event.amount(&part);
-    if price != won {
-        found.push((Rule::Money, format!("{won} won go back for seats of {price} won of {name}")));
-    }
     let Some(order) = event.orders.get_mut(&number) else {
-        found.push((Rule::UnknownThing, format!("{name} gives seats back, unknown")));
-        return found;
+        return vec![(Rule::UnknownThing, format!("{name} gives a part back, unknown"))];
     };
     if order.life != Life::Paid {
-        let text = format!("{name} gives seats back, but is {}", order.life.name());
+        let text = format!("{name} gives a part back, but is {}", order.life.name());
         found.push((Rule::OrderOfLife, text));
     }
     order.changed_at = at;
-    if let ClaimModel::Seats(own) = &mut order.claim {
-        own.retain(|&seat| !seats.iter().any(|back| back.position() == seat));
-        if own.is_empty() {
-            found.push((Rule::OrderOfLife, format!("{name} is paid and has no seats left")));
+    let not_its_own = || (Rule::NotTheOwner, format!("{name} gives back what it does not have"));
+    match (&mut order.claim, part) {
+        (ClaimModel::Seats(own), ClaimModel::Seats(part)) => {
+            own.retain(|seat| !part.contains(seat));
         }
+        (ClaimModel::Tickets(own), ClaimModel::Tickets(part)) => {
+            if !take_lines(own, part) {
+                found.push(not_its_own());
+            }
+        }
+        _ => found.push(not_its_own()),
+    }
+    if order.claim.quantity() == 0 {
+        found.push((Rule::OrderOfLife, format!("{name} is paid and has nothing left")));
+    }
+    if part.quantity() == 0 {
+        found.push((Rule::Malformed, format!("{name} gives nothing back")));
     }
     if let Some(of_user) = event.by_user.get_mut(&order.user) {
-        *of_user = of_user.saturating_sub(seats.len() as u64);
+        *of_user = of_user.saturating_sub(part.quantity());
     }
-    for seat in seats {
-        if let Err(why) = event.give_back(seat.position(), Seat::Owned(number)) {
-            found.push((Rule::NotTheOwner, format!("{name} gives back a seat, but {why}")));
+    match part {
+        ClaimModel::Seats(seats) => {
+            for &seat in seats {
+                if let Err(why) = event.give_back(seat, Seat::Owned(number)) {
+                    found.push((Rule::NotTheOwner, format!("{name} gives back a seat, but {why}")));
+                }
+            }
         }
+        ClaimModel::Tickets(lines) => event.return_tickets(lines),
     }
     found
+}
+
+/// Takes tickets off those of an order; whether it had them, at these prices.
+fn take_lines(own: &mut Vec<TicketLine>, part: &[TicketLine]) -> bool {
+    let mut had_all = true;
+    for taken in part {
+        let same = |line: &&mut TicketLine| {
+            (line.ticket_type, line.unit_price) == (taken.ticket_type, taken.unit_price)
+        };
+        match own.iter_mut().find(same) {
+            Some(line) => {
+                had_all &= line.quantity >= taken.quantity;
+                line.quantity = line.quantity.saturating_sub(taken.quantity);
+            }
+            None => had_all = false,
+        }
+    }
+    own.retain(|line| line.quantity > 0);
+    had_all
 }
 
 /// Holds that no sale window explains, once it is known that none will.

@@ -1,7 +1,7 @@
 //! Snapshots: where a log begins with one, the audit begins with it; where the log goes through
 //! one, it must say what the auditor knows (R7, R8).
 
-use tiketi_engine::ids::{EventIndex, HoldSlot, Lsn, SeatIndex, UnixMillis};
+use tiketi_engine::ids::{EventIndex, HoldSlot, SeatIndex, UnixMillis};
 use tiketi_engine::record::{NewTicketType, Section};
 use tiketi_engine::state::{Event, Order, OrderState, SeatStatus, State};
 
@@ -9,7 +9,6 @@ use super::finding::Rule;
 use super::model::{
     ClaimModel, EventModel, LayoutModel, Life, OrderModel, Seat, UserModel, Window, order_name,
 };
-use super::money::MoneyModel;
 use super::queue::QueueModel;
 use super::{Auditor, RACE_MS};
 
@@ -35,14 +34,13 @@ impl Auditor {
             model.queue = state.queues().get(position).map(QueueModel::of).unwrap_or_default();
             self.events.push(model);
         }
-        self.money = MoneyModel::of(state.ledger());
+        self.seed_money(state);
+        // Those of payments as well: no other command looks for their keys.
         for key in state.keys() {
             let name = (key.user.0, key.key);
             let order = key.reservation;
-            if key.lsn == held_lsn(state, order.event, order.order.0) {
-                self.keys.insert(name, (order.event, order.order.0, key.at));
-                self.keys_by_age.push_back((key.at, name));
-            }
+            self.keys.insert(name, (order.event, order.order.0, key.at));
+            self.keys_by_age.push_back((key.at, name));
         }
     }
 
@@ -132,7 +130,7 @@ impl Auditor {
                 found.push(format!("the queue of event {index} differs in the snapshot"));
             }
         }
-        if !self.money.agrees_with(state.ledger()) {
+        if !self.money.agrees_with(state) {
             found.push("the ledger of payments differs in the snapshot".to_owned());
         }
         let lsn = state.lsn();
@@ -185,6 +183,7 @@ fn seed_order(
         life,
         last_attempt: payment.map_or(0, |payment| payment.attempt.0),
         was_paid: payment.is_some_and(|payment| payment.paid_at.is_some()),
+        paid_by: None,
         changed_at,
         after_cancel: false,
     };
@@ -195,15 +194,10 @@ fn life_of(order: &Order) -> (Life, UnixMillis) {
     match order.state {
         OrderState::Held => (Life::Held, order.held_at),
         OrderState::Paying => (Life::Paying, order.held_at),
+        OrderState::AwaitingDeposit => (Life::AwaitingDeposit, order.held_at),
         OrderState::Paid => (Life::Paid, order.held_at),
         OrderState::Ended { reason, at } => (Life::Ended(reason), at),
     }
-}
-
-fn held_lsn(state: &State, event: EventIndex, number: u32) -> Lsn {
-    let number = tiketi_engine::ids::OrderNumber(number);
-    let order = state.event_of_orders(event).and_then(|event| event.order(number));
-    order.map_or(Lsn::ZERO, |order| order.held_lsn)
 }
 
 fn compare_event(index: EventIndex, stored: &Event, known: &EventModel, found: &mut Vec<String>) {

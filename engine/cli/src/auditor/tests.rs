@@ -2,6 +2,7 @@
 
 mod changes;
 mod money;
+mod providers;
 mod queue;
 mod right;
 mod storm;

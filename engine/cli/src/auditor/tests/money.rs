@@ -8,9 +8,9 @@ use tiketi_engine::record::{
 
 use super::*;
 
-const PRICE: u64 = 100;
+pub(super) const PRICE: u64 = 100;
 
-fn opened(charge: u32, order_number: Option<u32>, card: u64, points: u64) -> Record {
+pub(super) fn opened(charge: u32, order_number: Option<u32>, card: u64, points: u64) -> Record {
     let purpose = match order_number {
         Some(number) => Purpose::Order(ReservationId {
             event: EventIndex(0),
@@ -31,7 +31,7 @@ fn opened(charge: u32, order_number: Option<u32>, card: u64, points: u64) -> Rec
     }))
 }
 
-fn begun(charge: u32, attempt: u8) -> Record {
+pub(super) fn begun(charge: u32, attempt: u8) -> Record {
     Record::CaptureStarted(Box::new(CaptureStarted {
         charge: ChargeIndex(charge),
         attempt: Attempt(attempt),
@@ -41,16 +41,16 @@ fn begun(charge: u32, attempt: u8) -> Record {
     }))
 }
 
-fn outcome(charge: u32, outcome: CaptureOutcome) -> Record {
+pub(super) fn outcome(charge: u32, outcome: CaptureOutcome) -> Record {
     Record::CaptureEnded { charge: ChargeIndex(charge), outcome, at: at(1) }
 }
 
-fn captured(charge: u32) -> Record {
+pub(super) fn captured(charge: u32) -> Record {
     let captured = Captured { approved_at: at(1), means: Means::Card, receipt: None };
     outcome(charge, CaptureOutcome::Captured(Box::new(captured)))
 }
 
-fn returned(charge: u32, seats: &[u32], card: u64) -> Record {
+pub(super) fn returned(charge: u32, seats: &[u32], card: u64) -> Record {
     let seats: Vec<SeatIndex> = seats.iter().map(|&seat| SeatIndex(seat)).collect();
     Record::SeatsReturned(Box::new(SeatsReturned {
         charge: ChargeIndex(charge),
@@ -61,17 +61,17 @@ fn returned(charge: u32, seats: &[u32], card: u64) -> Record {
     }))
 }
 
-fn refunded(refund: u32) -> Record {
+pub(super) fn refunded(refund: u32) -> Record {
     Record::RefundEnded { refund: RefundIndex(refund), outcome: RefundOutcome::Done, at: at(1) }
 }
 
 /// An order of two seats, paid by card.
-fn pair() -> Vec<Record> {
+pub(super) fn pair() -> Vec<Record> {
     vec![held(0, &[0, 1], 1), opened(0, Some(0), 2 * PRICE, 0), begun(0, 1), captured(0)]
 }
 
 /// An order of one seat, paid by card.
-fn sold() -> Vec<Record> {
+pub(super) fn sold() -> Vec<Record> {
     vec![held(0, &[0], 1), opened(0, Some(0), PRICE, 0), begun(0, 1), captured(0)]
 }
 
@@ -154,4 +154,7 @@ fn the_sums_of_a_provider_add_up() {
         (toss.captured, toss.earned, toss.refunded, toss.refunding, toss.unknown),
         (460, 260, 100, 100, 100)
     );
+    assert_eq!((toss.by_hand, toss.elsewhere, toss.disputed), (0, 0, 0));
+    let points = report.summary.points;
+    assert_eq!((points.issued, points.balances, points.debts), (60, 60, 0));
 }
