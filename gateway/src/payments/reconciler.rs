@@ -160,6 +160,11 @@ impl Turns {
         Ok(waits)
     }
 
+    /// Whether a task is at a charge at this moment.
+    pub(crate) fn is_busy(&self, charge: ChargeIndex) -> bool {
+        self.turns.lock().get(&charge).is_some_and(|turn| turn.busy)
+    }
+
     /// Has every charge of these looked at now, those that wait for another try as well.
     pub(crate) fn ask_now(&self, charges: impl IntoIterator<Item = ChargeIndex>) {
         let now = Instant::now();

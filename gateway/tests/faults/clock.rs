@@ -18,13 +18,13 @@ const TTL: Duration = Duration::from_secs(3);
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// A gateway whose wall clock is what a file says.
-struct FakeClock {
+pub(crate) struct FakeClock {
     library: PathBuf,
     offset: PathBuf,
 }
 
 impl FakeClock {
-    fn find(dir: &Path) -> Result<FakeClock, String> {
+    pub(crate) fn find(dir: &Path) -> Result<FakeClock, String> {
         let folders = std::fs::read_dir("/usr/lib").map_err(|error| error.to_string())?;
         let folders = folders.filter_map(Result::ok).map(|entry| entry.path());
         let library = folders
@@ -38,14 +38,14 @@ impl FakeClock {
     }
 
     /// So many seconds from the true time.
-    fn set(&self, offset_s: i64) {
+    pub(crate) fn set(&self, offset_s: i64) {
         // Replaced whole: the process reads it at any moment.
         let temporary = self.offset.with_extension("new");
         std::fs::write(&temporary, format!("{offset_s:+}\n")).expect("write");
         std::fs::rename(&temporary, &self.offset).expect("rename");
     }
 
-    fn on(&self, launch: &Launch) -> Launch {
+    pub(crate) fn on(&self, launch: &Launch) -> Launch {
         launch
             .clone()
             .env("LD_PRELOAD", &self.library)

@@ -50,3 +50,18 @@ async fn a_flood_of_messages_makes_few_calls_and_fewer_records() {
     assert!(records <= 4, "{records} records for {sent} messages");
     assert_eq!(till.charge(&order).await["status"], "paid");
 }
+
+/// A provider that sends its message first, and answers a call once that was taken, waits for nothing.
+#[tokio::test]
+async fn a_message_before_the_answer_holds_neither_up() {
+    let mut till = Till::open().await;
+    till.sandbox("questions", &json!({"8": "before"})).await;
+    let (_, order, key) = till.ready().await;
+    let began = Instant::now();
+    assert_eq!(till.confirm(&order, &key).await.0, 200);
+    let path = format!("/api/payments/{}/refund", order["orderId"].as_str().unwrap());
+    let (status, answer) = till.shop.post(&path, &till.buyer, &json!({})).await;
+    assert_eq!(status, 200, "{answer}");
+    till.becomes(&order, "refunded").await;
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tiketi_engine::money::Charge;
 use tiketi_engine::record::ProviderName;
 
 use crate::api::toss::WebhookTaken;
@@ -27,8 +28,8 @@ pub(crate) async fn stripe(app: &Arc<App>, request: &Request) -> Result<Response
 }
 
 /// A hint and no more: what counts is what the provider answers when it is asked. The answer is 200
-/// once that was done; where it takes too long, or too many messages about one charge wait, the
-/// provider sends the hint again.
+/// once that was done, or at once where a task is at a charge that goes on by itself; where it takes
+/// too long, or too many messages about one charge wait, the provider sends the hint again.
 async fn webhook(
     provider: ProviderName,
     app: &Arc<App>,
@@ -68,6 +69,16 @@ async fn webhook(
         return Ok(told);
     }
     let looked = app.payments.turns.look(index)?;
+    // A provider may answer the call that is under way only once this message is taken. What the
+    // message tells is asked for anyway, after a restart as well.
+    let goes_on = app.view.read(|state| {
+        let ledger = state.ledger();
+        let is_unresolved = ledger.charge(index).is_some_and(Charge::is_unresolved);
+        is_unresolved || ledger.refund_call(index).is_some()
+    });
+    if goes_on && app.payments.turns.is_busy(index) {
+        return Ok(told);
+    }
     match tokio::time::timeout(HINT_WITHIN, looked).await {
         Ok(_) => Ok(told),
         Err(late) => Err(ApiError::new(Code::Unavailable).cause(late)),

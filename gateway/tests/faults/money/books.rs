@@ -1,89 +1,97 @@
-//! Our books, the provider's, and what the buyers were told, held against each other.
+//! Our books, the providers', and what the buyers were told, held against each other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::http::{Ask, Client};
 use crate::launch::Server;
 use crate::money::buyer::Buyer;
-use crate::money::charges::{Charge, Taken, charges};
-use crate::money::provider::Provider;
+use crate::money::charges::{Charge, charges};
+use crate::money::provider::{Books, Provider, Taken};
 use crate::money::sale::{Sale, Told};
+
+/// The name of the tickets that have no seat.
+const STANDING: &str = "standing";
+
+/// Where our books are read.
+pub(crate) struct Ours<'a> {
+    pub(crate) admin: &'a str,
+    pub(crate) event: &'a str,
+}
 
 /// Everything that is wrong, once all is settled.
 pub(crate) fn compare(
     server: &Server,
-    admin: &str,
+    ours: &Ours,
     provider: &Provider,
     buyers: &mut [Buyer],
 ) -> Result<(), String> {
     let mut client = server.client();
-    let books = provider.books();
-    let charges = charges(&mut client, admin);
     let mut found = Findings::default();
-    let mut standings = BTreeMap::new();
+    let mut points = BTreeMap::new();
     for buyer in buyers.iter_mut() {
         found.problems.append(&mut buyer.problems);
-        orders(&mut client, buyer, &mut standings, &mut found)?;
+        found.read_orders(&mut client, buyer)?;
+        found.read_points(&mut client, buyer, &mut points)?;
     }
+    let charges = charges(&mut client, ours.admin)?;
+    let books = provider.books(None);
     for (order, charge) in &charges {
-        found.charge(order, charge, Taken::of(&books, order), &standings);
+        let points = points.get(order).copied().unwrap_or(0);
+        found.charge(order, charge, books.of(order), points);
     }
     for buyer in buyers.iter() {
         for sale in &buyer.sales {
-            found.promise(sale, charges.get(&sale.order_id), &books, &standings);
+            found.promise(sale, charges.get(&sale.order_id), books.of(&sale.order_id));
         }
-        found.points(&mut client, buyer, &charges)?;
+        found.account(buyer, &charges, &points);
     }
-    for (id, order) in &standings {
-        found.order(id, order, &charges, &books);
+    found.orders(&charges, &points);
+    found.map(&mut client, ours.event)?;
+    for name in books.orders().filter(|name| !charges.contains_key(*name)) {
+        found.say(format!("a provider has {name}, of which we know nothing"));
     }
-    for name in books["orders"].as_object().expect("orders").keys() {
-        if !charges.contains_key(name) {
-            found.say(format!("the provider has {name}, of which we know nothing"));
-        }
-    }
-    found.totals(&charges, &books);
+    found.totals(&charges, &points, &books);
     if found.problems.is_empty() { Ok(()) } else { Err(found.problems.join("\n")) }
 }
 
 /// An order as its buyer reads it.
 #[derive(Debug)]
 struct Order {
-    standing: (String, String),
+    status: String,
+    payment_status: String,
     total: u64,
+    /// How many seats and tickets it has.
+    goods: u64,
 }
 
-fn orders(
-    client: &mut Client,
-    buyer: &Buyer,
-    standings: &mut BTreeMap<String, Order>,
-    found: &mut Findings,
-) -> Result<(), String> {
-    let mine = client.expect(200, &Ask::get("/api/reservations/my", &buyer.token))?;
-    for row in mine["reservations"].as_array().ok_or("no list")? {
-        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
-        let total = row["total_amount"].as_u64().ok_or("no total")?;
-        let order = Order { standing: (text("status"), text("payment_status")), total };
-        if order.standing.0 != "cancelled" {
-            for item in row["items"].as_array().ok_or("no items")? {
-                let seat = item["ticketTypeName"].to_string();
-                if !found.seats.insert(seat.clone()) {
-                    found.say(format!("{seat} has two owners, one of them {}", text("id")));
-                }
-            }
-        }
-        standings.insert(text("id"), order);
+impl Order {
+    fn is_paid(&self) -> bool {
+        (self.status.as_str(), self.payment_status.as_str()) == ("confirmed", "completed")
     }
-    Ok(())
+
+    fn is_over(&self) -> bool {
+        self.status == "cancelled"
+    }
+}
+
+/// A buyer's points.
+#[derive(Debug)]
+struct Account {
+    balance: u64,
+    debt: u64,
 }
 
 #[derive(Default)]
 struct Findings {
     problems: Vec<String>,
-    /// With an owner.
-    seats: BTreeSet<String>,
+    orders: BTreeMap<String, Order>,
+    /// Seats with an owner, and whether they are paid.
+    seats: BTreeMap<String, bool>,
+    tickets: u64,
+    /// By the buyer's token.
+    accounts: BTreeMap<String, Account>,
 }
 
 impl Findings {
@@ -91,137 +99,248 @@ impl Findings {
         self.problems.push(what);
     }
 
-    /// Our word for a charge against what the provider has of it.
-    fn charge(
+    fn read_orders(&mut self, client: &mut Client, buyer: &Buyer) -> Result<(), String> {
+        let mine = client.expect(200, &Ask::get("/api/reservations/my", &buyer.token))?;
+        for row in mine["reservations"].as_array().ok_or("no list")? {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let items = row["items"].as_array().ok_or("no items")?;
+            let mut order = Order {
+                status: text(&row["status"]),
+                payment_status: text(&row["payment_status"]),
+                total: row["total_amount"].as_u64().ok_or("no total")?,
+                goods: 0,
+            };
+            for item in items {
+                let (name, count) = (text(&item["ticketTypeName"]), &item["quantity"]);
+                let count = count.as_u64().ok_or("no quantity")?;
+                order.goods += count;
+                if order.is_over() {
+                    continue;
+                }
+                match name.as_str() {
+                    STANDING => self.tickets += count,
+                    _ => self.own(name, &text(&row["id"]), order.status == "confirmed"),
+                }
+            }
+            self.orders.insert(text(&row["id"]), order);
+        }
+        Ok(())
+    }
+
+    fn own(&mut self, seat: String, order: &str, is_paid: bool) {
+        if self.seats.insert(seat.clone(), is_paid).is_some() {
+            self.say(format!("{seat} has two owners, one of them {order}"));
+        }
+    }
+
+    /// The history of an account adds up and was never negative; what of it each order keeps.
+    fn read_points(
         &mut self,
-        name: &str,
-        charge: &Charge,
-        taken: Taken,
-        standings: &BTreeMap<String, Order>,
-    ) {
-        let standing = charge.reservation.as_ref().and_then(|id| standings.get(id));
-        let is_paid = standing.is_none_or(|order| {
-            (order.standing.0.as_str(), order.standing.1.as_str()) == ("confirmed", "completed")
-        });
-        let is_over = standing.is_none_or(|order| order.standing.0 == "cancelled");
-        let was_taken = taken.captured == charge.card;
-        let has_all = taken.balance == charge.card && was_taken;
+        client: &mut Client,
+        buyer: &Buyer,
+        points: &mut BTreeMap<String, u64>,
+    ) -> Result<(), String> {
+        let told = client.expect(200, &Ask::get("/api/points/balance", &buyer.token))?;
+        let balance = told["balance"].as_u64().ok_or("no balance")?;
+        let debt = told["debt"].as_u64().ok_or("no debt")?;
+        let path = "/api/points/history?limit=1000";
+        let history = client.expect(200, &Ask::get(path, &buyer.token))?;
+        let rows = history["history"].as_array().ok_or("no history")?;
+        let (mut sum, mut by_order) = (0, BTreeMap::<String, i64>::new());
+        for row in rows.iter().rev() {
+            let amount = row["amount"].as_i64().ok_or("no amount")?;
+            sum += amount;
+            if row["balanceAfter"].as_i64() != Some(sum) || sum < 0 {
+                self.say(format!("{sum} points after {row}"));
+            }
+            let order = row["reference"].as_str().ok_or("no reference")?.to_owned();
+            if row["type"] != "DEBT" {
+                *by_order.entry(order).or_default() -= amount;
+            }
+        }
+        if u64::try_from(sum) != Ok(balance) || (balance > 0 && debt > 0) {
+            self.say(format!("{balance} points and a debt of {debt}, {sum} by the history"));
+        }
+        points.extend(by_order.into_iter().filter_map(|(order, kept)| {
+            u64::try_from(kept).ok().filter(|&kept| kept > 0).map(|kept| (order, kept))
+        }));
+        self.accounts.insert(buyer.token.clone(), Account { balance, debt });
+        Ok(())
+    }
+
+    /// Our word for a charge against what the provider has of it, and what it waits for.
+    fn charge(&mut self, name: &str, charge: &Charge, taken: Taken, points: u64) {
+        let order = charge.reservation.as_ref().and_then(|id| self.orders.get(id));
+        let is_paid = order.is_none_or(Order::is_paid);
+        let is_over = order.is_none_or(Order::is_over);
+        let kept = charge.kept_card(points) + points;
+        let waits_for = charge.waits_for.as_deref();
         let is_right = match charge.status.as_str() {
-            "open" | "expired" | "waiting_for_deposit" | "failed" => taken.captured == 0,
-            "paid" => has_all && is_paid,
-            "partially_refunded" => taken.balance == charge.pays().0 && was_taken && is_paid,
-            "refunded" => taken.balance == 0 && was_taken && is_over,
-            "reversed" => taken.balance == 0 && was_taken && is_over,
-            "refunding" => charge.is_refused() && has_all && is_over,
+            "open" => waits_for == Some("confirmation"),
+            // It is forgotten in a day.
+            "expired" => true,
+            "failed" | "reversed" => waits_for.is_none(),
+            "waiting_for_deposit" => waits_for == Some("deposit") && (order.is_none() || !is_paid),
+            "paid" => waits_for.is_none() && is_paid && charge.owed == 0,
+            "partially_refunded" => waits_for.is_none() && is_paid && charge.owed == 0 && kept > 0,
+            "refunded" => waits_for.is_none() && is_over && charge.owed == 0 && kept == 0,
+            // What a refused part left is kept, and its order is alive.
+            "refund_refused" => {
+                let is_listed = matches!(waits_for, Some("administrator" | "refund_account"));
+                is_listed && charge.owed == charge.refused && (is_over || (is_paid && kept > 0))
+            }
+            "disputed" => waits_for == Some("bank") && (is_over || (is_paid && kept > 0)),
             _ => false,
         };
-        if !is_right || taken.captures > 1 {
-            self.say(format!(
-                "{name}: {charge:?} and at the provider {taken:?}, its order {standing:?}"
+        if !is_right || charge.left(points) != taken.left() {
+            let left = charge.left(points);
+            self.problems.push(format!(
+                "{name}: we say {left}, {charge:?} with {points} points, and the provider {taken:?}; \
+                 its order {order:?}"
             ));
         }
     }
 
     /// What a buyer was told against what is.
-    fn promise(
-        &mut self,
-        sale: &Sale,
-        charge: Option<&Charge>,
-        books: &Value,
-        standings: &BTreeMap<String, Order>,
-    ) {
+    fn promise(&mut self, sale: &Sale, charge: Option<&Charge>, taken: Taken) {
         let Some(charge) = charge else {
             return self.say(format!("acknowledged and missing: {sale:?}"));
         };
-        let taken = Taken::of(books, &sale.order_id);
+        let mut wrong = Vec::new();
         let status = charge.status.as_str();
         let is_open = matches!(status, "open" | "expired");
-        let standing = sale.reservation.as_ref().and_then(|id| standings.get(id));
-        let is_cancelled = standing.is_some_and(|order| order.standing.0 == "cancelled");
+        let order = sale.reservation.as_ref().and_then(|id| self.orders.get(id));
+        let is_cancelled = order.is_some_and(Order::is_over);
         let was_asked_to_cancel = matches!(sale.cancelled, Told::Yes | Told::Unknown);
         let fits = match &sale.confirmed {
             Told::Nothing => is_open,
-            Told::Yes if was_asked_to_cancel => true,
-            Told::Yes => status == "paid" || (sale.has_returned && status == "partially_refunded"),
+            Told::Yes if was_asked_to_cancel || sale.stirred => {
+                charge.is_captured() || status == "reversed"
+            }
+            Told::Yes if sale.has_returned => {
+                matches!(status, "partially_refunded" | "refund_refused")
+            }
+            Told::Yes => status == "paid",
+            Told::No(code) if code == "HOLD_EXPIRED" => !charge.is_captured() || is_cancelled,
+            Told::No(_) if sale.stirred || was_asked_to_cancel => true,
             Told::No(_) => (is_open || status == "failed") && taken.captures == 0,
             Told::Unknown | Told::Later => true,
         };
+        let trail = || charge.trail.join(", ");
         if !fits || (sale.is_intended && is_open) {
-            let trail = charge.trail.join(", ");
-            self.say(format!("{sale:?} became {charge:?}, at the provider {taken:?}; {trail}"));
+            let trail = trail();
+            wrong.push(format!("{sale:?} became {charge:?}, at the provider {taken:?}; {trail}"));
         }
-        let keeps = taken.balance > 0 && !charge.is_refused();
+        let keeps = taken.left() > 0 && charge.owed < taken.left();
         if sale.cancelled == Told::Yes && (!is_cancelled || keeps) {
-            self.say(format!("cancelled and not over: {sale:?}, {standing:?}, {taken:?}"));
+            wrong.push(format!(
+                "cancelled and not over: {sale:?}, {order:?}, {charge:?}, {taken:?}"
+            ));
         }
-        if is_cancelled && !was_asked_to_cancel {
-            self.say(format!("nobody cancelled {sale:?}"));
+        let may_end = was_asked_to_cancel
+            || sale.stirred
+            || order.is_some_and(|one| one.payment_status == "failed");
+        if is_cancelled && !may_end {
+            wrong.push(format!("cancelled by nobody: {sale:?}, {charge:?}"));
         }
+        // As many are left as the buyer believes, or one less where that has no answer.
+        if let (Some(order), Told::Yes, None) = (order, &sale.confirmed, &sale.returning)
+            && order.is_paid()
+            && order.goods != sale.goods.len() as u64
+        {
+            wrong.push(format!("{sale:?} has other seats or tickets: {order:?}"));
+        }
+        self.problems.append(&mut wrong);
     }
 
-    /// An order rests on as much money as it costs where it is paid, and on none otherwise.
-    fn order(
-        &mut self,
-        id: &str,
-        order: &Order,
-        charges: &BTreeMap<String, Charge>,
-        books: &Value,
-    ) {
-        let of_order = charges.iter().filter(|(_, one)| one.reservation.as_deref() == Some(id));
-        let rests_on = of_order.map(|(name, charge)| match charge.status.as_str() {
-            // It goes back once somebody says where to.
-            "refunding" => 0,
-            _ => Taken::of(books, name).balance + charge.pays().1,
-        });
-        let rests_on: u64 = rests_on.sum();
-        let costs = if order.standing.0 == "confirmed" { order.total } else { 0 };
-        if rests_on != costs {
-            self.say(format!("{id} {order:?} rests on {rests_on} won"));
-        }
-    }
-
-    /// A balance is what was bought less what paid orders rest on, was never negative, and its history
-    /// adds up.
-    fn points(
-        &mut self,
-        client: &mut Client,
-        buyer: &Buyer,
-        charges: &BTreeMap<String, Charge>,
-    ) -> Result<(), String> {
-        let token = &buyer.token;
-        let told = client.expect(200, &Ask::get("/api/points/balance", token))?;
-        let balance = told["balance"].as_i64().ok_or("no balance")?;
-        let path = "/api/points/history?limit=1000";
-        let history = client.expect(200, &Ask::get(path, token))?;
-        let rows = history["history"].as_array().ok_or("no history")?;
-        let mut sum = 0;
-        for row in rows.iter().rev() {
-            sum += row["amount"].as_i64().ok_or("no amount")?;
-            if row["balanceAfter"].as_i64() != Some(sum) || sum < 0 {
-                self.say(format!("{sum} points after {row}"));
+    /// A paid order rests on what it costs, less what the provider gave back unasked and never on
+    /// nothing; any other order on nothing.
+    fn orders(&mut self, charges: &BTreeMap<String, Charge>, points: &BTreeMap<String, u64>) {
+        let mut rests_on: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+        for (name, charge) in charges {
+            let points = points.get(name).copied().unwrap_or(0);
+            if let Some(id) = &charge.reservation {
+                let sums = rests_on.entry(id).or_default();
+                sums.0 += charge.kept_card(points) + points;
+                sums.1 += charge.elsewhere;
             }
         }
+        let mut wrong = Vec::new();
+        for (id, order) in &self.orders {
+            let (kept, elsewhere) = rests_on.get(id.as_str()).copied().unwrap_or_default();
+            let is_right = match order.is_paid() {
+                true => kept > 0 && (kept..=kept + elsewhere).contains(&order.total),
+                false => kept == 0,
+            };
+            if !is_right {
+                wrong.push(format!("{id} {order:?} rests on {kept} won, {elsewhere} elsewhere"));
+            }
+        }
+        self.problems.append(&mut wrong);
+    }
+
+    /// Points are what was bought less what paid orders rest on; a debt is a lack of them.
+    fn account(
+        &mut self,
+        buyer: &Buyer,
+        charges: &BTreeMap<String, Charge>,
+        points: &BTreeMap<String, u64>,
+    ) {
+        let Some(Account { balance, debt }) = self.accounts.get(&buyer.token) else { return };
         let mine = buyer.sales.iter().filter_map(|sale| {
-            let (bought, spent) = charges.get(&sale.order_id)?.pays();
-            Some(if sale.reservation.is_none() { bought as i64 } else { -(spent as i64) })
+            let charge = charges.get(&sale.order_id)?;
+            let spent = points.get(&sale.order_id).copied().unwrap_or(0);
+            Some(match sale.reservation {
+                None => charge.kept_card(0) as i64,
+                Some(_) => -(spent as i64),
+            })
         });
         let expected: i64 = mine.sum();
-        if balance != sum || balance != expected {
-            self.say(format!("{balance} points, {sum} by the history, {expected} by the payments"));
+        let has = *balance as i64 - *debt as i64;
+        if has != expected {
+            self.say(format!("{balance} points and a debt of {debt}, {expected} by the payments"));
+        }
+    }
+
+    /// The map and the stock say what the orders say.
+    fn map(&mut self, client: &mut Client, event: &str) -> Result<(), String> {
+        let map = client.expect(200, &Ask::get(format!("/api/seats/events/{event}"), ""))?;
+        for seat in map["seats"].as_array().ok_or("no seats")? {
+            let label = seat["seat_label"].as_str().unwrap_or_default();
+            let expected = match self.seats.get(label) {
+                None => "available",
+                Some(true) => "reserved",
+                Some(false) => "locked",
+            };
+            if seat["status"] != expected {
+                let status = &seat["status"];
+                self.say(format!("{label} is {status} on the map and {expected} by its orders"));
+            }
+        }
+        let detail = client.expect(200, &Ask::get(format!("/api/events/{event}"), ""))?;
+        let standing = &detail["ticketTypes"][0];
+        let (all, left) = (&standing["total_quantity"], &standing["available_quantity"]);
+        if all.as_u64().zip(left.as_u64()).is_none_or(|(all, left)| all - left != self.tickets) {
+            let claimed = self.tickets;
+            self.say(format!("{claimed} tickets are claimed, and the stock is {standing}"));
         }
         Ok(())
     }
 
-    /// All of the provider's money is of orders that are paid, of points, or waits to be sent back.
-    fn totals(&mut self, charges: &BTreeMap<String, Charge>, books: &Value) {
-        let has = |charge: &Charge| match charge.status.as_str() {
-            "refunding" => charge.card,
-            _ => charge.pays().0,
+    /// All of the providers' money is of orders that are paid, of points, or owed.
+    fn totals(
+        &mut self,
+        charges: &BTreeMap<String, Charge>,
+        points: &BTreeMap<String, u64>,
+        books: &Books,
+    ) {
+        let left = |(name, charge): (&String, &Charge)| {
+            charge.left(points.get(name).copied().unwrap_or(0))
         };
-        let ours: u64 = charges.values().map(has).sum();
-        let theirs = books["balance"].as_u64();
-        if theirs != Some(ours) {
-            self.say(format!("we count {ours} won, and the provider has {theirs:?}"));
+        let ours: u64 = charges.iter().map(left).sum();
+        let theirs = books.left();
+        if theirs != ours {
+            self.say(format!("we count {ours} won, and the providers have {theirs}"));
         }
     }
 }

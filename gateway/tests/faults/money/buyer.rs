@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::http::{Answer, Ask, Client, Silence};
-use crate::money::provider::Provider;
-use crate::money::sale::{Sale, Told, Wish};
+use crate::money::provider::{House, Provider};
+use crate::money::sale::{Good, Heard, Returning, Sale, Told, Wish};
 use crate::random::Random;
 
 /// Fewer points are not spent.
@@ -19,11 +19,20 @@ const CARD_MIN: u64 = 100;
 #[derive(Debug)]
 pub(crate) struct Gone;
 
+/// Where a buyer shops.
+#[derive(Clone)]
+pub(crate) struct Place {
+    /// The administrator's token.
+    pub(crate) admin: String,
+    pub(crate) event: String,
+    /// Tickets without seats.
+    pub(crate) ticket_type: String,
+    pub(crate) provider: Arc<Provider>,
+}
+
 pub(crate) struct Buyer {
     pub(crate) token: String,
-    admin: String,
-    event: String,
-    provider: Arc<Provider>,
+    pub(crate) place: Place,
     pub(crate) client: Client,
     pub(crate) random: Random,
     pub(crate) sales: Vec<Sale>,
@@ -32,19 +41,10 @@ pub(crate) struct Buyer {
 }
 
 impl Buyer {
-    pub(crate) fn new(
-        token: String,
-        admin: &str,
-        event: &str,
-        provider: &Arc<Provider>,
-        address: SocketAddr,
-        seed: u64,
-    ) -> Buyer {
+    pub(crate) fn new(token: String, place: Place, address: SocketAddr, seed: u64) -> Buyer {
         Buyer {
             token,
-            admin: admin.to_owned(),
-            event: event.to_owned(),
-            provider: Arc::clone(provider),
+            place,
             client: Client::new(address),
             random: Random::new(seed),
             sales: Vec::new(),
@@ -52,7 +52,7 @@ impl Buyer {
         }
     }
 
-    /// So many errands, as long as anybody answers.
+    /// So many errands, as long as the gateway answers.
     pub(crate) fn shop(&mut self, errands: usize) {
         for _ in 0..errands {
             if self.errand().is_err() {
@@ -62,36 +62,45 @@ impl Buyer {
     }
 
     fn errand(&mut self) -> Result<(), Gone> {
-        match self.random.below(10) {
-            0..6 => {
-                let wish = *self.random.pick(&[
-                    Wish::Card,
-                    Wish::Card,
-                    Wish::Mixed,
-                    Wish::Points,
-                    Wish::Account,
-                    Wish::Recharge,
-                ]);
+        match self.random.below(20) {
+            0..8 => {
+                let wish = *self.random.pick(&Wish::ALL);
                 let Some(sale) = self.prepare(wish)? else { return Ok(()) };
-                self.trouble(sale, "confirm");
+                if self.random.one_in(4) {
+                    self.open_windows(sale);
+                }
+                self.trouble(sale, true);
                 self.confirm(sale)
             }
-            6 => match self.choose(Sale::is_returnable) {
-                Some(sale) => self.return_a_seat(sale),
+            8..10 => match self.choose(Sale::is_returnable) {
+                Some(sale) => self.return_one(sale),
                 None => Ok(()),
             },
-            7 => {
+            10 => {
                 let Some(sale) = self.choose(Sale::is_cancellable) else { return Ok(()) };
-                self.trouble(sale, "cancel");
+                self.trouble(sale, false);
                 self.cancel(sale)
             }
-            8 => {
-                let awaits = |sale: &Sale| sale.is_account && sale.confirmed == Told::Later;
-                if let Some(sale) = self.choose(|sale| awaits(sale) && !sale.deposited) {
-                    self.deposit(sale);
+            11 => match self.choose(|sale| sale.awaits_deposit() && sale.is_cancellable()) {
+                Some(sale) => self.cancel_while_paying(sale),
+                None => Ok(()),
+            },
+            12..14 => {
+                if let Some(sale) = self.choose(Sale::awaits_deposit) {
+                    let is_told = !self.random.one_in(3);
+                    self.deposit(sale, is_told);
                 }
                 Ok(())
             }
+            14 => match self.choose(|sale| sale.is_account && sale.cancelled == Told::Yes) {
+                Some(sale) => self.give_account(sale),
+                None => Ok(()),
+            },
+            15..18 => {
+                self.unasked();
+                Ok(())
+            }
+            18 => self.confirm_with_a_strange_key(),
             // Twice pressed, or twice sent.
             _ => match self.choose(|sale| sale.confirmed == Told::Yes) {
                 Some(sale) => self.confirm(sale),
@@ -100,27 +109,41 @@ impl Buyer {
         }
     }
 
-    fn choose(&mut self, fits: impl Fn(&Sale) -> bool) -> Option<usize> {
+    pub(crate) fn choose(&mut self, fits: impl Fn(&Sale) -> bool) -> Option<usize> {
         let fitting: Vec<usize> =
             (0..self.sales.len()).filter(|&place| fits(&self.sales[place])).collect();
         (!fitting.is_empty()).then(|| *self.random.pick(&fitting))
     }
 
     /// Now and then something is wrong at the provider: with the call, or with what it tells.
-    fn trouble(&mut self, sale: usize, call: &str) {
-        let order = self.sales[sale].order_id.clone();
+    fn trouble(&mut self, sale: usize, is_capture: bool) {
+        let Sale { order_id, house, .. } = &self.sales[sale];
+        let (order, house, (capture, refund)) =
+            (order_id.clone(), *house, self.sales[sale].calls());
         if self.random.one_in(4) {
+            let no = match (house, is_capture) {
+                (House::Toss, true) => json!({"error": "REJECT_CARD_PAYMENT"}),
+                (House::Toss, false) => json!({"error": "FAILED_REFUND_PROCESS"}),
+                (House::Stripe, true) => json!({"error": "card_declined"}),
+                (House::Stripe, false) => json!({"status": 503}),
+            };
+            // What is taken on only is made when it is asked about again.
+            let late = if is_capture { json!({"delayMs": 30}) } else { json!("pending") };
             let faults = [
                 json!("dropBefore"),
                 json!("dropAfter"),
                 json!({"status": 500}),
                 json!({"statusAfter": 500}),
-                json!({"delayMs": 30}),
                 json!("html502"),
-                json!({"error": "PROVIDER_ERROR"}),
-                json!({"error": if call == "confirm" { "REJECT_CARD_PAYMENT" } else { "FAILED_REFUND_PROCESS" }}),
+                late,
+                no,
             ];
-            self.provider.fault(&order, call, self.random.pick(&faults).clone());
+            let call = if is_capture { capture } else { refund };
+            self.place.provider.fault(house, &order, call, self.random.pick(&faults));
+        }
+        if self.random.one_in(8) {
+            let faults = [json!("dropBefore"), json!({"status": 500})];
+            self.place.provider.fault(house, &order, "query", self.random.pick(&faults));
         }
         if self.random.one_in(3) {
             let faults = [
@@ -130,30 +153,28 @@ impl Buyer {
                 json!("dropBefore"),
                 json!({"delayMs": 20}),
             ];
-            self.provider.fault(&order, "webhook", self.random.pick(&faults).clone());
+            let fault = self.random.pick(&faults).clone();
+            // It may befall a later message than the one that is meant.
+            self.sales[sale].is_unreliable |= fault == "dropBefore" || fault == "outOfOrder";
+            self.place.provider.fault(house, &order, "webhook", &fault);
         }
     }
 
     /// Everything up to the confirmation: hold, ask to pay, authenticate. `None` where something of
     /// it was refused.
     pub(crate) fn prepare(&mut self, wish: Wish) -> Result<Option<usize>, Gone> {
-        let (asked, reservation, seats) = if wish == Wish::Recharge {
+        let is_stripe = !wish.is_account() && !wish.is_recharge() && self.random.one_in(3);
+        let house = if is_stripe { House::Stripe } else { House::Toss };
+        let (asked, reservation, goods) = if wish.is_recharge() {
             let amount = 50_000 * self.random.between(1, 4) as u64;
             let asked = Ask::post("/api/points/charge", &self.token, json!({"amount": amount}));
             (asked, None, Vec::new())
         } else {
-            let body = json!({"eventId": self.event, "count": self.random.between(1, 3)});
-            let held = self.send(&Ask::post("/api/seats/best", &self.token, body))?;
-            if held.status != 201 {
-                return Ok(self.wrong("hold", &held));
-            }
-            let held = &held.body["reservation"];
-            let (id, total) = (text(&held["id"]), held["totalAmount"].as_u64().unwrap_or(0));
-            let seats = held["seats"].as_array().map_or(&[][..], Vec::as_slice);
-            let seats = seats.iter().map(|seat| text(&seat["id"])).collect();
+            let Some((id, total, goods)) = self.hold()? else { return Ok(None) };
             let points = self.points_for(wish, total)?;
             let body = json!({"reservationId": id, "pointUsed": points});
-            (Ask::post("/api/payments/toss/request", &self.token, body), Some(id), seats)
+            let path = format!("/api/payments/{}/request", house.name());
+            (Ask::post(path, &self.token, body), Some(id), goods)
         };
         let order = self.send(&asked)?;
         if order.status != 201 {
@@ -161,35 +182,108 @@ impl Buyer {
         }
         let (order_id, card) =
             (text(&order.body["orderId"]), order.body["amount"].as_u64().unwrap_or(0));
-        let key = match card {
-            0 => String::new(),
-            _ => {
-                let method = if wish == Wish::Account { "virtualAccount" } else { "card" };
-                let body = json!({"orderId": order_id, "amount": card, "method": method});
-                text(&self.provider.switch("authenticate", body)["paymentKey"])
-            }
-        };
         self.sales.push(Sale {
             order_id,
+            house,
             reservation,
             card,
-            key,
-            is_account: wish == Wish::Account,
+            key: String::new(),
+            others: Vec::new(),
+            is_account: wish.is_account(),
             confirmed: Told::Nothing,
             is_intended: false,
             cancelled: Told::Nothing,
-            seats,
+            goods,
+            returning: None,
             has_returned: false,
             deposited: false,
+            stirred: false,
+            is_unreliable: false,
+            heard: Heard::All,
         });
-        Ok(Some(self.sales.len() - 1))
+        let sale = self.sales.len() - 1;
+        if card > 0 {
+            self.sales[sale].key = self.agree(sale);
+        }
+        Ok(Some(sale))
+    }
+
+    /// Seats, or tickets without any.
+    fn hold(&mut self) -> Result<Option<(String, u64, Vec<Good>)>, Gone> {
+        let Place { event, ticket_type, .. } = self.place.clone();
+        let count = self.random.between(1, 3);
+        let is_seated = !self.random.one_in(3);
+        let ask = match is_seated {
+            true => {
+                let body = json!({"eventId": event, "count": count});
+                Ask::post("/api/seats/best", &self.token, body)
+            }
+            false => {
+                let item = json!({"ticketTypeId": ticket_type, "quantity": count});
+                let body = json!({"eventId": event, "items": [item]});
+                let key = self.new_key();
+                Ask::post("/api/reservations", &self.token, body).key(&key)
+            }
+        };
+        let held = self.send(&ask)?;
+        if held.status != 201 {
+            return Ok(self.wrong("hold", &held));
+        }
+        let held = &held.body["reservation"];
+        let goods = match is_seated {
+            true => {
+                let seats = held["seats"].as_array().map_or(&[][..], Vec::as_slice);
+                seats.iter().map(|seat| Good::Seat(text(&seat["id"]))).collect()
+            }
+            false => vec![Good::Ticket(ticket_type); count],
+        };
+        Ok(Some((text(&held["id"]), held["totalAmount"].as_u64().unwrap_or(0), goods)))
+    }
+
+    /// The buyer agrees in a window of the provider: the payment's key.
+    fn agree(&mut self, sale: usize) -> String {
+        let Sale { order_id, house, card, is_account, .. } = self.sales[sale].clone();
+        let body = match (house, is_account) {
+            (House::Stripe, _) => json!({"orderId": order_id}),
+            (House::Toss, true) => {
+                let hours = self.random.between(1, 90 * 24);
+                json!({
+                    "orderId": order_id, "amount": card, "method": "virtualAccount",
+                    "validHours": hours,
+                })
+            }
+            (House::Toss, false) => {
+                let method = *self.random.pick(&["card", "card", "easyPay", "phone"]);
+                let takes_parts = method != "phone" && !self.random.one_in(4);
+                json!({
+                    "orderId": order_id, "amount": card, "method": method,
+                    "partialCancelable": takes_parts,
+                })
+            }
+        };
+        text(&self.place.provider.switch(house, "authenticate", body)["paymentKey"])
+    }
+
+    /// Further windows of the same order, all agreed to; any of them may be the one that is confirmed.
+    pub(crate) fn open_windows(&mut self, sale: usize) {
+        if self.sales[sale].house == House::Stripe || self.sales[sale].card == 0 {
+            return;
+        }
+        for _ in 0..self.random.between(1, 2) {
+            let key = self.agree(sale);
+            self.sales[sale].others.push(key);
+        }
+        if self.random.one_in(2) {
+            let known = &mut self.sales[sale];
+            std::mem::swap(&mut known.key, &mut known.others[0]);
+        }
     }
 
     fn points_for(&mut self, wish: Wish, total: u64) -> Result<u64, Gone> {
         let most = match wish {
             Wish::Points => total,
             Wish::Mixed => total - CARD_MIN,
-            Wish::Card | Wish::Account | Wish::Recharge => return Ok(0),
+            Wish::Card | Wish::Account | Wish::Recharge | Wish::RechargeByAccount => return Ok(0),
         };
         let mine = self.send(&Ask::get("/api/points/balance", &self.token))?;
         let balance = mine.body["balance"].as_u64().unwrap_or(0);
@@ -201,9 +295,13 @@ impl Buyer {
     }
 
     pub(crate) fn confirmation(&self, sale: usize) -> Ask {
-        let Sale { order_id, key, card, .. } = &self.sales[sale];
+        self.confirmation_with(sale, &self.sales[sale].key)
+    }
+
+    fn confirmation_with(&self, sale: usize, key: &str) -> Ask {
+        let Sale { order_id, card, house, .. } = &self.sales[sale];
         let body = json!({"paymentKey": key, "orderId": order_id, "amount": card});
-        Ask::post("/api/payments/toss/confirm", &self.token, body)
+        Ask::post(format!("/api/payments/{}/confirm", house.name()), &self.token, body)
     }
 
     /// Confirms, for the first time or again. What was said once stays said.
@@ -211,8 +309,12 @@ impl Buyer {
         let ask = self.confirmation(sale);
         let told = self.tell(&ask)?;
         let known = &mut self.sales[sale];
+        // An account was paid into before the buyer looked again.
+        known.deposited |= known.is_account && told == Told::Yes;
         match (&known.confirmed, &told) {
             (Told::Yes, Told::Yes | Told::Unknown) => {}
+            // The bank took the deposit back.
+            (Told::Yes, Told::No(_)) if known.is_account && known.stirred => {}
             (Told::Yes, other) => {
                 let order = &known.order_id;
                 self.problems.push(format!("{order} was confirmed, and asked again {other:?}"));
@@ -220,6 +322,42 @@ impl Buyer {
             _ => known.confirmed = told.clone(),
         }
         if told == Told::Unknown { Err(Gone) } else { Ok(()) }
+    }
+
+    /// Confirms with the key of another payment: of another order, or of another window of this one
+    /// once the first key was sent.
+    fn confirm_with_a_strange_key(&mut self) -> Result<(), Gone> {
+        let is_begun = |sale: &Sale| matches!(sale.confirmed, Told::Later | Told::Yes);
+        let has_window = |sale: &Sale| !sale.others.is_empty() && is_begun(sale);
+        if let Some(sale) = self.choose(has_window) {
+            let ask = self.confirmation_with(sale, &self.sales[sale].others[0]);
+            return match self.tell(&ask)? {
+                Told::No(_) => Ok(()),
+                Told::Unknown => Err(Gone),
+                // It was never asked for under its own key, or that is not known.
+                Told::Later | Told::Yes | Told::Nothing => {
+                    self.problems.push(format!("{} answers another key", ask.path));
+                    Ok(())
+                }
+            };
+        }
+        let (Some(sale), Some(other)) = (self.prepare(Wish::Card)?, self.prepare(Wish::Card)?)
+        else {
+            return Ok(());
+        };
+        let strange = self.sales[other].key.clone();
+        self.trouble(sale, true);
+        let told = self.tell(&self.confirmation_with(sale, &strange))?;
+        self.sales[sale].key = strange;
+        self.sales[sale].confirmed = told.clone();
+        match told {
+            Told::Unknown => Err(Gone),
+            Told::Yes => {
+                self.problems.push("another payment's key paid an order".to_owned());
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Cancels, in one of the ways there are.
@@ -231,16 +369,42 @@ impl Buyer {
     }
 
     pub(crate) fn cancellation(&mut self, sale: usize) -> Ask {
-        let Sale { order_id, reservation, deposited, .. } = &self.sales[sale];
+        let Sale { order_id, reservation, deposited, confirmed, .. } = &self.sales[sale];
         let id = reservation.as_deref().unwrap_or_default();
         let nothing = json!({});
         match self.random.below(3) {
             // What came by a bank transfer goes back by one.
-            _ if *deposited => self.refund_to_account(order_id),
-            0 => Ask::post(format!("/api/reservations/{id}/cancel"), &self.token, nothing),
-            1 => Ask::post(format!("/api/payments/{order_id}/refund"), &self.token, nothing),
-            _ => Ask::post(format!("/api/admin/orders/{id}/cancel"), &self.admin, nothing),
+            0 if *deposited && *confirmed == Told::Yes => self.refund_to_account(order_id),
+            0 if *confirmed == Told::Yes => {
+                Ask::post(format!("/api/payments/{order_id}/refund"), &self.token, nothing)
+            }
+            1 => Ask::post(format!("/api/reservations/{id}/cancel"), &self.token, nothing),
+            _ => Ask::post(format!("/api/admin/orders/{id}/cancel"), &self.place.admin, nothing),
         }
+    }
+
+    /// Cancels an order whose deposit comes at this very moment.
+    fn cancel_while_paying(&mut self, sale: usize) -> Result<(), Gone> {
+        let order = self.sales[sale].order_id.clone();
+        if self.random.one_in(2) {
+            let fault = json!({"delayMs": 30});
+            self.place.provider.fault(House::Toss, &order, "cancel", &fault);
+        }
+        let (provider, late) = (Arc::clone(&self.place.provider), self.random.below(40));
+        let (done, cancelled) = std::thread::scope(|scope| {
+            let paying = scope.spawn(move || {
+                std::thread::sleep(std::time::Duration::from_millis(late as u64));
+                let done = provider.switch(House::Toss, "deposit", json!({"orderId": order}));
+                done["done"] == true
+            });
+            let cancelled = self.cancel(sale);
+            (paying.join().expect("the deposit"), cancelled)
+        });
+        if done {
+            self.sales[sale].deposited = true;
+            self.sales[sale].heard = self.sales[sale].heard.max(Heard::Perhaps);
+        }
+        cancelled
     }
 
     fn refund_to_account(&self, order_id: &str) -> Ask {
@@ -250,36 +414,85 @@ impl Buyer {
         Ask::post(format!("/api/payments/{order_id}/refund"), &self.token, body)
     }
 
-    /// Says where a deposit goes back to whose order was called off.
-    pub(crate) fn give_account(&mut self, order_id: &str) {
-        let ask = self.refund_to_account(order_id);
-        match self.send(&ask) {
-            Ok(answer) if answer.status == 200 => {}
-            other => self.problems.push(format!("{order_id}, its account: {other:?}")),
+    /// Says where a deposit goes back to whose order is over.
+    pub(crate) fn give_account(&mut self, sale: usize) -> Result<(), Gone> {
+        let ask = self.refund_to_account(&self.sales[sale].order_id.clone());
+        match self.tell(&ask)? {
+            // Nothing was paid, or the bank took it back.
+            Told::Yes | Told::No(_) => Ok(()),
+            Told::Unknown => Err(Gone),
+            other => {
+                let order = &self.sales[sale].order_id;
+                self.problems.push(format!("{order}, its account: {other:?}"));
+                Ok(())
+            }
         }
     }
 
-    fn return_a_seat(&mut self, sale: usize) -> Result<(), Gone> {
+    /// A part of an order goes back; the same request may come twice.
+    fn return_one(&mut self, sale: usize) -> Result<(), Gone> {
+        self.trouble(sale, false);
+        let ask = self.begin_return(sale);
+        self.end_return(sale, &ask)?;
+        if self.random.one_in(2) {
+            // The same once more, which gives nothing back.
+            match self.tell(&ask)? {
+                Told::Unknown => return Err(Gone),
+                Told::Yes | Told::No(_) => {}
+                other => self.problems.push(format!("{} once more: {other:?}", ask.path)),
+            }
+        }
+        Ok(())
+    }
+
+    /// A seat or ticket that is to go back, and how it is asked for.
+    pub(crate) fn begin_return(&mut self, sale: usize) -> Ask {
+        let key = self.new_key();
         let known = &mut self.sales[sale];
-        known.has_returned = true;
-        let path = format!("/api/payments/{}/refund", known.order_id);
-        let body = json!({"seatIds": [known.seats.pop()]});
-        match self.tell(&Ask::post(path, &self.token, body))? {
+        let good = known.goods.pop().expect("a part of it");
+        known.returning = Some(Returning { good, key });
+        self.return_again(sale)
+    }
+
+    fn return_again(&self, sale: usize) -> Ask {
+        let Sale { order_id, returning, .. } = &self.sales[sale];
+        let returning = returning.as_ref().expect("a part that goes back");
+        let path = format!("/api/payments/{order_id}/refund");
+        Ask::post(path, &self.token, returning.good.refund()).key(&returning.key)
+    }
+
+    /// Asks for a part to go back, and writes down whether it did.
+    pub(crate) fn end_return(&mut self, sale: usize, ask: &Ask) -> Result<(), Gone> {
+        let told = self.tell(ask)?;
+        let known = &mut self.sales[sale];
+        match told {
+            Told::Yes => {
+                known.returning = None;
+                known.has_returned = true;
+                Ok(())
+            }
+            // The provider takes no parts of it, or its order is over.
+            Told::No(_) => {
+                known.goods.extend(known.returning.take().map(|one| one.good));
+                Ok(())
+            }
             Told::Unknown => Err(Gone),
-            Told::Yes => Ok(()),
-            other => {
-                let order = &self.sales[sale].order_id;
-                self.problems.push(format!("a seat of {order} was returned: {other:?}"));
+            other @ (Told::Later | Told::Nothing) => {
+                self.problems.push(format!("a part of {} went back: {other:?}", known.order_id));
                 Ok(())
             }
         }
     }
 
     /// Pays into the account.
-    pub(crate) fn deposit(&mut self, sale: usize) {
-        let body = json!({"orderId": self.sales[sale].order_id});
-        let done = self.provider.switch("deposit", body);
-        self.sales[sale].deposited = done["done"] == true;
+    pub(crate) fn deposit(&mut self, sale: usize, is_told: bool) {
+        let body = json!({"orderId": self.sales[sale].order_id, "webhook": is_told});
+        let done = self.place.provider.switch(House::Toss, "deposit", body);
+        // What the message would tell is found out without it while the deposit is awaited.
+        self.sales[sale].deposited |= done["done"] == true;
+        if self.sales[sale].deposited && self.sales[sale].cancelled != Told::Nothing {
+            self.sales[sale].stir(is_told);
+        }
     }
 
     /// Asks again about everything that got no final answer, as a patient buyer does.
@@ -290,8 +503,36 @@ impl Buyer {
             if is_open {
                 self.confirm(sale)?;
             }
+            if self.sales[sale].returning.is_some() {
+                let ask = self.return_again(sale);
+                self.end_return(sale, &ask)?;
+            }
         }
         Ok(())
+    }
+
+    /// Looks up what became of parts whose keys are too old to be repeated.
+    pub(crate) fn look_up_returns(&mut self) -> Result<(), Gone> {
+        for sale in 0..self.sales.len() {
+            let known = &self.sales[sale];
+            let (Some(_), Some(id)) = (&known.returning, &known.reservation) else { continue };
+            let ask = Ask::get(format!("/api/reservations/{id}"), &self.token);
+            let answer = self.send(&ask)?;
+            let items = answer.body["reservation"]["items"].as_array().cloned();
+            let count = |item: &Value| item["quantity"].as_u64().unwrap_or(0);
+            let left: u64 = items.unwrap_or_default().iter().map(count).sum();
+            let known = &mut self.sales[sale];
+            let returned = known.returning.take().map(|one| one.good);
+            match left == known.goods.len() as u64 {
+                true => known.has_returned = true,
+                false => known.goods.extend(returned),
+            }
+        }
+        Ok(())
+    }
+
+    fn new_key(&mut self) -> String {
+        format!("{:016x}{:016x}", self.random.next(), self.random.next())
     }
 
     /// Sends a command about money.
@@ -310,7 +551,7 @@ impl Buyer {
             202 => Told::Later,
             504 => Told::Unknown,
             503 => Told::No("UNAVAILABLE".to_owned()),
-            400 => Told::No(answer.code().to_owned()),
+            400 | 409 => Told::No(answer.code().to_owned()),
             _ => {
                 self.wrong::<()>(&ask.path, &answer);
                 Told::Unknown
@@ -337,6 +578,6 @@ impl Buyer {
     }
 }
 
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }

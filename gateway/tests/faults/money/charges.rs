@@ -1,9 +1,9 @@
-//! What our books and the provider's say of each payment.
+//! What our books say of each payment.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::http::{Ask, Client};
 use crate::launch::{PATIENCE, Server};
@@ -14,116 +14,127 @@ use crate::money::provider::Provider;
 pub(crate) struct Charge {
     pub(crate) status: String,
     pub(crate) card: u64,
-    points: u64,
-    /// Of both, gone back or on its way.
+    pub(crate) points: u64,
+    /// Of both, gone back, going or owed.
     refunded: u64,
+    /// Of it, what the provider gave back unasked.
+    pub(crate) elsewhere: u64,
+    /// Of it, what has not reached the buyer.
+    pub(crate) owed: u64,
+    /// Of that, what the provider refused.
+    pub(crate) refused: u64,
+    /// What it waits for.
+    pub(crate) waits_for: Option<String>,
     pub(crate) reservation: Option<String>,
     /// `call status code`, oldest first.
     pub(crate) trail: Vec<String>,
 }
 
-/// What the provider has of an order.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Taken {
-    pub(crate) captures: u64,
-    pub(crate) captured: u64,
-    pub(crate) balance: u64,
-}
-
-impl Taken {
-    pub(crate) fn of(books: &Value, order: &str) -> Taken {
-        let sum = |name: &str| books["orders"][order][name].as_u64().unwrap_or(0);
-        Taken { captures: sum("captures"), captured: sum("captured"), balance: sum("balance") }
-    }
-}
-
 impl Charge {
     fn read(row: &Value) -> Charge {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let won = |name: &str| row[name].as_u64().unwrap_or(0);
         let lines = row["trail"].as_array().map_or(&[][..], Vec::as_slice);
         let line = |line: &Value| {
-            format!("{} {} {}", text(&line["call"]), line["status"], text(&line["code"]))
+            let (call, code) = (text(&line["call"]), text(&line["code"]));
+            format!("{call} {} {code} x{}", line["status"], line["times"])
         };
         Charge {
             status: text(&row["status"]),
-            card: row["amount"].as_u64().unwrap_or(0),
-            points: row["pointUsed"].as_u64().unwrap_or(0),
-            refunded: row["refundedAmount"].as_u64().unwrap_or(0),
+            card: won("amount"),
+            points: won("pointUsed"),
+            refunded: won("refundedAmount"),
+            elsewhere: won("refundedElsewhere"),
+            owed: won("refundOwed"),
+            refused: won("refundRefused"),
+            waits_for: row["waiting"]["for"].as_str().map(str::to_owned),
             reservation: row["reservationId"].as_str().map(str::to_owned),
             trail: lines.iter().map(line).collect(),
         }
     }
 
-    /// Whether somebody paid, and not all of it is back.
-    pub(crate) fn keeps_money(&self) -> bool {
-        matches!(self.status.as_str(), "paid" | "partially_refunded" | "refunding")
+    /// Whether the money was taken, and the bank did not take it back.
+    pub(crate) fn is_captured(&self) -> bool {
+        matches!(
+            self.status.as_str(),
+            "paid"
+                | "partially_refunded"
+                | "refunding"
+                | "refund_refused"
+                | "refunded"
+                | "disputed"
+        )
     }
 
-    /// What is paid by it: by the provider, and by points. Parts go back by the card first.
-    pub(crate) fn pays(&self) -> (u64, u64) {
-        let by_card = self.card.saturating_sub(self.refunded);
-        match self.status.as_str() {
-            "paid" | "partially_refunded" => {
-                (by_card, self.card + self.points - self.refunded - by_card)
-            }
-            _ => (0, 0),
+    /// Won of the card's part that are kept: neither gone nor owed. `points` are the points of it that
+    /// are kept.
+    pub(crate) fn kept_card(&self, points: u64) -> u64 {
+        match self.is_captured() {
+            true => (self.card + self.points).saturating_sub(self.refunded + points),
+            false => 0,
         }
     }
 
-    /// Whether the provider does not give it back: it wants to know the buyer's own account for what
-    /// came by a bank transfer.
-    pub(crate) fn is_refused(&self) -> bool {
-        let last = self.trail.iter().rev().find(|line| line.starts_with("refund"));
-        last.is_some_and(|line| line.ends_with("INVALID_REFUND_ACCOUNT_INFO"))
-    }
-
-    /// Whether something is still to be found out about it, or given back.
-    fn is_on_its_way(&self, taken: Taken) -> bool {
-        match self.status.as_str() {
-            "confirming" => true,
-            "waiting_for_deposit" => taken.captured > 0,
-            "refunding" => !self.is_refused(),
-            _ => false,
+    /// What the books say that the provider has of it.
+    pub(crate) fn left(&self, points: u64) -> u64 {
+        match self.is_captured() {
+            true => self.kept_card(points) + self.owed,
+            false => 0,
         }
     }
+}
+
+fn page(client: &mut Client, admin: &str, query: &str) -> Result<Vec<(String, Charge)>, String> {
+    let list = client.expect(200, &Ask::get(format!("/api/admin/payments?{query}"), admin))?;
+    let rows = list["payments"].as_array().ok_or("no list of payments")?;
+    let named = |row: &Value| Some((row["orderId"].as_str()?.to_owned(), Charge::read(row)));
+    rows.iter().map(|row| named(row).ok_or_else(|| format!("no order id in {row}"))).collect()
 }
 
 /// Every charge by its name at the provider.
-pub(crate) fn charges(client: &mut Client, admin: &str) -> BTreeMap<String, Charge> {
+pub(crate) fn charges(
+    client: &mut Client,
+    admin: &str,
+) -> Result<BTreeMap<String, Charge>, String> {
     let mut charges = BTreeMap::new();
-    for page in 1.. {
-        let path = format!("/api/admin/payments?limit=1000&page={page}");
-        let list = client.expect(200, &Ask::get(path, admin)).expect("the list of payments");
-        let rows = list["payments"].as_array().expect("a list");
-        for row in rows {
-            let order = row["orderId"].as_str().expect("an order id").to_owned();
-            charges.insert(order, Charge::read(row));
-        }
-        if rows.len() < 1_000 {
+    for number in 1.. {
+        let rows = page(client, admin, &format!("limit=1000&page={number}"))?;
+        let is_last = rows.len() < 1_000;
+        charges.extend(rows);
+        if is_last {
             break;
         }
     }
-    charges
+    Ok(charges)
 }
 
-/// Has the reconciler finish. The bound only ends a test that has failed.
+/// Has the reconciler finish: no charge waits for the provider but those that it refused, those that
+/// a bank holds, and accounts without a deposit. The bound only ends a test that has failed.
 pub(crate) fn settle(server: &Server, admin: &str, provider: &Provider) -> Result<(), String> {
+    /// As long as it gets there by itself it is left alone: a refusal is asked for again each time.
+    const NUDGE_EVERY: Duration = Duration::from_millis(150);
     let mut client = server.client();
     let end = Instant::now() + PATIENCE;
+    let mut nudge_at = Instant::now() + Duration::from_millis(20);
     loop {
-        let books = provider.books();
-        let open: Vec<(String, Charge)> = charges(&mut client, admin)
-            .into_iter()
-            .filter(|(order, charge)| charge.is_on_its_way(Taken::of(&books, order)))
-            .collect();
+        let mut open = page(&mut client, admin, "state=waiting&limit=1000")?;
+        open.retain(|(order, charge)| match charge.waits_for.as_deref() {
+            Some("provider" | "refund") => true,
+            // The deposit came, or the account is closed.
+            Some("deposit") => !provider.books(Some(order)).of(order).awaits,
+            _ => false,
+        });
         if open.is_empty() {
             return Ok(());
         }
         if Instant::now() > end {
             return Err(format!("never settled: {open:?}"));
         }
-        let ask = Ask::post("/api/admin/payments/reconcile", admin, Value::Null);
-        client.expect(200, &ask)?;
+        if Instant::now() > nudge_at {
+            let ask = Ask::post("/api/admin/payments/reconcile", admin, json!({}));
+            client.expect(200, &ask)?;
+            nudge_at = Instant::now() + NUDGE_EVERY;
+        }
         std::thread::sleep(Duration::from_millis(10));
     }
 }

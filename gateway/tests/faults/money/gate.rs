@@ -8,17 +8,16 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Request, Response};
 use serde_json::Value;
-use tiketi_gateway::payments::sandbox::{Dropped, Sandbox, Simulator};
+use tiketi_gateway::payments::sandbox::{Dropped, Simulator};
 use tokio::sync::Notify;
 
-/// A call of the provider's API.
+/// A call of a provider's API, named by the payment's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
-    /// Takes the money; named by the order.
+    /// Takes the money.
     Confirm,
-    /// Gives it back; named by the payment key.
+    /// Gives it back, or closes an account.
     Cancel,
-    /// By order.
     Query,
 }
 
@@ -37,7 +36,7 @@ pub(crate) enum Step {
 
 struct Trap {
     call: Call,
-    name: String,
+    key: String,
     step: Step,
     reached: Sender<()>,
 }
@@ -52,42 +51,49 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// Holds the next such call; hears when it is there.
-    pub(crate) fn hold(&self, call: Call, name: &str, step: Step) -> Receiver<()> {
+    pub(crate) fn hold(&self, call: Call, key: &str, step: Step) -> Receiver<()> {
         let (reached, hears) = channel();
-        self.traps.lock().unwrap().push(Trap { call, name: name.to_owned(), step, reached });
+        self.traps.lock().unwrap().push(Trap { call, key: key.to_owned(), step, reached });
         hears
     }
 
-    /// Forgets what nobody came to.
+    /// Forgets what no call came to.
     pub(crate) fn clear(&self) {
         self.traps.lock().unwrap().clear();
     }
 
     fn take(&self, request: &Request<Full<Bytes>>, body: &[u8]) -> Option<Trap> {
         let path: Vec<&str> = request.uri().path().split('/').collect();
-        let (call, name) = match (request.method(), path.as_slice()) {
+        let (call, key) = match (request.method(), path.as_slice()) {
             (&Method::POST, ["", "v1", "payments", "confirm"]) => {
                 let body: Value = serde_json::from_slice(body).ok()?;
-                (Call::Confirm, body["orderId"].as_str()?.to_owned())
+                (Call::Confirm, body["paymentKey"].as_str()?.to_owned())
             }
             (&Method::POST, ["", "v1", "payments", key, "cancel"]) => {
                 (Call::Cancel, (*key).to_owned())
             }
-            (&Method::GET, ["", "v1", "payments", "orders", order]) => {
-                (Call::Query, (*order).to_owned())
+            (&Method::GET, ["", "v1", "payments", key]) => (Call::Query, (*key).to_owned()),
+            (&Method::POST, ["", "v1", "payment_intents", key, "capture"]) => {
+                (Call::Confirm, (*key).to_owned())
             }
+            (&Method::POST, ["", "v1", "refunds"]) => {
+                let form = std::str::from_utf8(body).ok()?;
+                let key = form.split('&').find_map(|one| one.strip_prefix("payment_intent="))?;
+                (Call::Cancel, key.to_owned())
+            }
+            (&Method::GET, ["", "v1", "payment_intents", key]) => (Call::Query, (*key).to_owned()),
             _ => return None,
         };
         let mut traps = self.traps.lock().unwrap();
-        let place = traps.iter().position(|trap| trap.call == call && trap.name == name)?;
+        let place = traps.iter().position(|trap| trap.call == call && trap.key == key)?;
         Some(traps.remove(place))
     }
 
     /// Hands a call to the sandbox, or holds it. A caller that ends leaves only what the provider
     /// has.
-    pub(crate) async fn pass(
+    pub(crate) async fn pass<S: Simulator>(
         self: &Arc<Self>,
-        sandbox: Sandbox,
+        sandbox: S,
         request: Request<Full<Bytes>>,
         body: &[u8],
     ) -> Result<Response<Full<Bytes>>, Dropped> {
