@@ -191,14 +191,15 @@ pub struct NewEventRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub max_per_user: Option<TypedNumber>,
-    /// Tickets without seats that one user can have; the server's setting where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Tickets without seats that one user can have; the server's setting where absent or `null`.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Option::is_none")]
     pub max_tickets: Option<TypedNumber>,
-    /// How long an unpaid order of tickets lives; the server's setting where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// How long an unpaid order of tickets lives; the server's setting where absent or `null`.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Option::is_none")]
     pub ticket_hold_ttl: Option<TicketHoldTtl>,
     /// Whether orders may be paid into virtual accounts; they may where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub deposits: Option<bool>,
 }
 
@@ -220,6 +221,7 @@ pub struct NewTicketTypeRequest {
     /// Whether it is sold beside the seats of an event that has some; otherwise it is for show there. A
     /// new one is not where absent, an edited one stays as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub standing: Option<bool>,
 }
 
@@ -328,6 +330,7 @@ pub struct EditEventRequest {
     pub ticket_hold_ttl: Option<Option<TicketHoldTtl>>,
     /// Whether orders may be paid into virtual accounts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub deposits: Option<bool>,
 }
 

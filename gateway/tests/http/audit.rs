@@ -15,11 +15,25 @@ async fn entries(shop: &Shop, query: &str) -> Vec<(String, String)> {
             shape(
                 entry,
                 "lsn:int at:time user_id:uuid user_email:text user_name:text method:text \
-                 path:text body:text",
+                 path:text body:text made:text?",
             );
             (text(&entry["method"]), text(&entry["path"]))
         })
         .collect()
+}
+
+/// What a request made is in its entry: the request alone does not tell which.
+#[tokio::test]
+async fn an_entry_has_the_id_of_what_was_made() {
+    let shop = Shop::open().await;
+    let event = text(&shop.event(json!({})).await["id"]);
+    let edited = json!({"title": "다른 제목"});
+    let path = format!("/api/admin/events/{event}");
+    assert_eq!(shop.gateway.call("PUT", &path, &shop.admin, &edited).await.0, 200);
+    let shop = shop.restart(|_| {}).await;
+    let answer = shop.ok(&format!("{AUDIT}?path=/api/admin/events"), &shop.admin).await;
+    let made: Vec<&Value> = list(&answer["entries"]).iter().map(|entry| &entry["made"]).collect();
+    assert_eq!(made, [&Value::Null, &json!(event)], "{answer}");
 }
 
 fn as_texts(expected: &[(&str, &str)]) -> Vec<(String, String)> {

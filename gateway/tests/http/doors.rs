@@ -11,7 +11,7 @@ use crate::support::{assert_error, read};
 const OPEN: [&str; 1] = ["POST /api/auth/register"];
 
 /// Fields whose `null` means something.
-const NULLABLE: [(&str, &str); 11] = [
+const NULLABLE: [(&str, &str); 15] = [
     // contract/http.md 2.9: `string|null`; `uuid|null`, which the form sends of events without seats
     // (contract/flows.md 14).
     ("POST /api/admin/events", "description"),
@@ -27,6 +27,11 @@ const NULLABLE: [(&str, &str); 11] = [
     // gateway/PROTOCOL.md: `null` takes the category away, and the limit of people let in.
     ("PUT /api/admin/events/{id}", "category"),
     ("PUT /api/queue/admin/{eventId}", "rate"),
+    // gateway/PROTOCOL.md, Terms of an event: `null` is the server's setting, as it is shown.
+    ("POST /api/admin/events", "maxTickets"),
+    ("POST /api/admin/events", "ticketHoldTtl"),
+    ("PUT /api/admin/events/{id}", "maxTickets"),
+    ("PUT /api/admin/events/{id}", "ticketHoldTtl"),
 ];
 
 impl World {
