@@ -277,6 +277,10 @@ impl Shop {
             json!({"orderId": order["orderId"], "amount": order["amount"], "method": "card"});
         let (status, agreed) = self.post("/sandbox/toss/sandbox/authenticate", "", &agreed).await;
         assert_eq!(status, 200, "{agreed}");
+        // What a message has written comes at its own time; nothing is to be written meanwhile.
+        let lost = json!({"orderId": order["orderId"], "call": "webhook", "fault": "dropBefore",
+            "times": 9});
+        assert_eq!(self.post("/sandbox/toss/sandbox/faults", "", &lost).await.0, 200);
         let body = json!({
             "paymentKey": agreed["paymentKey"], "orderId": order["orderId"], "amount": order["amount"],
         });

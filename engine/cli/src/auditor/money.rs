@@ -1,6 +1,6 @@
-//! Money: whatever was captured is kept for a paid order or as points, or has gone back, or is owed
-//! (R12, R13). This file has the model and the life of a charge; `returns` has what goes back, and
-//! `laws` what must hold after every record and at the end.
+//! Money: what was captured is kept for a paid order or as points, or has gone back, or is owed
+//! (R12, R13). This file has the model and the life of a charge; `returns` has what goes back,
+//! `points` the accounts, and `laws` what must hold after every record and at the end.
 
 mod laws;
 mod points;

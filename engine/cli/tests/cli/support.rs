@@ -214,13 +214,6 @@ impl Ran {
         assert_eq!(self.stderr.trim().lines().count(), 1, "{}", self.stderr);
     }
 
-    /// Failed with this code, saying so somewhere: clap explains itself on several lines.
-    #[track_caller]
-    pub(crate) fn fails_with(&self, code: i32, says: &str) {
-        assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
-        assert!(self.stderr.contains(says), "{says:?} is not in {:?}", self.stderr);
-    }
-
     #[track_caller]
     pub(crate) fn succeeds(&self) -> &str {
         assert_eq!(self.code, 0, "{}{}", self.stdout, self.stderr);

@@ -212,7 +212,8 @@ impl Storm<'_> {
             0..7 => drop(self.engine.end_capture(charge, self.outcome(at), at)),
             7 => drop(self.engine.end_capture(charge, CaptureOutcome::TakenBack, at)),
             8 | 9 => drop(self.engine.note_returned(charge, won, at)),
-            // What such a failure of a part would be owed to its buyer is not told apart yet.
+            // A part that goes back while money went elsewhere takes no more than is kept: the engine
+            // cannot tell which share of a return that fails then is the buyer's.
             10 | 11 if !self.parts.contains(&charge) => {
                 drop(self.engine.note_return_failed(charge, won, at))
             }
