@@ -7,7 +7,7 @@ use tiketi_engine::engine::AfterPayment;
 use tiketi_engine::error::{CommandError, JournalUnavailable, MoneyRefusal};
 use tiketi_engine::ids::{ChargeIndex, Lsn, UnixMillis};
 use tiketi_engine::journal::Pending;
-use tiketi_engine::money::{self, ChargeState, Purpose};
+use tiketi_engine::money::{self, ChargeState, Purpose, TrailLine};
 use tiketi_engine::record::{CaptureOutcome, ProviderAnswered, ProviderCall, ProviderName};
 
 use crate::app::App;
@@ -17,6 +17,9 @@ use crate::payments::answer::{Answered, Found, Trail};
 use crate::payments::ids::PaymentKey;
 use crate::payments::names;
 use crate::payments::provider::{Charge, Inquiry};
+
+/// What a provider answers while it carries out a call under the same key.
+const CONFLICT: u16 = 409;
 
 /// Between two tries to log an outcome while the log takes no records.
 const LOG_AGAIN_AFTER: Duration = Duration::from_millis(20);
@@ -65,11 +68,22 @@ impl Known {
     }
 }
 
-/// Counted over restarts: a call that was answered gets another key, as a provider repeats its answer
-/// to the old one; one that was cut off gets the same.
+/// How many calls that give back or close a charge its provider has answered, over restarts: the next
+/// one gets another key then, as a provider repeats its answer to the same. One that was cut off, or
+/// may still be carried out, keeps its key: under another one the provider could give the money back
+/// twice.
 pub(super) fn cancels(charge: &money::Charge) -> u32 {
-    let calls = charge.trail.iter().filter(|line| line.call == ProviderCall::Refund);
-    calls.map(|line| line.times).sum()
+    let cancels = charge.trail.iter().filter(|line| line.call == ProviderCall::Refund);
+    cancels.filter(|line| is_answered(line)).map(|line| line.times).sum()
+}
+
+/// Whether it was the provider that answered, and has ended the call: what stands before it knows
+/// nothing of how the call ends, and gives no code.
+fn is_answered(line: &TrailLine) -> bool {
+    match line.status {
+        0 | CONFLICT => false,
+        status => status < 500 || !line.code.is_empty(),
+    }
 }
 
 /// What the provider says of a charge; `None` where it says nothing for certain.
@@ -221,6 +235,28 @@ pub(super) async fn logged<T>(
                 return Err(ApiError::new(Code::Timeout).cause(JournalUnavailable::Poisoned));
             }
             Err(CommandError::Unavailable(_)) => tokio::time::sleep(LOG_AGAIN_AFTER).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_provider_has_ended_gets_another_key() {
+        for (status, code, is_ended) in [
+            (0, "", false),
+            (409, "idempotency_key_in_use", false),
+            (502, "", false),
+            (500, "api_error", true),
+            (429, "rate_limit", true),
+            (400, "REFUND_REJECTED", true),
+            (200, "", true),
+        ] {
+            let (call, code, at) = (ProviderCall::Refund, code.to_owned(), UnixMillis(0));
+            let line = TrailLine { call, status, code, at, by: None, times: 1, last_at: at };
+            assert_eq!(is_answered(&line), is_ended, "{line:?}");
         }
     }
 }
