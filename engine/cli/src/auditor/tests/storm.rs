@@ -276,13 +276,13 @@ impl Storm<'_> {
             match self.random(32) {
                 0..9 => self.hold(),
                 9..16 => self.end_one(),
-                20..24 => self.charge(),
-                24.. => self.provider(),
-                16..20 => {
+                16..19 => {
                     let now = self.asked().at;
                     self.engine.expire(now, 100).unwrap();
                 }
-                _ => self.administer(),
+                19 => self.administer(),
+                20..24 => self.charge(),
+                _ => self.provider(),
             }
         }
     }
