@@ -516,7 +516,8 @@ impl Auditor {
     pub(super) fn day_compared(&mut self, compared: &DayCompared) {
         self.is_new(compared.at);
         let DayCompared { provider, day, at, .. } = *compared;
-        if provider == ProviderName::None || (day.0 + SEOUL_OFFSET_MS) % DAY_MS != 0 {
+        let begins_a_day = (day.0 + SEOUL_OFFSET_MS).is_multiple_of(DAY_MS);
+        if provider == ProviderName::None || !begins_a_day {
             let text = format!("what was compared with {provider:?} is no day of a provider");
             self.find(Rule::Malformed, text);
         }
