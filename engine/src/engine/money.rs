@@ -216,15 +216,15 @@ impl<J: Journal> Engine<J> {
             // No order waits for it.
             let lsn = self.log_money(&mut ledger, permit, ended(&outcome));
             drop(ledger);
-            let after = match outcome {
-                CaptureOutcome::Captured(_) if reservation.is_none() => AfterPayment::Paid,
-                CaptureOutcome::Reversed | CaptureOutcome::TakenBack => match reservation {
-                    Some(reservation) => {
-                        return self.end_reversed(reservation, lsn, now);
-                    }
-                    None => AfterPayment::Held,
-                },
-                _ => AfterPayment::Expired,
+            let after = match (outcome, reservation) {
+                (CaptureOutcome::Captured(_), None) => AfterPayment::Paid,
+                (CaptureOutcome::Awaiting(_), None) => AfterPayment::Awaiting,
+                (CaptureOutcome::Reversed | CaptureOutcome::TakenBack, Some(reservation)) => {
+                    return self.end_reversed(reservation, lsn, now);
+                }
+                // Points can be asked for again.
+                (_, None) => AfterPayment::Held,
+                (_, Some(_)) => AfterPayment::Expired,
             };
             return Ok(Pending::new(after, lsn));
         };

@@ -530,6 +530,16 @@ fn what_the_bank_took_back_leaves_nothing_behind() {
 }
 
 #[test]
+fn points_have_no_hold_that_could_be_over() {
+    let mut house = House::new(&[SMALL], 1);
+    let bought = house.open(0, Purpose::Points, split(PRICE, 0)).unwrap();
+    house.begin(bought, 0).unwrap();
+    assert_eq!(house.end(bought, awaiting(OPENS.plus(TTL_MS))), Ok(AfterPayment::Awaiting));
+    assert_eq!(house.end(bought, CaptureOutcome::Failed), Ok(AfterPayment::Held));
+    assert_eq!(house.end(bought, captured()), Ok(AfterPayment::Paid));
+}
+
+#[test]
 fn points_that_were_bought_have_no_parts() {
     let mut house = House::new(&[SMALL], 1);
     let bought = house.open(0, Purpose::Points, split(PRICE, 0)).unwrap();

@@ -135,3 +135,21 @@ async fn a_reversal_whose_message_was_lost_is_found_by_the_comparison() {
     assert_eq!(till.charge(&order).await["status"], "reversed");
     assert_eq!(till.reservation(&reservation).await["status"], "cancelled");
 }
+
+/// Points have no hold that could be over.
+#[tokio::test]
+async fn points_by_an_account_are_awaited_and_told_so() {
+    let till = Till::open().await;
+    let body = json!({"amount": 50_000});
+    let (status, order) = till.shop.post("/api/points/charge", &till.buyer, &body).await;
+    assert_eq!(status, 201, "{order}");
+    let key = till.authenticate(&order, "virtualAccount").await;
+    for _ in 0..2 {
+        let (status, answer) = till.confirm(&order, &key).await;
+        assert_eq!((status, &answer["code"]), (202, &json!("WAITING_FOR_DEPOSIT")), "{answer}");
+        assert!(answer["virtualAccount"]["accountNumber"].is_string(), "{answer}");
+    }
+    till.sandbox("deposit", &json!({"orderId": order["orderId"]})).await;
+    till.becomes(&order, "paid").await;
+    assert_eq!(till.points().await, 50_000);
+}
