@@ -119,7 +119,7 @@ impl<J: Journal> Engine<J> {
     /// Begins a payment: writes the intent (I11) and keeps the order from expiring (I4).
     ///
     /// # Errors
-    /// In this order: key reused; order unknown or somebody else's; its event is over; it ended,
+    /// In this order: key reused; order unknown or another user's; its event is over; it ended,
     /// expired, is paid, being paid or busy; journal unavailable.
     ///
     /// # Durability

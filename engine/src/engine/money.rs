@@ -56,7 +56,7 @@ impl<J: Journal> Engine<J> {
     /// holds nothing: an order that it is for may expire before it is captured.
     ///
     /// # Errors
-    /// In this order: the amount is out of range, or nothing for points; the order is unknown, somebody else's, ended,
+    /// In this order: the amount is out of range, or nothing for points; the order is unknown, another user's, ended,
     /// expired, paid or being paid; not so many points; no more charges fit; journal unavailable.
     pub fn open_charge(&self, new: &NewCharge, now: UnixMillis) -> MoneyResult<ChargeIndex> {
         let &NewCharge { user, purpose, provider, amount, tag } = new;

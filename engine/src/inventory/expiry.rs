@@ -76,7 +76,7 @@ impl ExpiryLines {
 
 impl Lines {
     /// Mostly at the end. A hold that comes again, or comes under another lifetime than it was made
-    /// with, goes where its deadline belongs, so that it delays nobody.
+    /// with, goes where its deadline belongs, so that it delays no other.
     fn add(&mut self, deadline: Deadline) {
         let line = self.by_ttl.entry(deadline.ttl_ms).or_default();
         let place = match line.back().is_some_and(|last| deadline.at < last.at) {

@@ -328,7 +328,7 @@ fn an_equal_order_without_a_key_is_the_same_click_for_a_moment() {
     house.assert_agreement();
     house.restart();
     assert_eq!(click(&house, OPENS.plus(5_003)), Once::Repeated(third));
-    // A paid one is: nobody means to buy twice.
+    // A paid one is: no buyer means to buy twice.
     house.catch_up();
     confirm(&house, third, OPENS.plus(5_004)).unwrap();
     assert_eq!(click(&house, OPENS.plus(5_005)), Once::Repeated(third));

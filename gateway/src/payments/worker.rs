@@ -43,7 +43,7 @@ pub(crate) fn carry_out(
             Once::Repeated(_) => return Ok(Attempted::Repeated(lsn)),
         };
         let outcome = match method {
-            // There is nothing to take, so nobody is asked.
+            // There is nothing to take, so no provider is asked.
             PaymentMethod::Free => PaymentOutcome::Captured,
             _ => app.payments.simulated.capture().await,
         };

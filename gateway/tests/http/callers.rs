@@ -223,7 +223,7 @@ async fn every_route_by_every_kind_of_token() {
                 assert_eq!((found, told.as_str()), (status, code), "{what}: {answer}");
                 continue;
             }
-            // Whoever may ask is told what is wrong with the request.
+            // A caller who may ask is told what is wrong with the request.
             if operation.changes() && !operation.is_raw {
                 let (found, told, answer) = world.ask(operation, token, Some(&unknown)).await;
                 assert_eq!((found, told.as_str()), (400, "VALIDATION"), "{what}: {answer}");
@@ -289,7 +289,7 @@ async fn what_is_for_everybody_asks_nobody_who_they_are() {
     }
 }
 
-/// A list shows the caller's own alone, whatever the token was once good for.
+/// A list shows the caller's own alone, no matter what the token was once good for.
 #[tokio::test]
 async fn lists_of_ones_own_show_nothing_of_anothers() {
     let world = World::make().await;

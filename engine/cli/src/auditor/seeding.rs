@@ -70,7 +70,7 @@ impl Auditor {
         let lsn = self.lsn;
         let made = (lsn, event.created_at);
         let mut model = EventModel::new(&event.details, &sections, &tickets, event.rules, made);
-        // Terms that nobody set read like those of an event that has none.
+        // Terms that were never set read like those of an event that has none.
         let terms = TermsModel::of(event);
         model.terms = (terms != TermsModel::default()).then_some(terms);
         if event.updated_at.plus(RACE_MS) > last_at {
