@@ -476,7 +476,8 @@ impl<J: Journal> Engine<J> {
         now: UnixMillis,
     ) -> MoneyResult<()> {
         let mut ledger = self.ledger.lock();
-        let known = captured(&ledger, charge)?.dispute;
+        let found = captured(&ledger, charge)?;
+        let (known, amount) = (found.dispute, amount.min(found.amount.card));
         if known.is_some_and(|known| (known.amount, known.state) == (amount, state)) {
             return Err(MoneyRefusal::NotOpen(charge, ChargeState::Captured).into());
         }

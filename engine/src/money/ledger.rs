@@ -266,8 +266,11 @@ impl Ledger {
             let charge = self.refunds[index.position()].charge;
             let mut of_charge = self.refund_indexes_of(charge);
             let is_first = of_charge.find(|other| self.due.contains(other)) == Some(index);
-            let is_disputed = self.charge(charge).is_some_and(Charge::is_disputed);
-            (is_first && !is_disputed).then_some(charge)
+            // What the bank took back is not there to be given back.
+            let has_money = self.charge(charge).is_some_and(|charge| {
+                charge.state == ChargeState::Captured && !charge.is_disputed()
+            });
+            (is_first && has_money).then_some(charge)
         })
     }
 
@@ -343,7 +346,10 @@ impl Ledger {
             }
             Record::ChargeForgotten { charge, .. } => self.forgotten(*charge)?,
             Record::DayCompared(compared) => {
-                self.compared.insert(compared.provider, **compared);
+                let last = self.compared.entry(compared.provider).or_insert(**compared);
+                if last.day <= compared.day {
+                    *last = **compared;
+                }
             }
             _ => return Ok(()),
         }

@@ -201,7 +201,10 @@ async fn take(
         rename(app, index, &found.payment_key).await?;
     }
     let (after, lsn) = end(app, index, taken(app, found)).await?;
-    if balance < known.charge.amount || dispute.is_some() {
+    // It may be less by now, and of a charge that is paid again more than the books know.
+    app.shown(lsn).await?;
+    let left = app.view.read(|state| state.ledger().left_at_provider(index));
+    if balance != left || dispute.is_some() {
         balance::settle(app, index, balance, dispute).await?;
     }
     Ok(Collected::Ended(after, lsn))

@@ -14,6 +14,7 @@ use tiketi_engine::money::{ChargeState, Dispute, Ledger, RefundState};
 use tiketi_engine::record::{DayCompared, ProviderName};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::error::{ApiError, Code};
@@ -30,6 +31,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(600);
 const AFTER_MS: u64 = 60 * 60 * 1_000;
 /// Days that were missed, while the server was down, are compared as far back as this.
 const DAYS_BACK_MAX: u64 = 30;
+/// How long what was found waits for a client that asks again.
+const UNTOLD_FOR: Duration = Duration::from_secs(600);
 /// Payments asked about at a time.
 const ASKED_MAX: usize = 32;
 /// Tries for a page that is not answered.
@@ -53,7 +56,14 @@ pub(crate) struct Comparison {
 }
 
 /// A comparison under way, or its end.
-pub(crate) type Progress = watch::Receiver<Option<Result<Comparison, String>>>;
+pub(crate) type Progress = watch::Receiver<Option<Ended>>;
+
+/// How a comparison ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended {
+    at: Instant,
+    pub(crate) found: Result<Comparison, String>,
+}
 
 /// The comparisons of this process.
 #[derive(Debug, Default)]
@@ -67,11 +77,14 @@ struct Moved {
     has_other: bool,
 }
 
-/// Begins to compare a day that began at `day` in Seoul, or joins the comparison that runs.
+/// Begins to compare a day that began at `day` in Seoul, or joins the comparison that runs, or ended a
+/// moment ago and was not [`told`].
 pub(crate) fn start(app: &Arc<App>, provider: ProviderName, day: UnixMillis) -> Progress {
     let mut all = app.payments.comparisons.0.lock();
-    let running = all.get(&(provider, day)).filter(|progress| progress.borrow().is_none());
-    if let Some(running) = running {
+    let is_fresh = |progress: &&Progress| {
+        progress.borrow().as_ref().is_none_or(|ended| ended.at.elapsed() < UNTOLD_FOR)
+    };
+    if let Some(running) = all.get(&(provider, day)).filter(is_fresh) {
         return running.clone();
     }
     let (told, progress) = watch::channel(None);
@@ -82,11 +95,16 @@ pub(crate) fn start(app: &Arc<App>, provider: ProviderName, day: UnixMillis) -> 
         if let Err(error) = &compared {
             tracing::error!(?provider, %error, "a day was not compared with the provider's list");
         }
-        let end = compared.map_err(|error| error.to_string());
+        let found = compared.map_err(|error| error.to_string());
         // Without a client that waits the log has what was found.
-        drop(told.send(Some(end)));
+        drop(told.send(Some(Ended { at: Instant::now(), found })));
     });
     progress
+}
+
+/// A client has what a comparison found: the next one begins anew.
+pub(crate) fn told(app: &App, provider: ProviderName, day: UnixMillis) {
+    app.payments.comparisons.0.lock().remove(&(provider, day));
 }
 
 /// Compares each day once it is over, until the gateway stops.
@@ -95,8 +113,12 @@ pub(crate) async fn keep(app: Arc<App>) {
         for provider in [ProviderName::Toss, ProviderName::Stripe] {
             while let Some(day) = next_day(&app, provider) {
                 let mut progress = start(&app, provider, day);
-                let end = progress.wait_for(Option::is_some).await;
-                if !end.is_ok_and(|end| matches!(*end, Some(Ok(_)))) {
+                let is_done = match progress.wait_for(Option::is_some).await {
+                    Ok(end) => end.as_ref().is_some_and(|end| end.found.is_ok()),
+                    Err(_) => false,
+                };
+                told(&app, provider, day);
+                if !is_done {
                     break;
                 }
             }

@@ -54,5 +54,9 @@ fn paid_order(state: &State, charge: ChargeIndex) -> Option<ReservationId> {
         _ => false,
     };
     let (_, order) = state.order(id)?;
-    (is_gone && order.state == OrderState::Paid).then_some(id)
+    // An administrator may have confirmed it since, without this money.
+    let rests_on_it = order.payment.is_some_and(|payment| {
+        (payment.attempt, payment.method) == (charge.attempt, charge.method())
+    });
+    (is_gone && rests_on_it && order.state == OrderState::Paid).then_some(id)
 }

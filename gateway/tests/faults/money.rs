@@ -33,6 +33,7 @@ use crate::http::Ask;
 use crate::launch::{Launch, Server};
 use crate::money::books::Ours;
 use crate::money::buyer::{Buyer, Place};
+use crate::money::gate::{Call, Step};
 use crate::money::losses::{compare_days, look, now_at, seoul_day};
 use crate::money::provider::{House, Provider};
 use crate::money::sale::{Told, Wish};
@@ -155,6 +156,37 @@ fn a_process_that_dies_in_a_reversal_leaves_no_seat_without_its_money() {
     market.close("a reversal");
 }
 
+/// Stripe looks at no balance: under another key it would give the same money back again.
+#[test]
+fn a_refund_that_is_under_way_when_the_process_dies_is_made_once() {
+    let _turn = machine::turn();
+    let dir = tempfile::tempdir().expect("directory");
+    let mut market = Market::open(dir.path(), 2);
+    let server = market.start("a refund under way");
+    let buyer = &mut market.buyers[0];
+    let sale = loop {
+        let sale = buyer.prepare_at(House::Stripe, Wish::Card).expect("served").expect("prepared");
+        if buyer.sales[sale].goods.len() > 1 {
+            break sale;
+        }
+    };
+    buyer.confirm(sale).expect("served");
+    let sale::Sale { order_id, key, .. } = buyer.sales[sale].clone();
+    market.provider.fault(House::Stripe, &order_id, "refund", &json!({"delayMs": 2_000}));
+    let reached = market.provider.gate.hold(Call::Cancel, &key, Step::AtWork);
+    let ask = buyer.begin_return(sale);
+    buyer.end_return(sale, &ask).expect("served");
+    reached.recv_timeout(ARRIVE_WITHIN).expect("the refund is asked for");
+    let asked = Instant::now();
+    server.kill();
+    let server = market.start("a refund under way");
+    // By then the provider has carried it out.
+    check::until("the refund is made", || asked.elapsed() > Duration::from_millis(2_500));
+    market.must_balance(&server, "a refund under way");
+    market.server = Some(server);
+    market.close("a refund under way");
+}
+
 /// An event, its buyers and their providers, over one data directory.
 struct Market {
     provider: Arc<Provider>,
@@ -199,7 +231,7 @@ impl Market {
         };
         let data = dir.join("data");
         let store = *random.pick(&["sled", "segments"]);
-        let launch = provider.launch(&data).store(store).arg("--deposit-due-max").arg("3d");
+        let launch = provider.launch(&data).store(store).arg("--deposit-due-max").arg("72h");
         let launch = if random.one_in(2) { launch.small_generations() } else { launch };
         let launch = clock.as_ref().map_or_else(|| launch.clone(), |clock| clock.on(&launch));
         let server = launch.must_start();
@@ -233,13 +265,16 @@ impl Market {
 
     /// Starts, settles and compares, then works until the blow falls.
     fn live(&mut self, point: Point, when: &str, hits: &mut Hits) {
+        let t0 = Instant::now();
         let server = self.start(when);
+        let t1 = Instant::now();
         if self.random.one_in(4) {
             // Without a kill: what was told is heard.
             self.errands();
             look(&mut self.buyers, false);
             self.must_balance(&server, &format!("{when}, before the kill"));
         }
+        let t2 = Instant::now();
         let victim = self.random.below(BUYERS);
         let strike = Strike {
             provider: &self.provider,
@@ -260,6 +295,14 @@ impl Market {
             victim.shop(1);
             strike.fall(server, victim)
         });
+        if std::env::var("DBG").is_ok() {
+            eprintln!(
+                "TIME {when}: start {:?}, calm {:?}, strike {:?} {hit:?}",
+                t1 - t0,
+                t2 - t1,
+                t2.elapsed()
+            );
+        }
         self.provider.gate.clear();
         self.provider.tell(None);
         if let Some(deed) = hit {
@@ -304,6 +347,10 @@ impl Market {
             // What was on its way to the provider arrives now.
             self.provider.gate.late.notify_waiters();
         }
+        // What was cut off comes to its end first: an answer that a provider repeats says nothing of
+        // what became of it since.
+        let settled = charges::settle(&server, &self.place.admin, &self.provider);
+        settled.unwrap_or_else(|problem| panic!("{when}: {problem}"));
         match is_next_day {
             true => self.compare_days(&server, when),
             false => look(&mut self.buyers, true),
@@ -343,7 +390,12 @@ impl Market {
             match checked {
                 Ok(()) => return,
                 // Messages are on their way.
-                Err(_) if Instant::now() < end => std::thread::sleep(Duration::from_millis(50)),
+                Err(problems) if Instant::now() < end => {
+                    if std::env::var("DBG").is_ok() {
+                        eprintln!("DBG {when}: left {:?}: {problems}", end - Instant::now());
+                    }
+                    std::thread::sleep(Duration::from_millis(50))
+                }
                 Err(problems) => {
                     let stderr = server.process.stderr();
                     panic!("{when}: {problems}\nthe gateway said:\n{stderr}");

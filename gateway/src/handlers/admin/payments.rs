@@ -184,14 +184,17 @@ pub(crate) async fn compare(app: &Arc<App>, request: &Request) -> Result<Respons
     let asked: Vec<_> = known
         .into_iter()
         .filter(|&(provider, _)| app.payments.client_key(provider).is_some())
-        .map(|(provider, name)| (name, compare::start(app, provider, day)))
+        .map(|(provider, name)| (provider, name, compare::start(app, provider, day)))
         .collect();
-    for (name, mut progress) in asked {
+    for (provider, name, mut progress) in asked {
         let end = tokio::time::timeout_at(until, progress.wait_for(Option::is_some)).await;
         let end = match end {
-            Ok(Ok(end)) => end.clone(),
+            Ok(Ok(end)) => end.as_ref().map(|end| end.found.clone()),
             Ok(Err(_)) | Err(_) => None,
         };
+        if end.is_some() {
+            compare::told(app, provider, day);
+        }
         providers.push(app.view.read(|state| compared(state, name, end.as_ref())));
     }
     let running = providers.iter().any(|one| one.state == "running");

@@ -8,6 +8,7 @@ use tiketi_engine::ids::{ChargeIndex, Lsn, ReservationId, TicketTypeIndex, UserI
 use tiketi_engine::journal::Pending;
 use tiketi_engine::money::{BankAccount, ChargeState, Ledger, Purpose, Refund, RefundState};
 use tiketi_engine::record::{Claim, TicketLine};
+use tiketi_engine::state::State;
 
 use super::request::refused;
 use crate::api::Id;
@@ -20,7 +21,7 @@ use crate::handlers::seats::wanted_seats;
 use crate::http::{Request, Response};
 use crate::idempotency;
 use crate::orders::{self, unless_busy};
-use crate::payments::names;
+use crate::payments::{money_gone, names};
 use crate::refusals;
 
 /// A charge that is to be given back, whole or in part.
@@ -115,6 +116,10 @@ pub(crate) async fn refund(app: &Arc<App>, request: &Request) -> Result<Response
             return Ok(answer.by_an_administrator(!is_own));
         }
     }
+    if !app.view.read(|state| pays(state, charge, order)) {
+        return Err(ApiError::new(Code::Conflict)
+            .message("이 결제로 결제된 예매가 아니에요. 받은 금액이 있으면 자동으로 환불돼요."));
+    }
     let part = match &wanted {
         Wanted::Seats(seats) => Some(seats_of(app, order, seats)?),
         Wanted::Tickets(tickets) => Some(tickets_of(app, order, tickets)?),
@@ -125,6 +130,13 @@ pub(crate) async fn refund(app: &Arc<App>, request: &Request) -> Result<Response
         None => orders::cancel(app, paid.order, paid.by).await?,
     };
     Ok(answer(app, charge, lsn).await?.by_an_administrator(!is_own))
+}
+
+/// Whether an order rests or rested on this charge: of several attempts the last one counts.
+fn pays(state: &State, charge: ChargeIndex, order: ReservationId) -> bool {
+    let attempt = state.ledger().charge(charge).map(|charge| charge.attempt);
+    let payment = state.order(order).and_then(|(_, order)| order.payment);
+    payment.is_some_and(|payment| Some(payment.attempt) == attempt)
 }
 
 /// Whether money of this charge is on its way back, or all of it is.
@@ -230,6 +242,9 @@ async fn some(
         Ok(returned) => {
             let lsn = returned.lsn();
             app.durable(returned).await?;
+            app.shown(lsn).await?;
+            // Where the provider gave some of it back itself, this may have been the last of it.
+            money_gone::end_order(app, charge).await?;
             Ok(lsn)
         }
         Err(CommandError::Refused(MoneyRefusal::NotPartOfIt(_))) if is_all => {

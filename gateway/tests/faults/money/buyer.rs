@@ -100,7 +100,10 @@ impl Buyer {
                 self.unasked();
                 Ok(())
             }
-            18 => self.confirm_with_a_strange_key(),
+            18 => match self.choose(|sale| sale.confirmed == Told::Later && !sale.deposited) {
+                Some(sale) if self.random.one_in(2) => self.end(sale),
+                _ => self.confirm_with_a_strange_key(),
+            },
             // Twice pressed, or twice sent.
             _ => match self.choose(|sale| sale.confirmed == Told::Yes) {
                 Some(sale) => self.confirm(sale),
@@ -124,7 +127,7 @@ impl Buyer {
             let no = match (house, is_capture) {
                 (House::Toss, true) => json!({"error": "REJECT_CARD_PAYMENT"}),
                 (House::Toss, false) => json!({"error": "FAILED_REFUND_PROCESS"}),
-                (House::Stripe, true) => json!({"error": "card_declined"}),
+                (House::Stripe, true) => json!({"error": "generic_decline"}),
                 (House::Stripe, false) => json!({"status": 503}),
             };
             // What is taken on only is made when it is asked about again.
@@ -164,7 +167,10 @@ impl Buyer {
     /// it was refused.
     pub(crate) fn prepare(&mut self, wish: Wish) -> Result<Option<usize>, Gone> {
         let is_stripe = !wish.is_account() && !wish.is_recharge() && self.random.one_in(3);
-        let house = if is_stripe { House::Stripe } else { House::Toss };
+        self.prepare_at(if is_stripe { House::Stripe } else { House::Toss }, wish)
+    }
+
+    pub(crate) fn prepare_at(&mut self, house: House, wish: Wish) -> Result<Option<usize>, Gone> {
         let (asked, reservation, goods) = if wish.is_recharge() {
             let amount = 50_000 * self.random.between(1, 4) as u64;
             let asked = Ask::post("/api/points/charge", &self.token, json!({"amount": amount}));
@@ -341,8 +347,9 @@ impl Buyer {
                 }
             };
         }
-        let (Some(sale), Some(other)) = (self.prepare(Wish::Card)?, self.prepare(Wish::Card)?)
-        else {
+        let house = *self.random.pick(&House::ALL);
+        let sale = self.prepare_at(house, Wish::Card)?;
+        let (Some(sale), Some(other)) = (sale, self.prepare_at(house, Wish::Card)?) else {
             return Ok(());
         };
         let strange = self.sales[other].key.clone();
@@ -358,6 +365,18 @@ impl Buyer {
             }
             _ => Ok(()),
         }
+    }
+
+    /// An administrator ends a payment of which it is not known what became of it.
+    fn end(&mut self, sale: usize) -> Result<(), Gone> {
+        let path = format!("/api/admin/payments/{}/end", self.sales[sale].order_id);
+        let told = self.tell(&Ask::post(path, &self.place.admin, json!({})))?;
+        let known = &mut self.sales[sale];
+        if told != Told::No("CONFLICT".to_owned()) {
+            // What was taken all the same is found by a message, and goes back.
+            known.stir(false);
+        }
+        if told == Told::Unknown { Err(Gone) } else { Ok(()) }
     }
 
     /// Cancels, in one of the ways there are.
