@@ -22,7 +22,7 @@ pub(crate) mod give_back;
 mod hint;
 mod ids;
 mod link;
-mod money_gone;
+pub(crate) mod money_gone;
 pub(crate) mod names;
 pub(crate) mod opening;
 mod provider;

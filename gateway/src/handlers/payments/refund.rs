@@ -20,7 +20,7 @@ use crate::handlers::seats::wanted_seats;
 use crate::http::{Request, Response};
 use crate::idempotency;
 use crate::orders::{self, unless_busy};
-use crate::payments::names;
+use crate::payments::{money_gone, names};
 use crate::refusals;
 
 /// A charge that is to be given back, whole or in part.
@@ -176,6 +176,9 @@ async fn some(
         Ok(returned) => {
             let lsn = returned.lsn();
             app.durable(returned).await?;
+            // With what the provider gave back itself it may have been the last of the money.
+            app.catch_up(Some(lsn)).await?;
+            money_gone::end_order(app, charge).await?;
             Ok(lsn)
         }
         Err(CommandError::Refused(MoneyRefusal::NotPartOfIt(_))) if is_all => {
