@@ -32,7 +32,8 @@ use crate::clock::FakeClock;
 use crate::http::Ask;
 use crate::launch::{Launch, Server};
 use crate::money::books::Ours;
-use crate::money::buyer::{Buyer, Place};
+use crate::money::buyer::{Buyer, Place, Tally};
+use crate::money::gate::{Call, Step};
 use crate::money::losses::{compare_days, look, now_at, seoul_day};
 use crate::money::provider::{House, Provider};
 use crate::money::sale::{Told, Wish};
@@ -53,6 +54,35 @@ const DAYS_MAX: u64 = 5;
 const HITS_MIN: u32 = 36;
 /// How often each deed must have been hit.
 const DEED_HITS_MIN: u32 = 8;
+/// What the schedules together have to have drawn, apart from what is struck.
+const BEHAVIOURS: [&str; 26] = [
+    "part refunded in the console",
+    "part refunded in the console, not told",
+    "all refunded in the console",
+    "all refunded in the console, not told",
+    "a refund failed",
+    "a refund failed, not told",
+    "a refund was made later",
+    "a part disputed",
+    "all disputed",
+    "a dispute was won",
+    "a dispute was won, not told",
+    "a dispute was lost",
+    "a dispute was lost, not told",
+    "a deposit was reversed",
+    "a deposit was reversed, not told",
+    "a deposit came again",
+    "a refund was taken on only",
+    "a deposit came, not told",
+    "several windows",
+    "a strange key",
+    "another window's key",
+    "cancelled while its deposit came",
+    "a part went back",
+    "a part was asked for again under its key",
+    "a part was refused",
+    "ended by an administrator",
+];
 /// How long messages that are on their way may take.
 const ARRIVE_WITHIN: Duration = Duration::from_secs(30);
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -63,14 +93,22 @@ fn kill_9_takes_nobodys_money_and_gives_no_seat_for_none() {
     let mut random = Random::seeded("money");
     let mut hits = Hits::new();
     let (mut schedules, mut payments, mut days) = (0, 0, 0);
+    let mut tally = Tally::new();
     for directory in 0..machine::scaled(DIRECTORIES) {
         let seed = random.next();
         let played = play(seed, LIVES, directory * LIVES, &mut hits);
         schedules += LIVES;
         payments += played.payments;
         days += played.days;
+        for (what, times) in played.tally {
+            *tally.entry(what).or_default() += times;
+        }
     }
     eprintln!("money: {schedules} schedules, {payments} payments, {days} days, hits {hits:?}");
+    eprintln!("money: {tally:?}");
+    for what in BEHAVIOURS {
+        assert!(tally.contains_key(what), "{what} never happened: {tally:?}");
+    }
     let count = |fits: &dyn Fn(&(Point, Deed)) -> bool| -> u32 {
         hits.iter().filter(|(hit, _)| fits(hit)).map(|(_, count)| count).sum()
     };
@@ -98,6 +136,7 @@ fn one_seed_of_money_is_played_again() {
 struct Played {
     payments: usize,
     days: u64,
+    tally: Tally,
 }
 
 /// So many lives of a new directory, the first of them struck at the point of this number.
@@ -111,9 +150,9 @@ fn play(seed: u64, lives: usize, first: usize, hits: &mut Hits) -> Played {
         market.live(point, &format!("{of_seed}, life {life}, {point:?}"), hits);
     }
     let days = market.days;
-    let payments = market.close(&of_seed);
+    let (payments, tally) = market.close(&of_seed);
     eprintln!("{of_seed}: {lives} lives, {payments} payments, {days} days, {:?}", began.elapsed());
-    Played { payments, days }
+    Played { payments, days, tally }
 }
 
 /// The bank takes a deposit back, and the process dies between the two records of it.
@@ -153,6 +192,37 @@ fn a_process_that_dies_in_a_reversal_leaves_no_seat_without_its_money() {
     });
     market.server = Some(server);
     market.close("a reversal");
+}
+
+/// Stripe looks at no balance: under another key it would give the same money back again.
+#[test]
+fn a_refund_that_is_under_way_when_the_process_dies_is_made_once() {
+    let _turn = machine::turn();
+    let dir = tempfile::tempdir().expect("directory");
+    let mut market = Market::open(dir.path(), 2);
+    let server = market.start("a refund under way");
+    let buyer = &mut market.buyers[0];
+    let sale = loop {
+        let sale = buyer.prepare_at(House::Stripe, Wish::Card).expect("served").expect("prepared");
+        if buyer.sales[sale].goods.len() > 1 {
+            break sale;
+        }
+    };
+    buyer.confirm(sale).expect("served");
+    let sale::Sale { order_id, key, .. } = buyer.sales[sale].clone();
+    market.provider.fault(House::Stripe, &order_id, "refund", &json!({"delayMs": 2_000}));
+    let reached = market.provider.gate.hold(Call::Cancel, &key, Step::AtWork);
+    let ask = buyer.begin_return(sale);
+    buyer.end_return(sale, &ask).expect("served");
+    reached.recv_timeout(ARRIVE_WITHIN).expect("the refund is asked for");
+    let asked = Instant::now();
+    server.kill();
+    let server = market.start("a refund under way");
+    // By then the provider has carried it out.
+    check::until("the refund is made", || asked.elapsed() > Duration::from_millis(2_500));
+    market.must_balance(&server, "a refund under way");
+    market.server = Some(server);
+    market.close("a refund under way");
 }
 
 /// An event, its buyers and their providers, over one data directory.
@@ -199,7 +269,7 @@ impl Market {
         };
         let data = dir.join("data");
         let store = *random.pick(&["sled", "segments"]);
-        let launch = provider.launch(&data).store(store).arg("--deposit-due-max").arg("3d");
+        let launch = provider.launch(&data).store(store).arg("--deposit-due-max").arg("72h");
         let launch = if random.one_in(2) { launch.small_generations() } else { launch };
         let launch = clock.as_ref().map_or_else(|| launch.clone(), |clock| clock.on(&launch));
         let server = launch.must_start();
@@ -304,6 +374,10 @@ impl Market {
             // What was on its way to the provider arrives now.
             self.provider.gate.late.notify_waiters();
         }
+        // What was cut off comes to its end first: an answer that a provider repeats says nothing of
+        // what became of it since.
+        let settled = charges::settle(&server, &self.place.admin, &self.provider);
+        settled.unwrap_or_else(|problem| panic!("{when}: {problem}"));
         match is_next_day {
             true => self.compare_days(&server, when),
             false => look(&mut self.buyers, true),
@@ -353,8 +427,8 @@ impl Market {
     }
 
     /// The event is called off, in the middle of which the gateway dies once more; every buyer has all
-    /// of the money back. How many payments there were.
-    fn close(mut self, when: &str) -> usize {
+    /// of the money back. How many payments there were, and what befell them.
+    fn close(mut self, when: &str) -> (usize, Tally) {
         let server = self.start(when);
         self.must_balance(&server, when);
         for buyer in &mut self.buyers {
@@ -382,7 +456,11 @@ impl Market {
         self.nothing_is_kept(&server, when);
         server.must_stop();
         machine::audit(&self.data);
-        self.buyers.iter().map(|buyer| buyer.sales.len()).sum()
+        let mut tally = Tally::new();
+        for (&what, times) in self.buyers.iter().flat_map(|buyer| &buyer.tally) {
+            *tally.entry(what).or_default() += times;
+        }
+        (self.buyers.iter().map(|buyer| buyer.sales.len()).sum(), tally)
     }
 
     /// All that was paid for the event is back, or the provider refuses to give it back and an

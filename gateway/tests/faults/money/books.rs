@@ -49,7 +49,8 @@ pub(crate) fn compare(
     }
     found.orders(&charges, &points);
     found.map(&mut client, ours.event)?;
-    for name in books.orders().filter(|name| !charges.contains_key(*name)) {
+    let is_strange = |name: &&String| !charges.contains_key(*name) && books.of(name).captures > 0;
+    for name in books.orders().filter(is_strange) {
         found.say(format!("a provider has {name}, of which we know nothing"));
     }
     found.totals(&charges, &points, &books);
@@ -204,7 +205,13 @@ impl Findings {
     /// What a buyer was told against what is.
     fn promise(&mut self, sale: &Sale, charge: Option<&Charge>, taken: Taken) {
         let Some(charge) = charge else {
-            return self.say(format!("acknowledged and missing: {sale:?}"));
+            // What was never confirmed is forgotten after a day.
+            let was_confirmed =
+                sale.is_intended || matches!(sale.confirmed, Told::Later | Told::Yes);
+            if was_confirmed || taken.captures > 0 {
+                self.say(format!("acknowledged and missing: {sale:?}"));
+            }
+            return;
         };
         let mut wrong = Vec::new();
         let status = charge.status.as_str();
@@ -217,12 +224,15 @@ impl Findings {
             Told::Yes if was_asked_to_cancel || sale.stirred => {
                 charge.is_captured() || status == "reversed"
             }
+            Told::Yes if sale.returning.is_some() => charge.is_captured(),
             Told::Yes if sale.has_returned => {
                 matches!(status, "partially_refunded" | "refund_refused")
             }
             Told::Yes => status == "paid",
             Told::No(code) if code == "HOLD_EXPIRED" => !charge.is_captured() || is_cancelled,
             Told::No(_) if sale.stirred || was_asked_to_cancel => true,
+            // Given up after a day, and captured by a call that was on its way: it went back.
+            Told::No(_) if sale.is_intended && !is_open => charge.kept_card(0) == 0,
             Told::No(_) => (is_open || status == "failed") && taken.captures == 0,
             Told::Unknown | Told::Later => true,
         };

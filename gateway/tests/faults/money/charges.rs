@@ -66,6 +66,13 @@ impl Charge {
         )
     }
 
+    /// Whether the provider refused the last refund that it was asked for.
+    fn was_refused(&self) -> bool {
+        let last = self.trail.iter().rev().find(|line| line.starts_with("refund"));
+        let codes = ["INVALID_REFUND_ACCOUNT_INFO", "NOT_ALLOWED_PARTIAL_REFUND"];
+        last.is_some_and(|line| codes.iter().any(|code| line.contains(code)))
+    }
+
     /// Won of the card's part that are kept: neither gone nor owed. `points` are the points of it that
     /// are kept.
     pub(crate) fn kept_card(&self, points: u64) -> u64 {
@@ -111,8 +118,7 @@ pub(crate) fn charges(
 /// Has the reconciler finish: no charge waits for the provider but those that it refused, those that
 /// a bank holds, and accounts without a deposit. The bound only ends a test that has failed.
 pub(crate) fn settle(server: &Server, admin: &str, provider: &Provider) -> Result<(), String> {
-    /// As long as it gets there by itself it is left alone: a refusal is asked for again each time.
-    const NUDGE_EVERY: Duration = Duration::from_millis(150);
+    const NUDGE_EVERY: Duration = Duration::from_millis(400);
     let mut client = server.client();
     let end = Instant::now() + PATIENCE;
     let mut nudge_at = Instant::now() + Duration::from_millis(20);
@@ -130,7 +136,8 @@ pub(crate) fn settle(server: &Server, admin: &str, provider: &Provider) -> Resul
         if Instant::now() > end {
             return Err(format!("never settled: {open:?}"));
         }
-        if Instant::now() > nudge_at {
+        // A nudge has what was refused asked for again, so it is given where that is not all.
+        if Instant::now() > nudge_at && !open.iter().all(|(_, charge)| charge.was_refused()) {
             let ask = Ask::post("/api/admin/payments/reconcile", admin, json!({}));
             client.expect(200, &ask)?;
             nudge_at = Instant::now() + NUDGE_EVERY;

@@ -53,7 +53,6 @@ impl House {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Taken {
     pub(crate) captures: u64,
-    pub(crate) captured: u64,
     /// What it says is left; what banks dispute is not in it.
     balance: u64,
     /// Held by a dispute that is not decided.
@@ -75,7 +74,6 @@ impl Taken {
         let open = disputes.filter(|one| one["status"] != "won" && one["status"] != "lost");
         Taken {
             captures: sum("captures"),
-            captured: sum("captured"),
             balance: sum("balance"),
             in_dispute: open.filter_map(|one| one["amount"].as_u64()).sum(),
             awaits: payments.iter().any(|one| one["status"] == "WAITING_FOR_DEPOSIT"),
