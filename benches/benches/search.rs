@@ -9,7 +9,7 @@ use tiketi_engine::command::NewEvent;
 use tiketi_engine::engine::Engine;
 use tiketi_engine::ids::UnixMillis;
 use tiketi_engine::journal::MemoryJournal;
-use tiketi_engine::record::{EventDetails, EventRules, KeywordKind, KeywordMapping};
+use tiketi_engine::record::{EventDetails, EventRules, EventTerms, KeywordKind, KeywordMapping};
 use tiketi_engine::state::State;
 use tiketi_gateway::search::{Catalogue, Filter};
 
@@ -95,6 +95,8 @@ fn state() -> State {
             details,
             layout: None,
             ticket_types: Vec::new(),
+            standing: Vec::new(),
+            terms: EventTerms::default(),
             rules,
             category: None,
             created_by: None,

@@ -14,7 +14,7 @@ use tiketi_engine::engine::{Engine, Hold, Once};
 use tiketi_engine::error::{CommandError, HoldRefusal};
 use tiketi_engine::ids::{EventIndex, Lsn, UnixMillis, UserIndex};
 use tiketi_engine::journal::{Journal, Pending};
-use tiketi_engine::record::{EventDetails, EventRules, Role, Section};
+use tiketi_engine::record::{EventDetails, EventRules, EventTerms, Role, Section};
 
 /// What a run of the figures needs to know.
 pub struct Setup {
@@ -51,6 +51,8 @@ pub fn stock<J: Journal>(
             details: details(number),
             layout: Some(layout),
             ticket_types: Vec::new(),
+            standing: Vec::new(),
+            terms: EventTerms::default(),
             rules: EventRules {
                 seats_per_reservation: 4,
                 hold_ttl_ms: HOLD_TTL_MS,

@@ -12,11 +12,11 @@ use crate::limits::{
     ROW_NUMBER_MAX, ROWS_PER_SECTION_MAX, SEATS_PER_EVENT_MAX, SEATS_PER_HOLD_MAX,
     SEATS_PER_ROW_MAX, SECTION_NAME_CHARS_MAX, SECTIONS_PER_LAYOUT_MAX, TEXT_CHARS_MAX,
     TICKET_TYPES_PER_EVENT_MAX, TICKET_TYPES_TEXT_BYTES_MAX, TICKETS_PER_LINE_MAX,
-    TICKETS_PER_TYPE_MAX,
+    TICKETS_PER_TYPE_MAX, TICKETS_PER_USER_MAX,
 };
 use crate::record::{
-    EventDetails, EventRules, IdempotencyKey, NewTicketType, Role, SeatList, Section,
-    TicketTypeDetails,
+    EventDetails, EventRules, EventTerms, IdempotencyKey, NewTicketType, Role, SeatList, Section,
+    TicketHold, TicketTypeDetails,
 };
 
 /// Who asks, when, and under which key.
@@ -172,8 +172,12 @@ pub struct NewEvent {
     pub layout: Option<LayoutIndex>,
     /// Its ticket types.
     pub ticket_types: Vec<NewTicketType>,
+    /// Which of them are sold beside seats, by position; absent ones are not.
+    pub standing: Vec<bool>,
     /// Its booking rules.
     pub rules: EventRules,
+    /// How it sells tickets and lets orders be paid.
+    pub terms: EventTerms,
     /// What kind of event it is.
     pub category: Option<Category>,
     /// Who makes it; `None` for sample data.
@@ -195,6 +199,7 @@ impl NewEvent {
         number("maxSeats", seats, 1, SEATS_PER_HOLD_MAX as u64)?;
         number("holdTtl", rules.hold_ttl_ms, HOLD_TTL_MS_MIN, HOLD_TTL_MS_MAX)?;
         number("maxPerUser", rules.seats_per_user.unwrap_or(1).into(), 1, u32::MAX.into())?;
+        check_terms(&self.terms)?;
         Ok(Checked(self))
     }
 }
@@ -206,6 +211,8 @@ pub struct NewTicketTypes {
     pub event: EventIndex,
     /// In order; at least one.
     pub ticket_types: Vec<NewTicketType>,
+    /// Which of them are sold beside seats, by position; absent ones are not.
+    pub standing: Vec<bool>,
 }
 
 impl NewTicketTypes {
@@ -230,6 +237,8 @@ pub struct EditTicketType {
     pub ticket_type: TicketTypeIndex,
     /// All of them.
     pub details: TicketTypeDetails,
+    /// Whether it is sold beside seats; `None` for as before.
+    pub standing: Option<bool>,
 }
 
 impl EditTicketType {
@@ -291,6 +300,26 @@ impl EditEvent {
     /// The first field that breaks its rule.
     pub fn check(self) -> Result<Checked<EditEvent>, InvalidField> {
         check_details(&self.details)?;
+        Ok(Checked(self))
+    }
+}
+
+/// New terms of an event; which of its ticket types are sold beside seats stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EditTerms {
+    /// Which.
+    pub event: EventIndex,
+    /// All of them.
+    pub terms: EventTerms,
+}
+
+impl EditTerms {
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    /// The first field that breaks its rule.
+    pub fn check(self) -> Result<Checked<EditTerms>, InvalidField> {
+        check_terms(&self.terms)?;
         Ok(Checked(self))
     }
 }
@@ -362,6 +391,17 @@ fn check_ticket_type(
     number(fields.price, price.into(), 0, PRICE_MAX.into())?;
     number(fields.total_quantity, total_quantity.into(), 0, TICKETS_PER_TYPE_MAX.into())?;
     optional_text(fields.description, description, DESCRIPTION_CHARS_MAX)
+}
+
+fn check_terms(terms: &EventTerms) -> Result<(), InvalidField> {
+    let tickets = terms.max_tickets.unwrap_or(1).into();
+    number("maxTickets", tickets, 1, TICKETS_PER_USER_MAX.into())?;
+    match terms.ticket_hold_ttl {
+        None | Some(TicketHold::Never) => Ok(()),
+        Some(TicketHold::Millis(ms)) => {
+            number("ticketHoldTtl", ms, HOLD_TTL_MS_MIN, HOLD_TTL_MS_MAX)
+        }
+    }
 }
 
 fn check_details(details: &EventDetails) -> Result<(), InvalidField> {

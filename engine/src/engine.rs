@@ -15,6 +15,7 @@ mod queue;
 mod restore;
 mod seats;
 mod suspension;
+mod terms;
 mod ticket_types;
 
 use std::collections::VecDeque;
@@ -32,6 +33,7 @@ use crate::error::{AccountRefusal, CommandError};
 use crate::idempotency::IdempotencyKeys;
 use crate::ids::{Attempt, EventIndex, ReservationId, UnixMillis, UserId, UserIndex};
 use crate::inventory::EventInventory;
+pub use crate::inventory::TicketDefaults;
 use crate::inventory::expiry::ExpiryLines;
 use crate::journal::{Journal, Pending, Purpose};
 use crate::limits::USERS_MAX;
@@ -56,6 +58,7 @@ pub struct Engine<J> {
     /// Cancelled events that may still have orders to end.
     closing: Mutex<VecDeque<EventIndex>>,
     queue_defaults: Mutex<QueueDefaults>,
+    ticket_defaults: TicketDefaults,
     /// Events whose waiting rooms have people in them: those that the tick visits.
     rooms_in_use: Mutex<Vec<EventIndex>>,
 }
@@ -69,7 +72,7 @@ pub struct Hold {
     pub claim: Claim,
     /// When it was made.
     pub held_at: UnixMillis,
-    /// When it ends by itself; `None` for ticket types.
+    /// When it ends by itself; `None` for tickets that are held for good.
     pub expires_at: Option<UnixMillis>,
 }
 
@@ -119,11 +122,6 @@ impl<J: Journal> Engine<J> {
     /// The journal that records go to.
     pub fn journal(&self) -> &J {
         &self.journal
-    }
-
-    /// What a user may do, or `None` where this installation has no such user.
-    pub fn role(&self, user: UserId) -> Option<Role> {
-        self.standing(user).map(|standing| standing.role)
     }
 
     /// What a user is and may do, or `None` where this installation has no such user. Takes no lock.

@@ -87,6 +87,9 @@ pub enum HoldRefusal {
     /// There is no such ticket type in this event.
     #[error("no ticket type {0}")]
     UnknownTicketType(TicketTypeIndex),
+    /// The event has seats, and this ticket type is for show beside them.
+    #[error("ticket type {0} is not sold beside seats")]
+    NotStanding(TicketTypeIndex),
     /// Not a quantity one order can have.
     #[error("quantity of ticket type {0} out of range")]
     BadQuantity(TicketTypeIndex),
@@ -132,6 +135,9 @@ pub enum OrderRefusal {
     /// Its deadline has passed.
     #[error("order {0} has expired")]
     Expired(OrderNumber),
+    /// Its event is over: nothing is paid any more.
+    #[error("the event of order {0} is over")]
+    EventOver(OrderNumber),
     /// It is paid.
     #[error("order {0} is paid")]
     AlreadyPaid(OrderNumber),

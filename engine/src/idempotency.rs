@@ -17,6 +17,8 @@ pub(crate) struct Remembered {
     pub(crate) reservation: ReservationId,
     /// What has to be durable before the answer leaves again (I6).
     pub(crate) lsn: Lsn,
+    /// When.
+    pub(crate) at: UnixMillis,
 }
 
 /// The keys of the last day, by user.
@@ -35,46 +37,47 @@ pub(crate) enum Known {
 }
 
 impl IdempotencyKeys {
-    /// Runs `command` unless the key is known; a second caller with the same key waits here for the
-    /// first, whose command is synchronous and short. Refusals are not remembered: they changed
-    /// nothing.
+    /// Runs `command` unless the key is known and still `counts`; a second caller with the same key
+    /// waits here for the first, whose command is synchronous and short. Refusals are not remembered:
+    /// they changed nothing.
     pub(crate) fn once<T, E>(
         &self,
         user: UserIndex,
         key: IdempotencyKey,
         at: UnixMillis,
+        counts: impl FnOnce(&Remembered) -> bool,
         command: impl FnOnce() -> Result<T, E>,
         remember: impl FnOnce(&T) -> (ReservationId, Lsn),
     ) -> Result<Result<T, Known>, E> {
         let name = (user, key.key);
-        match self.by_key.entry(name) {
-            Entry::Occupied(known) => {
-                let known = *known.get();
-                let same = known.content == key.content;
-                Ok(Err(if same { Known::Same(known) } else { Known::Reused }))
-            }
-            Entry::Vacant(vacant) => {
-                let done = command()?;
-                let (reservation, lsn) = remember(&done);
-                vacant.insert(Remembered { content: key.content, reservation, lsn });
-                self.by_age.lock().push_back((at, name));
-                Ok(Ok(done))
-            }
+        let entry = self.by_key.entry(name);
+        if let Entry::Occupied(known) = &entry
+            && counts(known.get())
+        {
+            let known = *known.get();
+            let same = known.content == key.content;
+            return Ok(Err(if same { Known::Same(known) } else { Known::Reused }));
         }
+        let done = command()?;
+        let (reservation, lsn) = remember(&done);
+        entry.insert(Remembered { content: key.content, reservation, lsn, at });
+        self.by_age.lock().push_back((at, name));
+        Ok(Ok(done))
     }
 
-    /// Adds a key found in the log.
-    pub(crate) fn restore(&self, user: UserIndex, key: u128, at: UnixMillis, known: Remembered) {
+    /// Adds a key found in the log; of two the later one counts.
+    pub(crate) fn restore(&self, user: UserIndex, key: u128, known: Remembered) {
         self.by_key.insert((user, key), known);
-        self.by_age.lock().push_back((at, (user, key)));
+        self.by_age.lock().push_back((known.at, (user, key)));
     }
 
     /// Forgets keys older than a day.
     pub(crate) fn forget_old(&self, now: UnixMillis) {
         let mut by_age = self.by_age.lock();
         while by_age.front().is_some_and(|(at, _)| at.plus(IDEMPOTENCY_KEPT_MS) <= now) {
-            if let Some((_, name)) = by_age.pop_front() {
-                self.by_key.remove(&name);
+            if let Some((at, name)) = by_age.pop_front() {
+                // It may have been used again since.
+                self.by_key.remove_if(&name, |_, known| known.at == at);
             }
         }
     }

@@ -11,6 +11,13 @@ pub const LINES_PER_ORDER_MAX: usize = SEATS_PER_HOLD_MAX;
 /// Tickets of one type in one order; shares a 32-bit word with the ticket type.
 pub const TICKETS_PER_LINE_MAX: u32 = (1 << 20) - 1;
 
+/// Tickets without seats that one user can hold and own of one event, where neither the server nor the
+/// event says otherwise.
+pub const TICKETS_PER_USER: u32 = 10;
+
+/// The highest such cap.
+pub const TICKETS_PER_USER_MAX: u32 = 1_000_000;
+
 /// Ticket types of one event.
 pub const TICKET_TYPES_PER_EVENT_MAX: usize = 256;
 
@@ -91,6 +98,8 @@ pub const AUDIT_KEPT_MAX: usize = 10_000;
 
 /// Bytes of a target in the audit list.
 pub const AUDIT_PATH_BYTES_MAX: usize = 512;
+/// Bytes of the id of what an administrator made.
+pub const AUDIT_MADE_BYTES_MAX: usize = 64;
 
 /// Bytes of a request's content in the audit list.
 pub const AUDIT_BODY_BYTES_MAX: usize = 2_048;
@@ -120,6 +129,9 @@ pub const HOLD_TTL_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 
 /// How long the outcome of an idempotency key is remembered, in milliseconds.
 pub const IDEMPOTENCY_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// How long an equal order without a key is taken for the same click, in milliseconds.
+pub const SAME_CLICK_MS: u64 = 5_000;
 
 /// Places one event's line can hand out in its life.
 pub const PLACES_PER_EVENT_MAX: u32 = u32::MAX - 1;
@@ -168,6 +180,10 @@ const _: () = {
     // A ticket line packs its type beside its quantity.
     assert!(TICKET_TYPES_PER_EVENT_MAX <= 1 << 12);
     assert!(TICKETS_PER_LINE_MAX < 1 << 20);
+    // A cap that no single line can reach would be a cap of nothing.
+    assert!(
+        TICKETS_PER_USER <= TICKETS_PER_USER_MAX && TICKETS_PER_USER_MAX < TICKETS_PER_LINE_MAX
+    );
     // Every record fits a batch beside the batch header.
     assert!(RECORD_BYTES_MAX + 1024 <= BATCH_BYTES_MAX);
     // A block of seats fits a record: five bytes are the longest encoded index.

@@ -128,6 +128,8 @@ pub enum Record {
     /// An administrator used the rights of one: what was asked for, beside the records of what that
     /// did.
     AdminActed(Box<AdminActed>),
+    /// How an event sells its tickets and lets its orders be paid was set.
+    EventTermsSet(Box<EventTermsSet>),
     /// A provider knows a charge's payment by another key than its intent named.
     PaymentFound(Box<PaymentFound>),
     /// A provider gave card money of a charge back without being asked: in its own console, or
@@ -145,6 +147,8 @@ pub enum Record {
     ChargeForgotten { charge: ChargeIndex, at: UnixMillis },
     /// A provider's list of a day was compared with the books.
     DayCompared(Box<DayCompared>),
+    /// As [`Record::AdminActed`], where it made something that has an id.
+    AdminMade(Box<AdminMade>),
 }
 
 /// Why somebody's place or session ended.
@@ -195,7 +199,7 @@ pub struct Held {
     pub claim: Claim,
     /// When it was made.
     pub at: UnixMillis,
-    /// When it ends by itself unless it is being paid; `None` for ticket types.
+    /// When it ends by itself unless it is being paid; `None` for tickets that are held for good.
     pub expires_at: Option<UnixMillis>,
     /// The key under which a repetition finds it.
     pub key: Option<Box<IdempotencyKey>>,
@@ -501,6 +505,56 @@ pub struct AdminActed {
     pub at: UnixMillis,
 }
 
+/// See [`Record::EventTermsSet`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventTermsSet {
+    /// Of which event.
+    pub event: EventIndex,
+    /// All of them from now on.
+    pub terms: EventTerms,
+    /// The ticket types that are sold beside seats, ascending; the others are for show there.
+    pub standing: Vec<TicketTypeIndex>,
+    /// Who set them; `None` for the server itself.
+    pub by: Option<UserIndex>,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// How an event sells tickets without seats and lets its orders be paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventTerms {
+    /// Tickets without seats that one user can hold and own of it; `None` for the server's default.
+    pub max_tickets: Option<u32>,
+    /// How long an unpaid order of tickets lives; `None` for the server's default.
+    pub ticket_hold_ttl: Option<TicketHold>,
+    /// Whether its orders may be paid into virtual accounts, which hold seats until they are due.
+    pub deposits: bool,
+}
+
+impl Default for EventTerms {
+    fn default() -> EventTerms {
+        EventTerms { max_tickets: None, ticket_hold_ttl: None, deposits: true }
+    }
+}
+
+/// How long an unpaid order of tickets lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TicketHold {
+    /// Until its user or an administrator ends it.
+    Never,
+    /// So many milliseconds.
+    Millis(u64),
+}
+
+/// See [`Record::AdminMade`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdminMade {
+    /// What was asked for.
+    pub acted: AdminActed,
+    /// The id of what it made, cut at [`crate::limits::AUDIT_MADE_BYTES_MAX`].
+    pub made: String,
+}
+
 /// How a refund ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RefundOutcome {
@@ -621,6 +675,22 @@ pub struct IdempotencyKey {
     pub content: u64,
 }
 
+impl IdempotencyKey {
+    /// The key of a request that came without one, from the hash of what it asks for: it finds the
+    /// same request for a few seconds only.
+    #[must_use]
+    pub fn of_content(hash: u128) -> IdempotencyKey {
+        IdempotencyKey { key: hash, content: hash as u64 }
+    }
+
+    /// Whether it was made from the content alone. The hashes of a client's key and of its content
+    /// agree in 64 bits by chance only.
+    #[must_use]
+    pub fn is_of_content(&self) -> bool {
+        self.content == self.key as u64
+    }
+}
+
 /// How an order is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PaymentMethod {
@@ -636,6 +706,8 @@ pub enum PaymentMethod {
     Point,
     /// By both.
     Mixed,
+    /// By nothing: it costs nothing.
+    Free,
 }
 
 /// Why an order ended.

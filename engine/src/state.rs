@@ -324,7 +324,11 @@ impl State {
     fn remember(&mut self, key: Key) {
         while self.keys.front().is_some_and(|old| old.at.plus(IDEMPOTENCY_KEPT_MS) <= key.at) {
             if let Some(old) = self.keys.pop_front() {
-                self.by_key.remove(&(old.user, old.key));
+                let name = (old.user, old.key);
+                // It may have been used again since.
+                if self.by_key.get(&name).is_some_and(|known| known.lsn == old.lsn) {
+                    self.by_key.remove(&name);
+                }
             }
         }
         self.keys.push_back(key);

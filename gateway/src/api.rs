@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod amount;
 pub mod audit;
 pub mod changes;
 pub mod dashboard;
@@ -17,6 +18,7 @@ pub mod reservations;
 pub mod seats;
 pub mod sheets;
 pub mod stats;
+pub(crate) mod strict;
 pub mod toss;
 
 use std::fmt;
@@ -222,6 +224,14 @@ pub struct ErrorBody {
     #[serde(rename = "unavailableSeats", default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub unavailable_seats: Option<Vec<String>>,
+    /// `SEAT_UNAVAILABLE`: of those that were asked for, the labels of the caller's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub yours: Option<Vec<String>>,
+    /// `SEAT_UNAVAILABLE`, beside `yours`: the labels of those that are not to be had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub taken: Option<Vec<String>>,
     /// `CONFLICT`: the labels of those that are not off sale.
     #[serde(rename = "notBlockedSeats", default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -309,7 +319,7 @@ pub struct RegisterRequest {
     pub name: String,
     /// Free form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(examples("010-1234-5678"))]
+    #[schema(nullable = false, examples("010-1234-5678"))]
     pub phone: Option<String>,
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 use thiserror::Error;
 use tiketi_engine::command::NewUser;
-use tiketi_engine::engine::Engine;
+use tiketi_engine::engine::{Engine, TicketDefaults};
 use tiketi_engine::error::{AccountRefusal, CommandError, JournalUnavailable};
 use tiketi_engine::ids::{EventIndex, Lsn, UnixMillis, UserId};
 use tiketi_engine::journal::Pending;
@@ -162,6 +162,10 @@ impl App {
         let clock = clock.not_before(state.last_at());
         let started_lsn = state.lsn();
         let engine = Engine::from_state(&state, journal).map_err(StartError::Inconsistent)?;
+        let engine = engine.with_ticket_defaults(TicketDefaults {
+            max_tickets: config.max_tickets,
+            hold_ttl: config.ticket_hold_ttl,
+        });
         engine.set_queue_defaults(
             config.queue_threshold,
             config.queue_rate.milli,
@@ -303,9 +307,9 @@ impl App {
         Ok(())
     }
 
-    /// What an account may do now, or `None` where there is none.
-    pub(crate) fn account_role(&self, user: UserId) -> Option<Role> {
-        self.engine.role(user)
+    /// Whether this installation has the account.
+    pub(crate) fn has_account(&self, user: UserId) -> bool {
+        self.engine.standing(user).is_some()
     }
 
     /// Waits until an answer may leave (I6).

@@ -43,19 +43,25 @@ pub(crate) async fn carry_out(
             Audited::Never => false,
         };
         if is_audited && response.status.is_success() {
-            write_down(&app, &request, by).await?;
+            write_down(&app, &request, by, response.made()).await?;
         }
         Ok(response)
     });
     work.await.unwrap_or_else(|lost| Err(ApiError::new(Code::Timeout).cause(lost)))
 }
 
-async fn write_down(app: &App, request: &Request, by: UserIndex) -> Result<(), ApiError> {
+async fn write_down(
+    app: &App,
+    request: &Request,
+    by: UserIndex,
+    made: Option<String>,
+) -> Result<(), ApiError> {
     let act = AdminAct {
         by,
         method: request.route.verb.name().to_owned(),
         path: request.target().to_owned(),
         body: content(request),
+        made,
     };
     let pending = app
         .engine

@@ -1,11 +1,11 @@
 //! Events and layouts as they are sent, copied from the view.
 
 use tiketi_engine::ids::{EventIndex, ExternalId, LayoutIndex, TicketTypeIndex, UnixMillis};
-use tiketi_engine::state::{Event, Layout, SectionCounts, State};
+use tiketi_engine::state::{self, Event, Layout, State};
 
 use crate::api;
 use crate::api::Id;
-use crate::api::events::{EventDetail, EventRow, EventStatus, TicketType};
+use crate::api::events::{EventDetail, EventRow, EventStatus, EventTerms, TicketType};
 
 /// What an event is at `now`: a pure function of stored facts and the clock (contract ⚖D6).
 pub(crate) fn status(event: &Event, now: UnixMillis) -> EventStatus {
@@ -47,17 +47,23 @@ impl Schedule {
     }
 }
 
-/// Whether there was something to sell and nothing is available or held.
-///
-/// Ticket types beside seats are for show. Where they are all there is, an order of them counts as
-/// a sale: it does not end by itself (contract ⚖D3).
+/// Whether there was something to sell and nothing is available or held. Ticket types beside seats
+/// count where they are sold there; an order of tickets that is held for good counts as a sale.
 fn is_sold_out(event: &Event) -> bool {
-    if event.layout.is_some() {
-        let is_gone = |counts: &SectionCounts| counts.available == 0 && counts.held == 0;
-        return event.seat_count() > 0 && event.counts().iter().all(is_gone);
-    }
-    !event.ticket_types.is_empty()
-        && event.ticket_types.iter().all(|ticket_type| ticket_type.available() == 0)
+    let may_come_back = event.sums().expiring > 0 || event.sums().paying > 0;
+    let indices = (0..event.ticket_types.len()).map(|position| TicketTypeIndex(position as u16));
+    let mut for_sale = event.ticket_types.iter().zip(indices);
+    let is_gone = |(found, index): (&state::TicketType, TicketTypeIndex)| {
+        !event.sells(index) || found.available() == 0
+    };
+    let is_any = match event.layout {
+        Some(_) => event.seat_count() > 0,
+        None => !event.ticket_types.is_empty(),
+    };
+    is_any
+        && !may_come_back
+        && event.counts().iter().all(|counts| counts.available == 0)
+        && for_sale.all(is_gone)
 }
 
 /// How many seats and tickets of an event are sold or held.
@@ -117,7 +123,23 @@ pub(crate) fn detail(
         created_at: event.created_at.into(),
         updated_at: event.updated_at.into(),
         category: event.category.clone(),
+        terms: None,
     }
+}
+
+/// The same for an administrator.
+pub(crate) fn admin_detail(
+    state: &State,
+    index: EventIndex,
+    event: &Event,
+    now: UnixMillis,
+) -> EventDetail {
+    let terms = EventTerms {
+        max_tickets: event.terms.max_tickets,
+        ticket_hold_ttl: event.terms.ticket_hold_ttl.map(Into::into),
+        deposits: event.terms.deposits,
+    };
+    EventDetail { terms: Some(terms), ..detail(state, index, event, now) }
 }
 
 /// An event's ticket types, dearest first.
@@ -136,6 +158,7 @@ pub(crate) fn ticket_types(index: EventIndex, event: &Event) -> Vec<TicketType> 
                 total_quantity: found.total_quantity,
                 available_quantity: found.available(),
                 description: found.description.clone(),
+                standing: event.standing.contains(&ticket_type),
             }
         })
         .collect();

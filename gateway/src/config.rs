@@ -13,6 +13,8 @@ use std::time::Duration;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use hyper::header::HeaderValue;
 use thiserror::Error;
+use tiketi_engine::limits::TICKETS_PER_USER;
+use tiketi_engine::record::TicketHold;
 
 use crate::proxies::TrustedProxies;
 use crate::rate_limit::RateLimitConfig;
@@ -73,6 +75,15 @@ struct Flags {
     #[arg(long, env = "TIKETI_MAX_SEATS", value_name = "1-8", default_value = "4",
           value_parser = parse::max_seats)]
     max_seats: u8,
+    /// How long tickets without seats stay held for a buyer who has not paid, or never for as long as it
+    /// takes [default: as long as seats of the event]
+    #[arg(long, env = "TIKETI_TICKET_HOLD_TTL", value_name = "DURATION|never",
+          value_parser = parse::ticket_hold)]
+    ticket_hold_ttl: Option<TicketHold>,
+    /// Tickets without seats that one user can have of an event, unless the event says otherwise
+    #[arg(long, env = "TIKETI_MAX_TICKETS", value_name = "COUNT", default_value = "10",
+          value_parser = parse::max_tickets)]
+    max_tickets: u32,
     /// People inside an event's booking pages at a time; more than that wait in line
     #[arg(long, env = "TIKETI_QUEUE_THRESHOLD", value_name = "PEOPLE", default_value = "1000",
           value_parser = parse::threshold)]
@@ -252,6 +263,10 @@ pub struct Config {
     pub hold_ttl: Duration,
     /// Seats in one reservation.
     pub max_seats: u8,
+    /// How long an unpaid order of tickets lives; `None` for as long as its event holds seats.
+    pub ticket_hold_ttl: Option<TicketHold>,
+    /// Tickets without seats that one user can have of an event.
+    pub max_tickets: u32,
     /// People inside an event at a time, unless an administrator says otherwise.
     pub queue_threshold: u32,
     /// People let in a second, unless an administrator says otherwise.
@@ -501,6 +516,8 @@ impl Config {
             admin_password: Secret::new(DEFAULT_ADMIN_PASSWORD),
             hold_ttl: Duration::from_secs(300),
             max_seats: 4,
+            ticket_hold_ttl: None,
+            max_tickets: TICKETS_PER_USER,
             queue_threshold: 1_000,
             queue_rate: QueueRate::UNLIMITED,
             queue_session: Duration::from_secs(300),
@@ -572,6 +589,18 @@ mod tests {
             (
                 &["--max-seats", "9"],
                 "--max-seats (TIKETI_MAX_SEATS): expected a number from 1 to 8",
+            ),
+            (
+                &["--max-tickets", "0"],
+                "--max-tickets (TIKETI_MAX_TICKETS): expected a number from 1 to 1000000",
+            ),
+            (
+                &["--ticket-hold-ttl", "always"],
+                "--ticket-hold-ttl (TIKETI_TICKET_HOLD_TTL): expected never, or a duration from 1s",
+            ),
+            (
+                &["--ticket-hold-ttl", "25h"],
+                "--ticket-hold-ttl (TIKETI_TICKET_HOLD_TTL): expected never, or a duration from 1s",
             ),
             (
                 &["--queue-threshold", "0"],
@@ -655,6 +684,19 @@ mod tests {
             let error = load(some, None).expect_err("a part");
             assert!(error.contains("--stripe-webhook-secret (STRIPE_WEBHOOK_SECRET)"), "{error}");
         }
+    }
+
+    #[test]
+    fn tickets_are_held_as_long_as_it_says() {
+        let of = |args: &[&str]| {
+            let config = load(args, None).expect("valid");
+            (config.ticket_hold_ttl, config.max_tickets)
+        };
+        assert_eq!(of(&[]), (None, 10));
+        let args = ["--ticket-hold-ttl", "never", "--max-tickets", "4"];
+        assert_eq!(of(&args), (Some(TicketHold::Never), 4));
+        let args = ["--ticket-hold-ttl", "30m"];
+        assert_eq!(of(&args), (Some(TicketHold::Millis(1_800_000)), 10));
     }
 
     #[test]

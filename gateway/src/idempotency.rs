@@ -26,6 +26,27 @@ pub(crate) fn key(
     Ok(Some(IdempotencyKey { key: u128::from_be_bytes(hash), content: of_content.finish() }))
 }
 
+/// The same, and for a request without a key one of what it means: it finds an equal request of the
+/// same user for a few seconds, as two clicks on one button are one.
+///
+/// # Errors
+/// As [`key`].
+pub(crate) fn key_or_click(
+    request: &Request,
+    content: impl Fn(&mut Content),
+) -> Result<IdempotencyKey, ApiError> {
+    if let Some(key) = key(request, &content)? {
+        return Ok(key);
+    }
+    let mut of_click = Content(blake3::Hasher::new());
+    // No key of a client begins with a zero byte.
+    of_click.0.update(request.route.template.as_bytes()).update(&[0, 0]);
+    content(&mut of_click);
+    let mut hash = [0; 16];
+    of_click.0.finalize_xof().fill(&mut hash);
+    Ok(IdempotencyKey::of_content(u128::from_be_bytes(hash)))
+}
+
 /// The hash of what a request means.
 pub(crate) struct Content(blake3::Hasher);
 

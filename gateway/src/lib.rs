@@ -16,6 +16,7 @@ pub mod config;
 mod connections;
 mod cors;
 mod docs;
+mod doors;
 mod error;
 mod event_plans;
 mod fanout;

@@ -6,6 +6,7 @@ use tiketi_engine::error::{
     AccountRefusal, BlockRefusal, CatalogRefusal, CommandError, ConfirmRefusal, HoldRefusal,
     InvalidField, NewsRefusal, OrderRefusal,
 };
+use tiketi_engine::ids::SeatIndex;
 use tiketi_engine::record::EndReason;
 use tiketi_engine::state::{Order, OrderState};
 use tiketi_engine::waiting_room::QueueRefusal;
@@ -36,6 +37,12 @@ pub(crate) fn hold(
         HoldRefusal::UnknownSeat(_) => unknown("이 공연에 없는 좌석이에요."),
         HoldRefusal::UnknownSection => unknown("이 공연에 없는 구역이에요."),
         HoldRefusal::UnknownTicketType(_) => unknown("이 공연에 없는 티켓이에요."),
+        HoldRefusal::NotStanding(which) => {
+            let name = ticket_type(*which).unwrap_or_else(|| "티켓".to_owned());
+            ApiError::new(Code::NotOnSale).message(format!(
+                "좌석을 골라 예매하는 공연이에요. ({name}은 따로 살 수 없어요) 좌석을 선택해 주세요."
+            ))
+        }
         HoldRefusal::BadQuantity(_) => invalid("수량을 확인해 주세요."),
         HoldRefusal::UserCap { cap, left } => ApiError::new(Code::SeatLimit)
             .message(format!("한 사람이 {cap}개까지 예매할 수 있어요. (남은 수 {left}개)"))
@@ -60,6 +67,25 @@ pub(crate) fn hold(
     answer.cause(refusal)
 }
 
+/// A hold of seats of which the caller has some already: whose are which.
+pub(crate) fn some_yours(plan: &EventPlan, yours: &[SeatIndex], taken: &[SeatIndex]) -> ApiError {
+    let (yours, taken) = (plan.labels(yours), plan.labels(taken));
+    let mine = yours.join(", ");
+    let message = match taken.is_empty() {
+        true => format!("내가 이미 잡은 좌석이 있어요. ({mine}) 빈 좌석만 골라 주세요."),
+        false => format!(
+            "내가 이미 잡은 좌석({mine})과 다른 분이 선택한 좌석({})이 있어요. 빈 좌석만 골라 주세요.",
+            taken.join(", ")
+        ),
+    };
+    let all: Vec<String> = yours.iter().chain(&taken).cloned().collect();
+    ApiError::new(Code::SeatUnavailable)
+        .message(message)
+        .with("unavailableSeats", all)
+        .with("yours", yours)
+        .with("taken", taken)
+}
+
 /// An order that was not paid or cancelled. `ended` is what the view says of an order that is over;
 /// `None` where there never was such an order. It is told what to say where the view has no end.
 pub(crate) fn order(
@@ -78,6 +104,9 @@ pub(crate) fn order(
         OrderRefusal::Ended(_) => ended(Code::Unavailable).unwrap_or_else(unknown_order),
         // Also said of a paid order whose hold would be over by now; its sweep may be to come.
         OrderRefusal::Expired(_) => ended(Code::HoldExpired).unwrap_or_else(unknown_order),
+        OrderRefusal::EventOver(_) => {
+            ApiError::new(Code::NotPayable).message("이미 지난 공연이라 결제할 수 없어요.")
+        }
         OrderRefusal::AlreadyPaid(_) => ApiError::new(Code::AlreadyPaid),
         OrderRefusal::BeingPaid(_) => {
             ApiError::new(Code::Conflict).message("결제가 진행 중이에요. 잠시 후 확인해 주세요.")
@@ -252,7 +281,7 @@ pub(crate) fn field(error: InvalidField) -> ApiError {
 }
 
 /// 400 with another text.
-pub(crate) fn invalid(message: &'static str) -> ApiError {
+pub(crate) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> ApiError {
     ApiError::new(Code::Validation).message(message)
 }
 
@@ -281,6 +310,7 @@ mod tests {
             (OrderRefusal::Unknown(one), "NOT_FOUND", 400),
             (OrderRefusal::NotYours(one), "NOT_FOUND", 400),
             (OrderRefusal::Ended(one), "NOT_FOUND", 400),
+            (OrderRefusal::EventOver(one), "NOT_PAYABLE", 400),
             (OrderRefusal::AlreadyPaid(one), "ALREADY_PAID", 400),
             (OrderRefusal::BeingPaid(one), "CONFLICT", 400),
             (OrderRefusal::Busy(one), "UNAVAILABLE", 503),

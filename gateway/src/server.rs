@@ -22,17 +22,17 @@ use hyper_util::rt::TokioTimer;
 use parking_lot::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
 use tiketi_engine::ids::{UnixMillis, UserId};
-use tiketi_engine::record::Role;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::{error, info, warn};
 
 use crate::access_log::Entry;
 use crate::app::App;
 use crate::audit;
-use crate::auth;
+use crate::auth::{self, Caller};
 use crate::compression::Encoding;
 use crate::connections::{Connections, Place};
 use crate::cors;
+use crate::doors;
 use crate::error::{ApiError, Code};
 use crate::fanout::{self, Handshake};
 use crate::http::{Request, Response, body};
@@ -301,7 +301,8 @@ async fn carry_out(
     let bytes = body::read(&parts.headers, incoming, route.body_bytes_max).await.map_err(unread)?;
     let mut request = Request::new(route, params, parts, now).with_body(bytes);
     request.caller = caller;
-    let administrator = caller.filter(|caller| caller.role == Role::Admin);
+    doors::check(position, &request)?;
+    let administrator = caller.filter(Caller::is_admin);
     let work = async {
         if let (Some(administrator), true) = (administrator, route.verb != Verb::Get) {
             return audit::carry_out(app, request, administrator.user.index).await;

@@ -147,6 +147,18 @@ impl Cells<'_> {
         }
     }
 
+    /// Whether a column says `true`, in any case as spreadsheets write it; an empty one says `false`.
+    pub(crate) fn switch(&mut self, column: &'static str) -> Option<bool> {
+        let text = self.text(column);
+        let says = |word: &str| text.eq_ignore_ascii_case(word);
+        let (is_yes, is_no) = (says("true"), says("false") || text.is_empty());
+        if !is_yes && !is_no {
+            self.breaks_rule(column);
+            return None;
+        }
+        Some(is_yes)
+    }
+
     /// Notes that a column has what it does not take.
     pub(crate) fn breaks_rule(&mut self, column: &str) {
         let found = self.sheet.places.iter().find(|(known, _)| known.name == column);

@@ -93,6 +93,9 @@ pub(crate) enum SeatStatus {
 pub(crate) struct Reserved<'a> {
     #[serde(borrow)]
     pub(crate) reservation: Held<'a>,
+    /// Whether the buyer had it already.
+    #[serde(default, rename = "alreadyYours")]
+    pub(crate) already_yours: bool,
 }
 
 /// A new reservation.

@@ -23,7 +23,8 @@ pub const MAGIC: [u8; 4] = *b"TKTS";
 /// The version of header and content that is written.
 pub const VERSION: u16 = 6;
 
-/// The version before the ledger knew what providers do on their own. Read, never written.
+/// The version before events had terms, and before the ledger knew what providers do on their own.
+/// Read, never written.
 pub const VERSION_5: u16 = 5;
 
 /// The version before events could be deleted and ticket types edited, and before there were news,

@@ -17,6 +17,7 @@ mod orders;
 mod people;
 mod queue;
 mod seeding;
+mod terms;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,9 @@ const RACE_MS: u64 = 10_000;
 
 /// How long the sweeps may take to end what has to end.
 const SWEEP_MS: u64 = 60_000;
+
+/// How long an equal order without a key is the same click.
+const SAME_CLICK_MS: u64 = 5_000;
 
 /// How long an idempotency key is remembered.
 const KEY_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -169,6 +173,8 @@ impl Auditor {
             }
             Record::UserRestored { user, by: _, at } => self.user_restored(*user, *at),
             Record::AdminActed(acted) => self.admin_acted(acted.by, acted.at),
+            Record::AdminMade(made) => self.admin_acted(made.acted.by, made.acted.at),
+            Record::EventTermsSet(set) => self.event_terms_set(set),
             Record::PaymentFound(found) => self.payment_found(found),
             Record::ReturnedElsewhere { charge, card, at } => {
                 self.returned_elsewhere(*charge, *card, *at);

@@ -8,8 +8,11 @@ use tiketi_engine::ids::{
     EventIndex, ExternalId, Lsn, ReservationId, SeatIndex, UnixMillis, UserIndex,
     reservation_number,
 };
-use tiketi_engine::record::{Claim, EndReason, LeaveReason, OrderRef, Record, Section};
+use tiketi_engine::record::{
+    Claim, EndReason, EventTermsSet, LeaveReason, OrderRef, Record, Section, TicketHold,
+};
 use tiketi_engine::state::State;
+use tiketi_gateway::api::admin::TicketHoldTtl;
 use tiketi_gateway::api::payments::method_id;
 use tiketi_gateway::api::{Id, Timestamp, role_name};
 
@@ -422,6 +425,18 @@ impl Names {
                     json!({"from": renamed.from, "to": renamed.to, "by": who(&renamed.by)});
                 new("category-renamed", Some(renamed.at), text, fields)
             }
+            Record::EventTermsSet(set) => {
+                let terms = set.terms;
+                let text = format!("{}: {}", self.event(set.event), terms_text(set));
+                let fields = json!({
+                    "maxTickets": terms.max_tickets,
+                    "ticketHoldTtl": terms.ticket_hold_ttl.map(TicketHoldTtl::from),
+                    "deposits": terms.deposits,
+                    "standing": set.standing,
+                    "by": who(&set.by),
+                });
+                new("event-terms-set", Some(set.at), text, fields).of_event(set.event)
+            }
             // Described above, before this is called.
             other => new("other", None, format!("{other:?}"), json!({})),
         }
@@ -442,4 +457,24 @@ impl Names {
             }
         }
     }
+}
+
+/// Terms in one line.
+fn terms_text(set: &EventTermsSet) -> String {
+    let max_tickets = match set.terms.max_tickets {
+        Some(max) => format!("{max} tickets a user"),
+        None => "tickets a user as the server says".to_owned(),
+    };
+    let held = match set.terms.ticket_hold_ttl {
+        Some(TicketHold::Never) => "held for good",
+        Some(TicketHold::Millis(ms)) => &format!("held for {} s", ms / 1_000),
+        None => "held as long as the server says",
+    };
+    let deposits = if set.terms.deposits { "deposits" } else { "no deposits" };
+    let standing: Vec<String> = set.standing.iter().map(ToString::to_string).collect();
+    let standing = match standing.is_empty() {
+        true => "no standing types".to_owned(),
+        false => format!("standing types {}", standing.join(" ")),
+    };
+    format!("{max_tickets}, {held}, {deposits}, {standing}")
 }

@@ -4,10 +4,15 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use serde::de::DeserializeOwned;
 use tiketi_gateway::api::Id;
-use tiketi_gateway::api::admin::{AdminEventAnswer, EventCancelledAnswer};
+use tiketi_gateway::api::admin::{
+    AdminEventAnswer, EditEventRequest, EventCancelledAnswer, TicketHoldTtl, TypedNumber,
+};
 use tiketi_gateway::api::changes::{DuplicateRequest, EventDeletedAnswer};
-use tiketi_gateway::api::events::{EventAnswer, EventDetail, EventList, EventRow, EventStatus};
+use tiketi_gateway::api::events::{
+    EventAnswer, EventDetail, EventList, EventRow, EventStatus, EventTerms,
+};
 use tiketi_gateway::api::seats::LayoutList;
 
 use crate::client::{Client, query_value};
@@ -63,6 +68,57 @@ Examples:
     },
     /// Make the same event again on other dates: hall, tickets, rules and category
     Duplicate(Duplicate),
+    /// Show or set how an event sells tickets without seats and lets orders be paid
+    #[command(after_help = "\
+Examples:
+  tiketi event terms '봄 콘서트'
+  tiketi event terms '봄 콘서트' --max-tickets 4 --ticket-hold-ttl 600
+  tiketi event terms '봄 콘서트' --max-tickets default --ticket-hold-ttl never --deposits off")]
+    Terms(Terms),
+}
+
+/// See [`EventCommand::Terms`].
+#[derive(Args)]
+pub(crate) struct Terms {
+    /// Id, or a part of the title that fits one event
+    event: String,
+    /// Tickets that one user can have, or default for the server's setting
+    #[arg(long, value_name = "COUNT|default", value_parser = own_count)]
+    max_tickets: Option<Own<TypedNumber>>,
+    /// How long an unpaid order of tickets lives, or default for the server's setting
+    #[arg(long, value_name = "SECONDS|never|default", value_parser = own_ttl)]
+    ticket_hold_ttl: Option<Own<TicketHoldTtl>>,
+    /// Whether orders may be paid into virtual accounts
+    #[arg(long, value_name = "on|off", value_parser = on_off)]
+    deposits: Option<bool>,
+}
+
+/// A setting of an event's own, or none for the server's.
+#[derive(Clone, Copy)]
+struct Own<T>(Option<T>);
+
+fn own_count(text: &str) -> Result<Own<TypedNumber>, String> {
+    own(text).ok_or_else(|| "expected a number, or default".to_owned())
+}
+
+fn own_ttl(text: &str) -> Result<Own<TicketHoldTtl>, String> {
+    own(text).ok_or_else(|| "expected a number of seconds, never or default".to_owned())
+}
+
+/// As the server reads it, or `default`.
+fn own<T: DeserializeOwned>(text: &str) -> Option<Own<T>> {
+    match text {
+        "default" => Some(Own(None)),
+        text => serde_json::from_value(text.into()).ok().map(|value| Own(Some(value))),
+    }
+}
+
+fn on_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("expected on or off".to_owned()),
+    }
 }
 
 /// See [`EventCommand::Duplicate`].
@@ -131,6 +187,7 @@ pub(crate) fn run(
         EventCommand::Cancel { event, yes } => cancel(&client()?, event, *yes, output)?,
         EventCommand::Delete { event, yes } => delete(&client()?, event, *yes, output)?,
         EventCommand::Duplicate(copy) => duplicate(&client()?, copy, output)?,
+        EventCommand::Terms(set) => terms(&client()?, set, output)?,
     }
     Ok(Exit::Ok)
 }
@@ -284,6 +341,43 @@ fn duplicate(client: &Client, copy: &Duplicate, output: &Output) -> Result<(), F
     })
 }
 
+fn terms(client: &Client, set: &Terms, output: &Output) -> Result<(), Failure> {
+    let id = find(client, &set.event)?;
+    let edit = EditEventRequest {
+        max_tickets: set.max_tickets.map(|own| own.0),
+        ticket_hold_ttl: set.ticket_hold_ttl.map(|own| own.0),
+        deposits: set.deposits,
+        ..EditEventRequest::default()
+    };
+    let is_any =
+        edit.max_tickets.is_some() || edit.ticket_hold_ttl.is_some() || edit.deposits.is_some();
+    let event = match is_any {
+        true => {
+            let path = format!("/api/admin/events/{id}");
+            client.admin_put::<AdminEventAnswer>(&path, &edit)?.event
+        }
+        false => client.admin_get::<EventAnswer>(&format!("/api/events/{id}"))?.event,
+    };
+    output.either(&event, |output| detail(output, &event))
+}
+
+/// Terms in words; none where the server did not say them.
+fn terms_text(terms: Option<EventTerms>) -> Vec<(&'static str, String)> {
+    let Some(terms) = terms else { return Vec::new() };
+    let server = || "the server's setting".to_owned();
+    let held = match terms.ticket_hold_ttl {
+        None => server(),
+        Some(TicketHoldTtl::Never) => "never end by themselves".to_owned(),
+        Some(TicketHoldTtl::Seconds(seconds)) => format!("{} s", number(seconds)),
+    };
+    let deposits = if terms.deposits { "yes" } else { "no" };
+    vec![
+        ("tickets a user", terms.max_tickets.map_or_else(server, |max| number(u64::from(max)))),
+        ("unpaid tickets", held),
+        ("deposits", deposits.to_owned()),
+    ]
+}
+
 fn table(output: &Output, list: &EventList) -> String {
     let mut table = Table::new(&[
         ("ID", Align::Left),
@@ -327,21 +421,20 @@ fn detail(output: &Output, event: &EventDetail) -> String {
         Some(layout) => format!("layout {layout}"),
         None => "none, ticket types only".to_owned(),
     };
-    fields(
-        output,
-        &[
-            ("id", event.id.to_string()),
-            ("title", event.title.clone()),
-            ("artist", optional(&event.artist_name)),
-            ("venue", event.venue.clone()),
-            ("address", optional(&event.address)),
-            ("show", seoul(event.event_date.0)),
-            ("sale from", seoul(event.sale_start_date.0)),
-            ("until", seoul(event.sale_end_date.0)),
-            ("status", event.status.name().to_owned()),
-            ("seats", seats),
-        ],
-    )
+    let mut rows = vec![
+        ("id", event.id.to_string()),
+        ("title", event.title.clone()),
+        ("artist", optional(&event.artist_name)),
+        ("venue", event.venue.clone()),
+        ("address", optional(&event.address)),
+        ("show", seoul(event.event_date.0)),
+        ("sale from", seoul(event.sale_start_date.0)),
+        ("until", seoul(event.sale_end_date.0)),
+        ("status", event.status.name().to_owned()),
+        ("seats", seats),
+    ];
+    rows.extend(terms_text(event.terms));
+    fields(output, &rows)
 }
 
 fn show(output: &Output, answer: &EventAnswer) -> String {
@@ -351,13 +444,20 @@ fn show(output: &Output, answer: &EventAnswer) -> String {
         ("PRICE", Align::Right),
         ("TOTAL", Align::Right),
         ("LEFT", Align::Right),
+        ("SOLD", Align::Left),
     ]);
+    let sold = |standing| match (&answer.event.seat_layout_id, standing) {
+        (None, _) => "yes",
+        (Some(_), true) => "beside seats",
+        (Some(_), false) => "for show",
+    };
     for ticket in &answer.ticket_types {
         table.row([
             ticket.name.clone(),
             won(ticket.price.into()),
             number(ticket.total_quantity.into()),
             number(ticket.available_quantity.into()),
+            sold(ticket.standing).to_owned(),
         ]);
     }
     if !table.is_empty() {

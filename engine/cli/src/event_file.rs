@@ -18,6 +18,9 @@ pub(crate) const EXAMPLE: &str = r#"{
   "maxSeats": 4,
   "holdTtl": 300,
   "maxPerUser": 8,
+  "maxTickets": 4,
+  "ticketHoldTtl": 600,
+  "deposits": true,
   "layout": {
     "name": "서울홀 소극장",
     "description": "A 구역과 B 구역",
@@ -27,12 +30,12 @@ pub(crate) const EXAMPLE: &str = r#"{
     ]
   },
   "ticketTypes": [
-    { "name": "스탠딩", "price": 60000, "totalQuantity": 300, "description": null }
+    { "name": "스탠딩", "price": 60000, "totalQuantity": 300, "description": null, "standing": true }
   ]
 }
 "#;
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 18] = [
     "title",
     "artistName",
     "description",
@@ -45,6 +48,9 @@ const KEYS: [&str; 15] = [
     "maxSeats",
     "holdTtl",
     "maxPerUser",
+    "maxTickets",
+    "ticketHoldTtl",
+    "deposits",
     "layout",
     "ticketTypes",
     "seatLayoutId",
@@ -109,6 +115,8 @@ fn as_event(mut layout: Map<String, Value>) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
+    use tiketi_gateway::api::admin::TicketHoldTtl;
+
     use super::*;
 
     #[test]
@@ -117,6 +125,9 @@ mod tests {
         assert_eq!(file.event.title, "봄 콘서트");
         assert_eq!(file.event.layout.map(|layout| layout.sections.len()), Some(2));
         assert_eq!(file.event.hold_ttl.map(|seconds| seconds.0), Some(300));
+        assert_eq!(file.event.ticket_hold_ttl, Some(TicketHoldTtl::Seconds(600)));
+        let types = file.event.ticket_types.unwrap_or_default();
+        assert_eq!(types[0].standing, Some(true));
     }
 
     #[test]

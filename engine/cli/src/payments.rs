@@ -87,7 +87,7 @@ the comparison is not complete: repeat it later.
 
 Example: tiketi payments compare --day 2026-11-27")]
     Compare {
-        /// A day in Seoul that is over
+        /// A day in Seoul, today or before
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
         day: String,
     },

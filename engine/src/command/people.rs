@@ -4,8 +4,8 @@ use crate::command::{Checked, text};
 use crate::error::InvalidField;
 use crate::ids::{NewsIndex, UserIndex};
 use crate::limits::{
-    AUDIT_BODY_BYTES_MAX, AUDIT_PATH_BYTES_MAX, DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX,
-    NEWS_CONTENT_CHARS_MAX, TEXT_CHARS_MAX,
+    AUDIT_BODY_BYTES_MAX, AUDIT_MADE_BYTES_MAX, AUDIT_PATH_BYTES_MAX, DESCRIPTION_CHARS_MAX,
+    NAME_CHARS_MAX, NEWS_CONTENT_CHARS_MAX, TEXT_CHARS_MAX,
 };
 
 /// A new news post.
@@ -98,6 +98,8 @@ pub struct AdminAct {
     pub path: String,
     /// What came with it, without secrets.
     pub body: String,
+    /// The id of what it made, where it made something.
+    pub made: Option<String>,
 }
 
 impl AdminAct {
@@ -107,6 +109,9 @@ impl AdminAct {
         cut(&mut self.method, NAME_CHARS_MAX);
         cut(&mut self.path, AUDIT_PATH_BYTES_MAX);
         cut(&mut self.body, AUDIT_BODY_BYTES_MAX);
+        if let Some(made) = &mut self.made {
+            cut(made, AUDIT_MADE_BYTES_MAX);
+        }
         Checked(self)
     }
 }

@@ -1,10 +1,13 @@
 //! Whether live memory and the fold of the log say the same (R2, R7).
 
+use std::collections::BTreeMap;
+
 use crate::engine::{Engine, Standing};
 use crate::ids::{EventIndex, HoldSlot, OrderNumber, Place, SeatIndex, UserIndex};
 use crate::inventory::EventInventory;
 use crate::inventory::hold_table::Phase;
 use crate::journal::Journal;
+use crate::record::Claim;
 use crate::state::{Event, OrderState, Queue, SeatStatus, State};
 
 impl<J: Journal> Engine<J> {
@@ -51,6 +54,14 @@ fn event_disagreement(inventory: &EventInventory, event: &Event) -> Option<Strin
     if inventory.ticket_types().count() != event.ticket_types.len() {
         return Some("there are more ticket types in one than in the other".to_owned());
     }
+    let is_as_set = inventory.terms() == event.terms && inventory.standing() == event.standing;
+    if !is_as_set {
+        return Some("its terms differ".to_owned());
+    }
+    let (live, logged) = (inventory.tickets_of_users(), tickets_of_users(event));
+    if live != logged {
+        return Some(format!("tickets of users are {live:?}, in the log {logged:?}"));
+    }
     for ((_, stock), ticket_type) in inventory.ticket_types().zip(&event.ticket_types) {
         if stock.price() != ticket_type.price {
             return Some(format!("{} costs {} or not", ticket_type.name, stock.price()));
@@ -61,6 +72,17 @@ fn event_disagreement(inventory: &EventInventory, event: &Event) -> Option<Strin
         }
     }
     slot_disagreement(inventory, event)
+}
+
+fn tickets_of_users(event: &Event) -> BTreeMap<UserIndex, u32> {
+    let mut counts = BTreeMap::new();
+    for (_, order) in event.orders().filter(|(_, order)| order.is_live()) {
+        if let Claim::Tickets(lines) = &order.claim {
+            let quantity: u32 = lines.iter().map(|line| line.quantity).sum();
+            *counts.entry(order.user).or_default() += quantity;
+        }
+    }
+    counts
 }
 
 fn slot_disagreement(inventory: &EventInventory, event: &Event) -> Option<String> {

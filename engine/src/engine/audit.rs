@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::error::JournalUnavailable;
 use crate::ids::UnixMillis;
 use crate::journal::{Journal, Pending, Purpose};
-use crate::record::{AdminActed, Record};
+use crate::record::{AdminActed, AdminMade, Record};
 
 impl<J: Journal> Engine<J> {
     /// Writes down what an administrator did.
@@ -17,10 +17,14 @@ impl<J: Journal> Engine<J> {
         act: Checked<AdminAct>,
         now: UnixMillis,
     ) -> Result<Pending<()>, JournalUnavailable> {
-        let AdminAct { by, method, path, body } = act.into_inner();
+        let AdminAct { by, method, path, body, made } = act.into_inner();
         let permit = self.journal.reserve(Purpose::Completion)?;
-        let record = AdminActed { by, method, path, body, at: now };
-        let lsn = self.journal.append(permit, &Record::AdminActed(Box::new(record)));
+        let acted = AdminActed { by, method, path, body, at: now };
+        let record = match made {
+            Some(made) => Record::AdminMade(Box::new(AdminMade { acted, made })),
+            None => Record::AdminActed(Box::new(acted)),
+        };
+        let lsn = self.journal.append(permit, &record);
         Ok(Pending::new((), lsn))
     }
 }

@@ -3,10 +3,8 @@
 use crate::command::{Asked, WantedSeats, WantedTickets};
 use crate::engine::{AfterPayment, Engine, Hold, Once, PaymentIntent, PaymentOutcome};
 use crate::error::{CommandError, HoldRefusal, JournalUnavailable, OrderRefusal};
-use crate::idempotency::Known;
-use crate::ids::{
-    EventIndex, HoldSlot, Lsn, OrderNumber, ReservationId, TicketTypeIndex, UnixMillis, UserIndex,
-};
+use crate::idempotency::{Known, Remembered};
+use crate::ids::{EventIndex, HoldSlot, Lsn, OrderNumber, ReservationId, UnixMillis, UserIndex};
 use crate::inline_list::InlineList;
 use crate::inventory::EventInventory;
 use crate::inventory::best_available;
@@ -14,6 +12,7 @@ use crate::inventory::expiry::Deadline;
 use crate::inventory::hold_table::{Phase, SlotClaim, SlotOrder, SlotState, Step, Terms};
 use crate::inventory::stock::TicketStock;
 use crate::journal::{Journal, Pending, Permit, Purpose};
+use crate::limits::SAME_CLICK_MS;
 use crate::record::{
     Claim, EndReason, Held, OrderRef, PaymentMethod, PaymentStarted, Record, TicketLine,
 };
@@ -88,11 +87,13 @@ impl<J: Journal> Engine<J> {
         })
     }
 
-    /// Claims tickets of types without seats, all of them or none. They do not expire.
+    /// Claims tickets of types without seats, all of them or none. An unpaid order of them ends like one
+    /// of seats, after the time that the event's terms or the server say.
     ///
     /// # Errors
     /// In this order: key reused; event unknown or not on sale; a line for it, and the user was not
-    /// let in; a ticket type it does not have; journal unavailable; the user's cap; out of stock.
+    /// let in; a ticket type it does not have, or does not sell beside its seats; journal unavailable;
+    /// the user's caps; out of stock.
     pub fn hold_tickets(
         &self,
         event: EventIndex,
@@ -101,9 +102,14 @@ impl<J: Journal> Engine<J> {
     ) -> HoldResult {
         self.hold_once(asked, || {
             let inventory = self.open_for_holds(event, asked)?;
-            let unknown = |line: &&(TicketTypeIndex, u32)| inventory.stock(line.0).is_none();
-            if let Some(&(ticket_type, _)) = wanted.lines().iter().find(unknown) {
-                return Err(HoldRefusal::UnknownTicketType(ticket_type).into());
+            for &(ticket_type, _) in wanted.lines() {
+                match inventory.stock(ticket_type) {
+                    None => return Err(HoldRefusal::UnknownTicketType(ticket_type).into()),
+                    Some(stock) if !inventory.sells(stock) => {
+                        return Err(HoldRefusal::NotStanding(ticket_type).into());
+                    }
+                    Some(_) => {}
+                }
             }
             let lines = InlineList::from_slice(wanted.lines()).ok_or(HoldRefusal::Empty)?;
             self.hold(inventory, SlotClaim::Tickets(lines), asked)
@@ -113,8 +119,8 @@ impl<J: Journal> Engine<J> {
     /// Begins a payment: writes the intent (I11) and keeps the order from expiring (I4).
     ///
     /// # Errors
-    /// In this order: key reused; order unknown, somebody else's, ended, expired, paid, being paid
-    /// or busy; journal unavailable.
+    /// In this order: key reused; order unknown or another user's; its event is over; it ended,
+    /// expired, is paid, being paid or busy; journal unavailable.
     ///
     /// # Durability
     /// No provider may be called before the intent is durable.
@@ -129,7 +135,7 @@ impl<J: Journal> Engine<J> {
             return Ok(begin()?.map(Once::Done));
         };
         let remember = |intent: &Pending<PaymentIntent>| (reservation, intent.lsn());
-        match self.keys.once(asked.by, key, asked.at, begin, remember)? {
+        match self.keys.once(asked.by, key, asked.at, |_| true, begin, remember)? {
             Ok(intent) => Ok(intent.map(Once::Done)),
             Err(Known::Same(known)) => {
                 Ok(Pending::new(Once::Repeated(known.reservation), known.lsn))
@@ -146,6 +152,7 @@ impl<J: Journal> Engine<J> {
     ) -> Result<Pending<PaymentIntent>, CommandError<OrderRefusal>> {
         let inventory = self.inventory_of(reservation)?;
         let order = self.own_order(inventory, reservation, Some(asked.by))?;
+        check_not_over(inventory, reservation, asked.at)?;
         if order.expires_at.is_some_and(|at| at <= asked.at) {
             return Err(OrderRefusal::Expired(reservation.order).into());
         }
@@ -359,13 +366,29 @@ impl<J: Journal> Engine<J> {
             return Ok(hold()?.map(Once::Done));
         };
         let remember = |held: &Pending<Hold>| (held.peek().reservation, held.lsn());
-        match self.keys.once(asked.by, key, asked.at, hold, remember)? {
+        let counts =
+            |known: &Remembered| !key.is_of_content() || self.is_same_click(known, asked.at);
+        match self.keys.once(asked.by, key, asked.at, counts, hold, remember)? {
             Ok(held) => Ok(held.map(Once::Done)),
             Err(Known::Same(known)) => {
                 Ok(Pending::new(Once::Repeated(known.reservation), known.lsn))
             }
             Err(Known::Reused) => Err(HoldRefusal::KeyReused.into()),
         }
+    }
+
+    /// Whether a request without a key repeats one of a moment ago, whose order still stands.
+    fn is_same_click(&self, first: &Remembered, now: UnixMillis) -> bool {
+        let id = first.reservation;
+        let Some(inventory) = self.inventory(id.event) else { return false };
+        let slot = inventory.moved.find(id).slot;
+        let state = inventory.holds.peek(slot).filter(|state| state.is_live(id.order));
+        let is_overdue = || {
+            let terms = inventory.holds.terms(slot, id.order);
+            terms.and_then(|terms| terms.expires_at).is_some_and(|at| at <= now)
+        };
+        let is_standing = state.is_some_and(|state| state.phase() != Phase::Held || !is_overdue());
+        is_standing && now < first.at.plus(SAME_CLICK_MS)
     }
 
     fn open_for_holds(
@@ -391,12 +414,10 @@ impl<J: Journal> Engine<J> {
         asked: Asked,
     ) -> Result<Pending<Hold>, CommandError<HoldRefusal>> {
         let permit = self.journal.reserve(Purpose::NewWork)?;
-        inventory.take(asked.by, &claim)?;
+        let ttl_ms = inventory.hold_ttl_ms(&claim, &self.ticket_defaults);
+        inventory.take(asked.by, &claim, &self.ticket_defaults)?;
         // From here it must succeed.
-        let expires_at = match claim {
-            SlotClaim::Seats(_) => Some(asked.at.plus(inventory.rules.hold_ttl_ms)),
-            SlotClaim::Tickets(_) => None,
-        };
+        let expires_at = ttl_ms.map(|ttl_ms| asked.at.plus(ttl_ms));
         let order = SlotOrder {
             order: inventory.holds.next_order_number(),
             user: asked.by,
@@ -509,7 +530,8 @@ impl<J: Journal> Engine<J> {
     ) {
         let Some(at) = expires_at else { return };
         let hold = ReservationId { event: inventory.event, slot, order: order.order };
-        self.expiry.push(Deadline { at, ttl_ms: inventory.rules.hold_ttl_ms, hold });
+        let ttl_ms = inventory.hold_ttl_ms(&order.claim, &self.ticket_defaults);
+        self.expiry.push(Deadline { at, ttl_ms: ttl_ms.unwrap_or_default(), hold });
     }
 
     /// Puts a due hold that could not be ended back in line.
@@ -533,6 +555,18 @@ pub(super) struct ClosePass {
     pub(super) left: usize,
     /// Where the last end is in the log.
     pub(super) last_lsn: Option<Lsn>,
+}
+
+/// Nothing is paid once the show has begun, however long the order is held.
+pub(super) fn check_not_over(
+    inventory: &EventInventory,
+    reservation: ReservationId,
+    now: UnixMillis,
+) -> Result<(), OrderRefusal> {
+    match inventory.has_begun(now) {
+        true => Err(OrderRefusal::EventOver(reservation.order)),
+        false => Ok(()),
+    }
 }
 
 fn check_count(inventory: &EventInventory, seats: usize) -> Result<(), HoldRefusal> {

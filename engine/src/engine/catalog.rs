@@ -7,8 +7,9 @@ use parking_lot::MutexGuard;
 
 use crate::command::{Category, Checked, EditEvent, NewEvent, NewLayout};
 use crate::engine::Engine;
+use crate::engine::terms::standing_from;
 use crate::error::{CatalogRefusal, CommandError};
-use crate::ids::{EventIndex, LayoutIndex, Lsn, UnixMillis, UserIndex};
+use crate::ids::{EventIndex, LayoutIndex, Lsn, TicketTypeIndex, UnixMillis, UserIndex};
 use crate::inventory::layout::SeatPlan;
 use crate::inventory::{AdminHold, EventInventory, TicketsForSale, TicketsOnSale};
 use crate::journal::{Journal, Pending, Purpose};
@@ -77,8 +78,16 @@ impl<J: Journal> Engine<J> {
         new: Checked<NewEvent>,
         now: UnixMillis,
     ) -> Result<Pending<EventIndex>, CommandError<CatalogRefusal>> {
-        let NewEvent { details, layout, ticket_types, rules, category, created_by } =
-            new.into_inner();
+        let NewEvent {
+            details,
+            layout,
+            ticket_types,
+            standing,
+            rules,
+            terms,
+            category,
+            created_by,
+        } = new.into_inner();
         let mut layouts = self.layouts.lock();
         let plan = match layout {
             None => Arc::new(SeatPlan::new(&[])),
@@ -93,6 +102,7 @@ impl<J: Journal> Engine<J> {
             return Err(CatalogRefusal::Full.into());
         }
         let permit = self.journal.reserve(Purpose::NewWork)?;
+        let for_terms = self.journal.reserve(Purpose::NewWork)?;
         let for_category = self.journal.reserve(Purpose::NewWork)?;
         // From here it must succeed.
         layouts.event_count += 1;
@@ -101,7 +111,9 @@ impl<J: Journal> Engine<J> {
         let inventory = EventInventory::new(event, plan, rules, &details, tickets, room);
         let record =
             EventCreated { event, details, layout, ticket_types, rules, created_by, at: now };
-        let mut lsn = self.journal.append(permit, &Record::EventCreated(Box::new(record)));
+        self.journal.append(permit, &Record::EventCreated(Box::new(record)));
+        let standing = standing_from(TicketTypeIndex(0), &standing).collect();
+        let mut lsn = self.log_terms(&inventory, for_terms, (terms, standing), created_by, now);
         if let Some(category) = category.map(Category::into_inner) {
             let (category, by) = (Some(category), created_by);
             let record = Record::EventCategorised { event, category, by, at: now };

@@ -67,7 +67,7 @@ impl<J: Journal> Engine<J> {
     ///
     /// # Errors
     /// In this order: the order is unknown; its event was called off; it lives again already; a
-    /// provider has or had money for it; journal unavailable; the user's cap, seats taken or out of
+    /// provider has or had money for it; journal unavailable; the user's caps, seats taken or out of
     /// stock.
     pub fn confirm_ended(
         &self,
@@ -87,7 +87,8 @@ impl<J: Journal> Engine<J> {
             .ok_or(ConfirmRefusal::Order(OrderRefusal::Unknown(reservation.order)))?;
         let ledger = self.without_money(reservation)?;
         let permit = self.journal.reserve(Purpose::Completion)?;
-        inventory.take(ended.user, &claim).map_err(ConfirmRefusal::NotToBeHad)?;
+        let taken = inventory.take(ended.user, &claim, &self.ticket_defaults);
+        taken.map_err(ConfirmRefusal::NotToBeHad)?;
         // From here it must succeed.
         let &EndedOrder { user, expires_at, .. } = ended;
         let order = SlotOrder { order: reservation.order, user, expires_at, claim };

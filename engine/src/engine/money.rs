@@ -6,7 +6,7 @@
 use parking_lot::MutexGuard;
 
 use crate::command::Asked;
-use crate::engine::booking::{begin_step, order_ref, refusal};
+use crate::engine::booking::{begin_step, check_not_over, order_ref, refusal};
 use crate::engine::restore::slot_claim;
 use crate::engine::{AfterPayment, Engine, Once};
 use crate::error::{CommandError, JournalUnavailable, MoneyRefusal, OrderRefusal};
@@ -31,7 +31,8 @@ pub struct NewCharge {
     pub user: UserIndex,
     /// For what.
     pub purpose: Purpose,
-    /// Who takes the card's part; [`ProviderName::None`] where points pay for all of it.
+    /// Who takes the card's part; [`ProviderName::None`] where points pay for all of it, or it costs
+    /// nothing.
     pub provider: ProviderName,
     /// How much: for an order the server's own sum of it.
     pub amount: Split,
@@ -55,11 +56,13 @@ impl<J: Journal> Engine<J> {
     /// holds nothing: an order that it is for may expire before it is captured.
     ///
     /// # Errors
-    /// In this order: the amount is out of range; the order is unknown, somebody else's, ended,
+    /// In this order: the amount is out of range, or nothing for points; the order is unknown, another user's, ended,
     /// expired, paid or being paid; not so many points; no more charges fit; journal unavailable.
     pub fn open_charge(&self, new: &NewCharge, now: UnixMillis) -> MoneyResult<ChargeIndex> {
         let &NewCharge { user, purpose, provider, amount, tag } = new;
-        let is_right = (1..=CHARGE_MAX).contains(&amount.total())
+        // An order may cost nothing: its sum is the server's own.
+        let least = u64::from(purpose == Purpose::Points);
+        let is_right = (least..=CHARGE_MAX).contains(&amount.total())
             && amount.total() == amount.card.wrapping_add(amount.points)
             && (provider == ProviderName::None) == (amount.card == 0)
             && (amount.points == 0 || purpose != Purpose::Points);
@@ -309,7 +312,7 @@ impl<J: Journal> Engine<J> {
             return Ok(give_back()?.map(Once::Done));
         };
         let remember = |done: &Pending<ReservationId>| (*done.peek(), done.lsn());
-        match self.keys.once(asked.by, key, asked.at, give_back, remember)? {
+        match self.keys.once(asked.by, key, asked.at, |_| true, give_back, remember)? {
             Ok(done) => Ok(done.map(Once::Done)),
             Err(Known::Same(known)) => {
                 Ok(Pending::new(Once::Repeated(known.reservation), known.lsn))
@@ -339,9 +342,10 @@ impl<J: Journal> Engine<J> {
         let kept = found.balance();
         let card = won.min(kept.card);
         let amount = Split { card, points: (won - card).min(kept.points) };
+        let attempt = found.attempt;
         let inventory = self.inventory_of(reservation).map_err(MoneyRefusal::Order)?;
         let permit = self.journal.reserve(Room::Completion)?;
-        let step = begin_step(inventory, reservation, |state| state.phase() == Phase::Paid)
+        let step = begin_step(inventory, reservation, |state| is_paid_with(state, attempt))
             .map_err(MoneyRefusal::Order)?;
         let SlotOrder { user, claim, .. } = step.order();
         let given = slot_claim(part);
@@ -418,11 +422,11 @@ impl<J: Journal> Engine<J> {
     }
 
     /// Notes that the provider has `card` won again that it had given back without being asked; they
-    /// go back where their order is over.
+    /// go back unless a paid order rests on the charge.
     ///
     /// # Errors
     /// In this order: no such charge; it is not captured; nothing, or more than went back elsewhere;
-    /// journal unavailable.
+    /// journal unavailable; its order is busy: ask again.
     pub fn note_return_failed(
         &self,
         charge: ChargeIndex,
@@ -434,18 +438,28 @@ impl<J: Journal> Engine<J> {
         if card == 0 || card > found.elsewhere() {
             return Err(MoneyRefusal::WrongAmount.into());
         }
-        let is_owed = match found.purpose {
-            Purpose::Points => false,
+        let (purpose, attempt) = (found.purpose, found.attempt);
+        let permit = self.journal.reserve(Room::Completion)?;
+        let (step, is_owed) = match purpose {
+            Purpose::Points => (None, false),
             Purpose::Order(id) => {
                 let inventory = self.inventory_of(id).map_err(MoneyRefusal::Order)?;
-                let state = inventory.holds.peek(inventory.moved.find(id).slot);
-                !state.is_some_and(|state| state.is_live(id.order))
+                match begin_step(inventory, id, |state| is_paid_with(state, attempt)) {
+                    Ok(step) => (Some(step), false),
+                    // Its end may be in the log already.
+                    Err(busy @ OrderRefusal::Busy(_)) => {
+                        return Err(MoneyRefusal::Order(busy).into());
+                    }
+                    Err(_) => (None, true),
+                }
             }
         };
-        let permit = self.journal.reserve(Room::Completion)?;
         // From here it must succeed.
         let record = Record::ReturnFailed { charge, card, is_owed, at: now };
         let lsn = self.log_money(&mut ledger, permit, record);
+        if let Some(step) = step {
+            step.put_back();
+        }
         Ok(Pending::new((), lsn))
     }
 
@@ -547,14 +561,16 @@ impl<J: Journal> Engine<J> {
         now: UnixMillis,
     ) -> MoneyResult<()> {
         let mut ledger = self.ledger.lock();
-        let state = ledger.refund(refund).map(|found| found.state);
+        let found = ledger.refund(refund);
+        let state = found.map(|found| found.state);
         let fits = match outcome {
             RefundOutcome::Refused => state == Some(RefundState::Due),
             RefundOutcome::Again => matches!(state, Some(RefundState::Refused { .. })),
             RefundOutcome::Done | RefundOutcome::ByHand => {
                 matches!(state, Some(RefundState::Due | RefundState::Refused { .. }))
             }
-            RefundOutcome::Failed => matches!(state, Some(RefundState::Done { .. })),
+            // One of which nothing is left was never asked for.
+            RefundOutcome::Failed => found.is_some_and(|found| found.is_done() && found.card > 0),
         };
         if !fits {
             return Err(MoneyRefusal::NoSuchRefund(refund).into());
@@ -593,6 +609,7 @@ impl<J: Journal> Engine<J> {
         let inventory = self.inventory_of(reservation).map_err(MoneyRefusal::Order)?;
         let terms =
             self.own_order(inventory, reservation, Some(user)).map_err(MoneyRefusal::Order)?;
+        check_not_over(inventory, reservation, now).map_err(MoneyRefusal::Order)?;
         if terms.expires_at.is_some_and(|at| at <= now) {
             return Err(MoneyRefusal::Order(OrderRefusal::Expired(reservation.order)));
         }
@@ -602,6 +619,11 @@ impl<J: Journal> Engine<J> {
             _ => Err(MoneyRefusal::Order(refusal(state, reservation.order))),
         }
     }
+}
+
+/// Whether an order is paid, and by this attempt: an earlier one may have been captured late.
+fn is_paid_with(state: SlotState, attempt: Attempt) -> bool {
+    state.phase() == Phase::Paid && state.attempt() == attempt
 }
 
 fn captured(ledger: &Ledger, charge: ChargeIndex) -> Result<&Charge, MoneyRefusal> {

@@ -7,9 +7,9 @@ use parking_lot::Mutex;
 use crate::accounts::Accounts;
 use crate::append_vec::AppendVec;
 use crate::engine::Engine;
-use crate::engine::Standing;
 use crate::engine::catalog::Layouts;
 use crate::engine::news::Board;
+use crate::engine::{Standing, TicketDefaults};
 use crate::idempotency::{IdempotencyKeys, Remembered};
 use crate::ids::{EventIndex, HoldSlot, OrderNumber, ReservationId, SeatIndex};
 use crate::inline_list::InlineList;
@@ -43,6 +43,7 @@ impl<J: Journal> Engine<J> {
             news: Mutex::new(Board::of(state.news())),
             closing: Mutex::default(),
             queue_defaults: Mutex::default(),
+            ticket_defaults: TicketDefaults::default(),
             rooms_in_use: Mutex::default(),
         };
         engine.restore_catalog(state);
@@ -60,9 +61,13 @@ impl<J: Journal> Engine<J> {
         deadlines.sort_unstable_by_key(|deadline| deadline.at);
         deadlines.into_iter().for_each(|deadline| engine.expiry.push(deadline));
         for key in state.keys() {
-            let known =
-                Remembered { content: key.content, reservation: key.reservation, lsn: key.lsn };
-            engine.keys.restore(key.user, key.key, key.at, known);
+            let known = Remembered {
+                content: key.content,
+                reservation: key.reservation,
+                lsn: key.lsn,
+                at: key.at,
+            };
+            engine.keys.restore(key.user, key.key, known);
         }
         Ok(engine)
     }
@@ -110,6 +115,7 @@ fn restore_event(
     let tickets = event.ticket_types.iter().map(on_sale);
     let plan = Arc::clone(event.plan());
     let inventory = EventInventory::new(index, plan, event.rules, &event.details, tickets, room);
+    inventory.set_terms(event.terms, &event.standing);
     if event.cancelled {
         inventory.set_cancelled();
     }
@@ -124,7 +130,7 @@ fn restore_event(
         }
         if let (Some(at), false) = (order.expires_at, order.state == OrderState::Paid) {
             let hold = ReservationId { event: index, slot, order: number };
-            deadlines.push(Deadline { at, ttl_ms: event.rules.hold_ttl_ms, hold });
+            deadlines.push(Deadline { at, ttl_ms: at.0.saturating_sub(order.held_at.0), hold });
         }
     }
     inventory.holds.free_unused();

@@ -61,8 +61,7 @@ impl ExpiryLines {
                 break;
             };
             if alive(deadline.hold) {
-                lines.by_ttl.entry(deadline.ttl_ms).or_default().push_back(deadline);
-                lines.waiting += 1;
+                lines.add(deadline);
             }
         }
         lines.sweep(&alive);
@@ -76,6 +75,18 @@ impl ExpiryLines {
 }
 
 impl Lines {
+    /// Mostly at the end. A hold that comes again, or comes under another lifetime than it was made
+    /// with, goes where its deadline belongs, so that it delays no other.
+    fn add(&mut self, deadline: Deadline) {
+        let line = self.by_ttl.entry(deadline.ttl_ms).or_default();
+        let place = match line.back().is_some_and(|last| deadline.at < last.at) {
+            true => line.partition_point(|earlier| earlier.at <= deadline.at),
+            false => line.len(),
+        };
+        line.insert(place, deadline);
+        self.waiting += 1;
+    }
+
     fn sweep(&mut self, alive: impl Fn(ReservationId) -> bool) {
         if self.waiting < self.sweep_at.max(SWEEP_MIN) {
             return;
@@ -127,6 +138,22 @@ mod tests {
         assert_eq!(take(400_000, 1), vec![hold(1)]);
         assert_eq!(take(400_000, 1), vec![hold(3)]);
         assert_eq!(lines.len(), 0);
+    }
+
+    #[test]
+    fn a_late_deadline_delays_no_earlier_one_of_its_line() {
+        let lines = ExpiryLines::default();
+        let come = |number, at| {
+            lines.push(Deadline { at: UnixMillis(at), ttl_ms: 1_000, hold: hold(number) });
+        };
+        for (number, at) in [(1, 9_000), (2, 2_000), (3, 2_000), (4, 3_000), (5, 9_000)] {
+            come(number, at);
+        }
+        let take = |now| lines.take_due(UnixMillis(now), 9, |_| true);
+        assert_eq!(take(1_999), vec![]);
+        assert_eq!(take(2_000), vec![hold(2), hold(3)]);
+        assert_eq!(take(3_000), vec![hold(4)]);
+        assert_eq!(take(9_000), vec![hold(1), hold(5)]);
     }
 
     #[test]

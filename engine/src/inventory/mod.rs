@@ -12,10 +12,10 @@ pub(crate) mod moved;
 pub(crate) mod quota;
 pub(crate) mod stock;
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::append_vec::AppendVec;
 use crate::error::HoldRefusal;
@@ -27,7 +27,8 @@ use crate::inventory::layout::SeatPlan;
 use crate::inventory::moved::MovedOrders;
 use crate::inventory::quota::UserQuota;
 use crate::inventory::stock::TicketStock;
-use crate::record::{EventDetails, EventRules, SeatList};
+use crate::limits::TICKETS_PER_USER;
+use crate::record::{EventDetails, EventRules, EventTerms, SeatList, TicketHold};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use crate::waiting_room::{Room, WaitingRoom};
 
@@ -52,6 +53,24 @@ pub(crate) struct EventInventory {
     pub(crate) moved: MovedOrders,
     /// What administrators hold, and the lock under which they change the event.
     pub(crate) admin: Mutex<AdminHold>,
+    terms: RwLock<EventTerms>,
+    /// Tickets by user, from the first order of some.
+    tickets: OnceLock<UserQuota>,
+}
+
+/// What holds for tickets where an event says nothing of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TicketDefaults {
+    /// Tickets that one user can hold and own of one event.
+    pub max_tickets: u32,
+    /// How long an unpaid order of tickets lives; `None` for as long as seats are held.
+    pub hold_ttl: Option<TicketHold>,
+}
+
+impl Default for TicketDefaults {
+    fn default() -> TicketDefaults {
+        TicketDefaults { max_tickets: TICKETS_PER_USER, hold_ttl: None }
+    }
 }
 
 /// What administrators hold of an event.
@@ -90,6 +109,8 @@ pub(crate) struct TicketsOnSale {
 struct SaleWindow {
     opens_at: AtomicU64,
     closes_at: AtomicU64,
+    /// When the show begins.
+    event_at: AtomicU64,
     cancelled: AtomicBool,
     deleted: AtomicBool,
     seats_removed: AtomicBool,
@@ -112,17 +133,20 @@ impl EventInventory {
             ticket_types: AtomicU32::new(0),
             moved: MovedOrders::default(),
             holds: HoldTable::new(),
-            quota: rules.seats_per_user.map(UserQuota::new),
+            quota: rules.seats_per_user.map(|_| UserQuota::default()),
             rules,
             window: SaleWindow {
                 opens_at: AtomicU64::new(0),
                 closes_at: AtomicU64::new(0),
+                event_at: AtomicU64::new(0),
                 cancelled: AtomicBool::new(false),
                 deleted: AtomicBool::new(false),
                 seats_removed: AtomicBool::new(false),
             },
             waiting_room: WaitingRoom::new(room),
             admin: Mutex::default(),
+            terms: RwLock::default(),
+            tickets: OnceLock::new(),
         };
         inventory.add_ticket_types(&mut inventory.admin.lock(), tickets);
         inventory.set_window(details);
@@ -134,6 +158,7 @@ impl EventInventory {
         let closes_at = details.sale_ends_at.0.min(details.event_at.0.saturating_add(1));
         self.window.opens_at.store(details.sale_starts_at.0, Ordering::Relaxed);
         self.window.closes_at.store(closes_at, Ordering::Relaxed);
+        self.window.event_at.store(details.event_at.0, Ordering::Relaxed);
     }
 
     /// Whether holds are taken at `now`.
@@ -148,11 +173,57 @@ impl EventInventory {
         self.is_cancelled() || now.0 >= self.window.closes_at.load(Ordering::Relaxed)
     }
 
+    /// Whether the show has begun: no payment begins any more. A hold made before the end of sales can
+    /// be paid after it.
+    pub(crate) fn has_begun(&self, now: UnixMillis) -> bool {
+        now.0 > self.window.event_at.load(Ordering::Relaxed)
+    }
+
+    /// How it sells tickets and lets orders be paid.
+    pub(crate) fn terms(&self) -> EventTerms {
+        *self.terms.read()
+    }
+
+    /// The ticket types that are sold beside seats, ascending.
+    pub(crate) fn standing(&self) -> BTreeSet<TicketTypeIndex> {
+        let standing = self.ticket_types().filter(|(_, stock)| stock.is_standing());
+        standing.map(|(ticket_type, _)| ticket_type).collect()
+    }
+
+    /// Follows what an administrator set, after the record that says so.
+    pub(crate) fn set_terms(&self, terms: EventTerms, standing: &BTreeSet<TicketTypeIndex>) {
+        *self.terms.write() = terms;
+        for (ticket_type, stock) in self.ticket_types() {
+            stock.set_standing(standing.contains(&ticket_type));
+        }
+    }
+
+    /// Whether orders can have this type: an event with seats, also while they are taken away, sells
+    /// beside them only what its terms name.
+    pub(crate) fn sells(&self, stock: &TicketStock) -> bool {
+        self.plan.seat_count() == 0 || stock.is_standing()
+    }
+
+    /// How long an unpaid order of this lives, in milliseconds; `None` for one that does not end by
+    /// itself.
+    pub(crate) fn hold_ttl_ms(&self, claim: &SlotClaim, defaults: &TicketDefaults) -> Option<u64> {
+        let of_seats = self.rules.hold_ttl_ms;
+        match claim {
+            SlotClaim::Seats(_) => Some(of_seats),
+            SlotClaim::Tickets(_) => match self.terms().ticket_hold_ttl.or(defaults.hold_ttl) {
+                None => Some(of_seats),
+                Some(TicketHold::Millis(ms)) => Some(ms),
+                Some(TicketHold::Never) => None,
+            },
+        }
+    }
+
     /// Whether nothing is free and nothing that is taken can come back but by a cancelled sale: no
     /// seat, no ticket, no order that is not paid. As of a moment ago, as all of it is in motion.
     pub(crate) fn is_sold_out(&self) -> bool {
+        let is_gone = |stock: &TicketStock| stock.peek() == 0 || !self.sells(stock);
         let nothing_free =
-            || self.ticket_types().all(|(_, stock)| stock.peek() == 0) && self.seats.is_full();
+            || self.ticket_types().all(|(_, stock)| is_gone(stock)) && self.seats.is_full();
         // Again at the end: an order that was given back between the looks is neither.
         nothing_free() && !self.holds.has_unpaid() && nothing_free()
     }
@@ -232,15 +303,20 @@ impl EventInventory {
     /// Takes what an order claims, all of it or nothing.
     ///
     /// # Errors
-    /// In this order: the user's cap for this event, seats that are taken, stock that is short.
-    pub(crate) fn take(&self, user: UserIndex, claim: &SlotClaim) -> Result<(), HoldRefusal> {
-        self.take_quota(user, claim.quantity())?;
+    /// In this order: the user's caps for this event, seats that are taken, stock that is short.
+    pub(crate) fn take(
+        &self,
+        user: UserIndex,
+        claim: &SlotClaim,
+        defaults: &TicketDefaults,
+    ) -> Result<(), HoldRefusal> {
+        self.take_quota(user, claim, defaults)?;
         let taken = match claim {
             SlotClaim::Seats(seats) => self.take_seats(seats),
             SlotClaim::Tickets(lines) => self.take_tickets(lines),
         };
         if taken.is_err() {
-            self.give_back_quota(user, claim.quantity());
+            self.give_back_quota(user, claim);
         }
         taken
     }
@@ -253,7 +329,12 @@ impl EventInventory {
             }
             SlotClaim::Tickets(lines) => self.give_back_tickets(lines),
         }
-        self.give_back_quota(user, claim.quantity());
+        self.give_back_quota(user, claim);
+    }
+
+    /// Tickets that each user holds and owns.
+    pub(crate) fn tickets_of_users(&self) -> BTreeMap<UserIndex, u32> {
+        self.tickets.get().map(UserQuota::counts).unwrap_or_default()
     }
 
     /// Counts an order found in the log against its user's cap.
@@ -261,18 +342,39 @@ impl EventInventory {
         if let Some(quota) = &self.quota {
             quota.restore(user, claim.quantity());
         }
-    }
-
-    fn take_quota(&self, user: UserIndex, quantity: u32) -> Result<(), HoldRefusal> {
-        match &self.quota {
-            Some(quota) => quota.take(user, quantity),
-            None => Ok(()),
+        if let SlotClaim::Tickets(_) = claim {
+            self.tickets.get_or_init(UserQuota::default).restore(user, claim.quantity());
         }
     }
 
-    fn give_back_quota(&self, user: UserIndex, quantity: u32) {
+    fn take_quota(
+        &self,
+        user: UserIndex,
+        claim: &SlotClaim,
+        defaults: &TicketDefaults,
+    ) -> Result<(), HoldRefusal> {
+        let quantity = claim.quantity();
+        if let (Some(quota), Some(cap)) = (&self.quota, self.rules.seats_per_user) {
+            quota.take(user, quantity, cap)?;
+        }
+        if let SlotClaim::Tickets(_) = claim {
+            let cap = self.terms().max_tickets.unwrap_or(defaults.max_tickets);
+            let tickets = self.tickets.get_or_init(UserQuota::default);
+            return tickets.take(user, quantity, cap).inspect_err(|_| {
+                if let Some(quota) = &self.quota {
+                    quota.give_back(user, quantity);
+                }
+            });
+        }
+        Ok(())
+    }
+
+    fn give_back_quota(&self, user: UserIndex, claim: &SlotClaim) {
         if let Some(quota) = &self.quota {
-            quota.give_back(user, quantity);
+            quota.give_back(user, claim.quantity());
+        }
+        if let (SlotClaim::Tickets(_), Some(tickets)) = (claim, self.tickets.get()) {
+            tickets.give_back(user, claim.quantity());
         }
     }
 

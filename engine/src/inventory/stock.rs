@@ -1,6 +1,6 @@
 //! Counted stock: tickets without seats. A counter is to a ticket type what bits are to seats.
 
-use crate::sync::{AtomicU32, Ordering, load_before_exchange};
+use crate::sync::{AtomicBool, AtomicU32, Ordering, load_before_exchange};
 
 /// How many tickets of a type are left. Same order as seats: take then log, log then give back (I2).
 #[derive(Debug, Default)]
@@ -8,6 +8,8 @@ pub(crate) struct TicketStock {
     left: AtomicU32,
     /// Won for one.
     price: AtomicU32,
+    /// Whether it is sold beside seats.
+    standing: AtomicBool,
 }
 
 impl TicketStock {
@@ -26,6 +28,17 @@ impl TicketStock {
     /// Won for one.
     pub(crate) fn price(&self) -> u32 {
         self.price.load(Ordering::Relaxed)
+    }
+
+    /// Whether orders made from now on may have it beside seats.
+    pub(crate) fn set_standing(&self, standing: bool) {
+        // ORDERING: Relaxed, an order goes by what was so at about its moment.
+        self.standing.store(standing, Ordering::Relaxed);
+    }
+
+    /// Whether it is sold beside seats.
+    pub(crate) fn is_standing(&self) -> bool {
+        self.standing.load(Ordering::Relaxed)
     }
 
     /// Takes `quantity` tickets or none.

@@ -299,6 +299,7 @@ impl Charge {
     #[must_use]
     pub fn method(&self) -> PaymentMethod {
         match (self.amount.card, self.amount.points) {
+            (0, 0) => PaymentMethod::Free,
             (_, 0) => PaymentMethod::Card,
             (0, _) => PaymentMethod::Point,
             _ => PaymentMethod::Mixed,

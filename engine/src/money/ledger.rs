@@ -453,7 +453,8 @@ impl Ledger {
             // Its points went back when it ended.
             charge.returned.points = charge.amount.points;
         }
-        let (user, purpose, card) = (charge.user, charge.purpose, charge.amount.card);
+        // What went back of it elsewhere before the bank took it counts until it has failed.
+        let (user, purpose, card) = (charge.user, charge.purpose, charge.balance().card);
         self.unresolved.remove(&index);
         match purpose {
             Purpose::Order(_) if was_over => self.give_back_all(index, at),
@@ -526,7 +527,14 @@ impl Ledger {
         if charge.state == ChargeState::Open {
             return Err(format!("charge {} has no payment yet", found.charge));
         }
-        charge.payment_key.clone_from(&found.payment_key);
+        let former = std::mem::replace(&mut charge.payment_key, found.payment_key.clone());
+        // A snapshot has one key of each charge: the index of what is restored from it is the same.
+        if let Some(charges) = self.by_payment.get_mut(&former) {
+            charges.retain(|&other| other != found.charge);
+            if charges.is_empty() {
+                self.by_payment.remove(&former);
+            }
+        }
         by_payment(&mut self.by_payment, &found.payment_key, found.charge);
         Ok(())
     }

@@ -1,16 +1,17 @@
 //! An event as the fold knows it: its orders, who owns each seat, and the sums.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{
-    Attempt, HoldSlot, LayoutIndex, Lsn, OrderNumber, SeatIndex, UnixMillis, UserIndex,
+    Attempt, HoldSlot, LayoutIndex, Lsn, OrderNumber, SeatIndex, TicketTypeIndex, UnixMillis,
+    UserIndex,
 };
 use crate::inventory::layout::SeatPlan;
 use crate::record::{
-    Claim, EndReason, EventDetails, EventRules, NewTicketType, PaymentMethod, Section,
+    Claim, EndReason, EventDetails, EventRules, EventTerms, NewTicketType, PaymentMethod, Section,
 };
 use crate::state::order_index::OrderClass;
 use crate::state::sums::{Counted, OrderSums};
@@ -49,6 +50,10 @@ pub struct Event {
     pub category: Option<String>,
     /// Orders that had ended and were confirmed, and the slots they live in.
     pub(super) moved: BTreeMap<OrderNumber, HoldSlot>,
+    /// How it sells tickets and lets orders be paid.
+    pub terms: EventTerms,
+    /// The ticket types that are sold beside its seats; the others are for show there.
+    pub standing: BTreeSet<TicketTypeIndex>,
     /// How many seats or tickets of an order were given back singly.
     pub(super) returned: BTreeMap<OrderNumber, u32>,
 
@@ -285,6 +290,19 @@ impl Event {
     #[must_use]
     pub fn seat_count(&self) -> u32 {
         if self.seats_removed { 0 } else { self.plan.seat_count() }
+    }
+
+    /// Whether orders can have a ticket type: an event with seats, also while they are taken away, sells
+    /// beside them only what its terms name.
+    #[must_use]
+    pub fn sells(&self, ticket_type: TicketTypeIndex) -> bool {
+        self.plan.seat_count() == 0 || self.standing.contains(&ticket_type)
+    }
+
+    /// Of each ticket type, whether it is sold beside seats.
+    pub fn standing_types(&self) -> impl Iterator<Item = bool> + '_ {
+        let indices = (0..self.ticket_types.len()).map(|position| TicketTypeIndex(position as u16));
+        indices.map(|index| self.standing.contains(&index))
     }
 
     /// The slot that a live order lives in: the one of its id, unless it had ended before.

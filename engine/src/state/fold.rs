@@ -1,6 +1,6 @@
 //! Record by record: what each fact changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::ids::{
@@ -11,9 +11,9 @@ use crate::inventory::layout::SeatPlan;
 use crate::limits::{ORDERS_PER_EVENT_MAX, SEATS_PER_EVENT_MAX};
 use crate::money::Purpose;
 use crate::record::{
-    CaptureOutcome, CaptureStarted, Claim, EventCreated, EventDetails, Held, IdempotencyKey,
-    LayoutCreated, OrderRef, PartReturned, PaymentMethod, PaymentStarted, Record, TicketLine,
-    UserRegistered,
+    CaptureOutcome, CaptureStarted, Claim, EventCreated, EventDetails, EventTerms, Held,
+    IdempotencyKey, LayoutCreated, OrderRef, PartReturned, PaymentMethod, PaymentStarted, Record,
+    TicketLine, UserRegistered,
 };
 use crate::state::event::{
     BLOCKED, Block, Event, Order, OrderState, Payment, SeatStatus, TicketType,
@@ -195,9 +195,15 @@ impl State {
             }
             Record::AdminActed(acted) => {
                 self.seen(acted.at);
-                self.audit.note(lsn, acted);
+                self.audit.note(lsn, acted, None);
                 Ok(())
             }
+            Record::AdminMade(made) => {
+                self.seen(made.acted.at);
+                self.audit.note(lsn, &made.acted, Some(&made.made));
+                Ok(())
+            }
+            Record::EventTermsSet(set) => self.event_terms_set(lsn, set),
             Record::PartReturned(returned) => {
                 self.ledger.apply(record, lsn)?;
                 let PartReturned { charge, part, by, key, at, .. } = returned.as_ref();
@@ -540,6 +546,8 @@ impl State {
             seats_removed: false,
             category: None,
             moved: BTreeMap::new(),
+            terms: EventTerms::default(),
+            standing: BTreeSet::new(),
             returned: BTreeMap::new(),
         };
         event.derive(sections)?;

@@ -1,8 +1,9 @@
 //! What administrators change of events, their seats, their ticket types and their orders.
 
-use crate::ids::{Attempt, EventIndex, Lsn, UnixMillis};
+use crate::ids::{Attempt, EventIndex, Lsn, TicketTypeIndex, UnixMillis};
 use crate::record::{
-    CategoryRenamed, Claim, OrderConfirmed, TicketTypeDetails, TicketTypeEdited, TicketTypesAdded,
+    CategoryRenamed, Claim, EventTermsSet, OrderConfirmed, TicketTypeDetails, TicketTypeEdited,
+    TicketTypesAdded,
 };
 use crate::state::State;
 use crate::state::event::{BLOCKED, FormerName, OrderState, Payment, SeatStatus, TicketType};
@@ -105,6 +106,21 @@ impl State {
         found.total_quantity = *total_quantity;
         found.description.clone_from(description);
         found.updated_at = edited.at;
+        event.inventory_lsn = lsn;
+        Ok(())
+    }
+
+    pub(super) fn event_terms_set(&mut self, lsn: Lsn, set: &EventTermsSet) -> Result<(), String> {
+        self.seen(set.at);
+        let event = self.event_mut(set.event)?;
+        let is_known =
+            |ticket_type: &TicketTypeIndex| ticket_type.position() < event.ticket_types.len();
+        if !set.standing.iter().all(is_known) || !set.standing.is_sorted_by(|a, b| a < b) {
+            return Err("its terms name ticket types that it has not".to_owned());
+        }
+        event.terms = set.terms;
+        event.standing = set.standing.iter().copied().collect();
+        event.updated_at = set.at;
         event.inventory_lsn = lsn;
         Ok(())
     }

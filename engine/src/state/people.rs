@@ -134,6 +134,8 @@ pub struct AdminAction {
     pub lsn: Lsn,
     /// What it says.
     pub acted: AdminActed,
+    /// The id of what it made, where it made something.
+    pub made: Option<String>,
 }
 
 /// What administrators did, oldest first: the last [`AUDIT_KEPT_MAX`] of it.
@@ -148,10 +150,24 @@ impl Audit {
         self.actions.iter()
     }
 
-    pub(super) fn note(&mut self, lsn: Lsn, acted: &AdminActed) {
+    pub(super) fn note(&mut self, lsn: Lsn, acted: &AdminActed, made: Option<&str>) {
         if self.actions.len() >= AUDIT_KEPT_MAX {
             self.actions.pop_front();
         }
-        self.actions.push_back(AdminAction { lsn, acted: acted.clone() });
+        let made = made.map(str::to_owned);
+        self.actions.push_back(AdminAction { lsn, acted: acted.clone(), made });
+    }
+}
+
+/// The stored fields of an [`Audit`] in version 5.
+#[derive(Deserialize)]
+pub(super) struct StoredAudit5 {
+    actions: VecDeque<(Lsn, AdminActed)>,
+}
+
+impl From<StoredAudit5> for Audit {
+    fn from(stored: StoredAudit5) -> Audit {
+        let action = |(lsn, acted)| AdminAction { lsn, acted, made: None };
+        Audit { actions: stored.actions.into_iter().map(action).collect() }
     }
 }

@@ -1,44 +1,42 @@
 //! The part of the state that a snapshot stores; the rest is derived from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Deserialize;
 
 use crate::ids::{
-    Epoch, EventIndex, HoldSlot, LayoutIndex, Lsn, OrderNumber, UnixMillis, UserIndex,
+    Epoch, EventIndex, HoldSlot, LayoutIndex, Lsn, OrderNumber, TicketTypeIndex, UnixMillis,
+    UserIndex,
 };
 use crate::inventory::layout::SeatPlan;
 use crate::money::{ChargeState, Ledger, Purpose, StoredLedger3, StoredLedger5};
-use crate::record::{EventDetails, EventRules, KeywordMapping, OrderRef, Section};
+use crate::record::{EventDetails, EventRules, EventTerms, KeywordMapping, OrderRef, Section};
 use crate::state::event::{Block, Event, Order, OrderState, TicketType};
-use crate::state::people::{Audit, News, Suspension};
+use crate::state::people::{Audit, News, StoredAudit5, Suspension};
 use crate::state::queue::StoredFormerQueue;
 use crate::state::sums::OrderSums;
 use crate::state::{Key, Layout, Queue, State, User};
 
 /// The stored fields of [`State`], in its order.
-#[derive(Deserialize)]
-pub(super) struct StoredState {
-    without_people: WithoutPeople<StoredEvent, Ledger>,
-    news: News,
-    suspensions: BTreeMap<UserIndex, Suspension>,
-    audit: Audit,
-}
+pub(super) type StoredState = WithPeople<StoredEvent, Ledger, Audit>;
 
-/// The stored fields of a [`State`] as they were before orders knew how much of them was given back,
-/// and before the ledger of version 6.
-#[derive(Deserialize)]
-struct StoredState5 {
-    without_people: WithoutPeople<StoredEvent5, StoredLedger5>,
-    news: News,
-    suspensions: BTreeMap<UserIndex, Suspension>,
-    audit: Audit,
-}
+/// The stored fields of a [`State`] as they were before events had terms, before the ledger of version
+/// 6, and before the audit list knew what was made.
+type StoredState5 = WithPeople<StoredEvent5, StoredLedger5, StoredAudit5>;
 
 /// The stored fields of a [`State`] as they were before events could be deleted, their seats taken
 /// away and their ticket types edited, and before there were news, suspensions and an audit list.
 type StoredState4 = WithoutPeople<StoredEvent4, StoredLedger5>;
+
+/// All fields: events, a ledger and an audit list of these kinds.
+#[derive(Deserialize)]
+pub(super) struct WithPeople<E, L, A> {
+    without_people: WithoutPeople<E, L>,
+    news: News,
+    suspensions: BTreeMap<UserIndex, Suspension>,
+    audit: A,
+}
 
 /// The fields up to the ledger.
 #[derive(Deserialize)]
@@ -103,8 +101,8 @@ pub struct State3(State);
 #[serde(try_from = "StoredState4")]
 pub struct State4(State);
 
-/// A state as snapshots of version 5 have it, without what providers do on their own: decodes from
-/// that encoding.
+/// A state as snapshots of version 5 have it, without terms of events and without what providers do
+/// on their own: decodes from that encoding.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "StoredState5")]
 pub struct State5(State);
@@ -180,11 +178,12 @@ impl TryFrom<StoredState5> for State5 {
     type Error = String;
 
     fn try_from(stored: StoredState5) -> Result<State5, String> {
-        let StoredState5 { without_people, news, suspensions, audit } = stored;
+        let WithPeople { without_people, news, suspensions, audit } = stored;
         let WithoutPeople { without_queues, queues, ledger } = without_people;
         let without_queues = without_queues.map(StoredEvent::from);
         let without_people = WithoutPeople { without_queues, queues, ledger: ledger.try_into()? };
-        State::try_from(StoredState { without_people, news, suspensions, audit }).map(State5)
+        let audit = Audit::from(audit);
+        State::try_from(WithPeople { without_people, news, suspensions, audit }).map(State5)
     }
 }
 
@@ -196,7 +195,7 @@ fn restore4(
 ) -> Result<State, String> {
     let without_queues = stored.map(|event| StoredEvent::from(StoredEvent5::from(event)));
     let without_people = WithoutPeople { without_queues, queues, ledger };
-    StoredState {
+    WithPeople {
         without_people,
         news: News::default(),
         suspensions: BTreeMap::new(),
@@ -222,8 +221,10 @@ impl<E> StoredBase<E> {
 
 /// The stored fields of [`Event`], in its order.
 #[derive(Deserialize)]
-struct StoredEvent {
-    before_returns: StoredEvent5,
+pub(super) struct StoredEvent {
+    before_terms: StoredEvent5,
+    terms: EventTerms,
+    standing: BTreeSet<TicketTypeIndex>,
     returned: BTreeMap<OrderNumber, u32>,
 }
 
@@ -238,8 +239,13 @@ struct StoredEvent5 {
 }
 
 impl From<StoredEvent5> for StoredEvent {
-    fn from(before_returns: StoredEvent5) -> StoredEvent {
-        StoredEvent { before_returns, returned: BTreeMap::new() }
+    fn from(before_terms: StoredEvent5) -> StoredEvent {
+        StoredEvent {
+            before_terms,
+            terms: EventTerms::default(),
+            standing: BTreeSet::new(),
+            returned: BTreeMap::new(),
+        }
     }
 }
 
@@ -314,7 +320,7 @@ impl TryFrom<StoredState> for State {
     type Error = String;
 
     fn try_from(stored: StoredState) -> Result<State, String> {
-        let StoredState { without_people, news, suspensions, audit } = stored;
+        let WithPeople { without_people, news, suspensions, audit } = stored;
         let WithoutPeople { without_queues: stored, queues, ledger } = without_people;
         if queues.len() != stored.events.len() {
             return Err(format!("{} queues for {} events", queues.len(), stored.events.len()));
@@ -355,9 +361,9 @@ impl TryFrom<StoredState> for State {
 
 impl State {
     fn restore_event(&self, stored: StoredEvent) -> Result<Event, String> {
-        let StoredEvent { before_returns, returned } = stored;
+        let StoredEvent { before_terms, terms, standing, returned } = stored;
         let StoredEvent5 { before_deletion: stored, deleted, seats_removed, category, moved } =
-            before_returns;
+            before_terms;
         let sections = self.sections_of(stored.layout)?;
         let mut event = Event {
             details: stored.details,
@@ -380,6 +386,8 @@ impl State {
             seats_removed,
             category,
             moved,
+            terms,
+            standing,
             returned,
         };
         event.derive(sections)?;

@@ -120,7 +120,8 @@ fn seats_go_and_come_back() {
 
 fn edit(name: &str, price: u32, total_quantity: u32) -> EditTicketType {
     let details = TicketTypeDetails { name: name.into(), price, total_quantity, description: None };
-    EditTicketType { event: EVENT, ticket_type: TicketTypeIndex(0), details }
+    let ticket_type = TicketTypeIndex(0);
+    EditTicketType { event: EVENT, ticket_type, details, standing: None }
 }
 
 #[test]
@@ -165,7 +166,9 @@ fn ticket_types_are_added_up_to_the_bound() {
         description: None,
     };
     let add = |house: &House, count: u32| {
-        let new = NewTicketTypes { event: EVENT, ticket_types: (0..count).map(new).collect() };
+        let ticket_types = (0..count).map(new).collect();
+        let standing = vec![true; count as usize];
+        let new = NewTicketTypes { event: EVENT, ticket_types, standing };
         house.engine.add_ticket_types(new.check().unwrap(), None, OPENS).map(durable)
     };
     let room = TICKET_TYPES_PER_EVENT_MAX as u32 - 1;

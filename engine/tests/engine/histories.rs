@@ -6,16 +6,21 @@
 //! - a refused command logs nothing.
 
 use proptest::prelude::*;
-use tiketi_engine::command::{EditPost, EditTicketType, NewPost, NewTicketTypes, Suspend};
-use tiketi_engine::engine::{Confirmation, EndedOrder, PaymentIntent, PaymentOutcome};
+use tiketi_engine::command::{
+    EditPost, EditTerms, EditTicketType, NewPost, NewTicketTypes, Suspend,
+};
+use tiketi_engine::engine::{Confirmation, EndedOrder, Hold, PaymentIntent, PaymentOutcome};
 use tiketi_engine::error::{CommandError, ConfirmRefusal};
 use tiketi_engine::ids::{
     Attempt, EventIndex, NewsIndex, ReservationId, SeatIndex, TicketTypeIndex, UnixMillis,
 };
-use tiketi_engine::record::{Claim, NewTicketType, PaymentMethod, Role, TicketTypeDetails};
+use tiketi_engine::limits::TICKETS_PER_USER;
+use tiketi_engine::record::{
+    Claim, EventTerms, NewTicketType, PaymentMethod, Role, TicketHold, TicketTypeDetails,
+};
 use tiketi_engine::state::{Order, OrderState, State};
 
-use crate::house::{Hall, House, OPENS, SMALL, details, durable};
+use crate::house::{CLOSES, Hall, House, OPENS, SMALL, TTL_MS, details, durable};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -35,7 +40,8 @@ enum Step {
     RemoveSeats { event: u32 },
     GenerateSeats { event: u32 },
     AddTickets { event: u32 },
-    EditTickets { event: u32, total: u32, price: u32 },
+    EditTickets { event: u32, total: u32, price: u32, standing: Option<bool> },
+    SetTerms { event: u32, max_tickets: Option<u32>, ticket_hold_ttl: Option<TicketHold> },
     Confirm { order: usize },
     CloseCancelled,
     Post { user: usize },
@@ -74,14 +80,25 @@ fn step() -> impl Strategy<Value = Step> {
         1 => event.clone().prop_map(|event| Step::RemoveSeats { event }),
         2 => event.clone().prop_map(|event| Step::GenerateSeats { event }),
         1 => event.clone().prop_map(|event| Step::AddTickets { event }),
-        2 => (event.clone(), 0..20_u32, 1..4_u32)
-            .prop_map(|(event, total, price)| Step::EditTickets { event, total, price }),
+        2 => (event.clone(), 0..20_u32, 1..4_u32, any::<Option<bool>>())
+            .prop_map(|(event, total, price, standing)| {
+                Step::EditTickets { event, total, price, standing }
+            }),
+        2 => (event.clone(), prop::option::of(1..9_u32), prop::option::of(ticket_hold()))
+            .prop_map(|(event, max_tickets, ticket_hold_ttl)| {
+                Step::SetTerms { event, max_tickets, ticket_hold_ttl }
+            }),
         1 => event.clone().prop_map(|event| Step::CancelEvent { event }),
         1 => event.prop_map(|event| Step::DeleteEvent { event }),
         2 => Just(Step::CloseCancelled),
         2 => Just(Step::Restart),
         4 => people(),
     ]
+}
+
+fn ticket_hold() -> impl Strategy<Value = TicketHold> {
+    let millis = prop::sample::select(vec![1_000, TTL_MS / 2, 2 * TTL_MS]);
+    prop_oneof![Just(TicketHold::Never), millis.prop_map(TicketHold::Millis)]
 }
 
 fn people() -> impl Strategy<Value = Step> {
@@ -137,12 +154,21 @@ impl History {
             }
             Step::Tickets { event, user, quantity } => {
                 let held = self.house.hold_tickets(*event, *quantity, self.house.asked(*user, now));
+                if let Ok(hold) = &held {
+                    self.assert_as_terms_say(hold, *user);
+                }
                 self.orders.extend(held.as_ref().ok().map(|hold| hold.reservation));
                 held.is_ok()
             }
             Step::Pay { order } => self.order(*order).is_some_and(|order| {
                 let asked = self.house.asked(self.owner(order), now);
-                engine.begin_payment(order, PaymentMethod::KakaoPay, asked).map(durable).is_ok()
+                let begun =
+                    engine.begin_payment(order, PaymentMethod::KakaoPay, asked).map(durable);
+                if begun.is_ok() {
+                    let deadline = self.house.fold.order(order).unwrap().1.expires_at;
+                    assert!(deadline.is_none_or(|at| now < at) && now <= CLOSES);
+                }
+                begun.is_ok()
             }),
             Step::Finish { order, captured } => self.order(*order).is_some_and(|order| {
                 let outcome =
@@ -194,9 +220,16 @@ impl History {
                 let added = more_tickets(EventIndex(*event)).check().unwrap();
                 engine.add_ticket_types(added, None, now).map(durable).is_ok()
             }
-            Step::EditTickets { event, total, price } => {
-                let edit = edited_tickets(EventIndex(*event), *total, *price).check().unwrap();
+            Step::EditTickets { event, total, price, standing } => {
+                let edit = edited_tickets(EventIndex(*event), *total, *price);
+                let edit = EditTicketType { standing: *standing, ..edit }.check().unwrap();
                 engine.edit_ticket_type(edit, None, now).map(durable).is_ok()
+            }
+            Step::SetTerms { event, max_tickets, ticket_hold_ttl } => {
+                let (max_tickets, ticket_hold_ttl) = (*max_tickets, *ticket_hold_ttl);
+                let terms = EventTerms { max_tickets, ticket_hold_ttl, deposits: false };
+                let edit = EditTerms { event: EventIndex(*event), terms }.check().unwrap();
+                engine.set_terms(edit, None, now).map(durable).is_ok()
             }
             Step::Confirm { order } => {
                 self.order(*order).is_some_and(|order| confirm(&self.house, order, now).is_ok())
@@ -258,6 +291,28 @@ impl History {
         }
     }
 
+    /// A new order of tickets, which the fold has not seen yet.
+    fn assert_as_terms_say(&self, hold: &Hold, user: usize) {
+        let event = self.house.fold.event(hold.reservation.event).unwrap();
+        let Claim::Tickets(lines) = &hold.claim else { panic!("tickets") };
+        assert!(lines.iter().all(|line| event.sells(line.ticket_type)));
+        let ttl_ms = match event.terms.ticket_hold_ttl {
+            None => Some(TTL_MS),
+            Some(TicketHold::Millis(ms)) => Some(ms),
+            Some(TicketHold::Never) => None,
+        };
+        assert_eq!(hold.expires_at, ttl_ms.map(|ms| self.now.plus(ms)));
+        let quantity = |claim: &Claim| match claim {
+            Claim::Tickets(lines) => lines.iter().map(|line| line.quantity).sum(),
+            Claim::Seats(_) => 0,
+        };
+        let by = self.house.users[user].index;
+        let live = event.orders().filter(|(_, order)| order.is_live() && order.user == by);
+        let before: u32 = live.map(|(_, order)| quantity(&order.claim)).sum();
+        let cap = event.terms.max_tickets.unwrap_or(TICKETS_PER_USER);
+        assert!(before + quantity(&hold.claim) <= cap, "{before} and more, of {cap}");
+    }
+
     fn owner(&self, order: ReservationId) -> usize {
         self.house.fold.order(order).unwrap().1.user.position()
     }
@@ -271,13 +326,13 @@ fn more_tickets(event: EventIndex) -> NewTicketTypes {
         sold_elsewhere: 1,
         description: None,
     };
-    NewTicketTypes { event, ticket_types: vec![new.clone(), new] }
+    NewTicketTypes { event, ticket_types: vec![new.clone(), new], standing: vec![true] }
 }
 
 fn edited_tickets(event: EventIndex, total_quantity: u32, price: u32) -> EditTicketType {
     let name = format!("standing {price}");
     let details = TicketTypeDetails { name, price, total_quantity, description: None };
-    EditTicketType { event, ticket_type: TicketTypeIndex(0), details }
+    EditTicketType { event, ticket_type: TicketTypeIndex(0), details, standing: None }
 }
 
 /// An administrator confirms whatever order this is.
@@ -333,12 +388,12 @@ fn assert_sums(fold: &State, now: UnixMillis) {
 }
 
 /// However a history went: once payments are answered and time has passed, nothing is held but what
-/// was paid and tickets, which do not expire.
+/// was paid and tickets that an event holds for good.
 fn settle(history: &mut History) {
     for index in 0..history.orders.len() {
         history.run(&Step::Finish { order: index, captured: false });
     }
-    history.now = history.now.plus(10 * crate::house::TTL_MS);
+    history.now = history.now.plus(10 * TTL_MS);
     while history.house.engine.deadlines_watched() > 0 {
         history.house.engine.expire(history.now, 7).unwrap();
     }
@@ -347,7 +402,9 @@ fn settle(history: &mut History) {
     for event in history.house.fold.events() {
         for (_, order) in event.orders().filter(|(_, order)| order.is_live()) {
             assert!(!event.cancelled);
-            assert!(order.state == OrderState::Paid || matches!(order.claim, Claim::Tickets(_)));
+            let is_for_good =
+                order.expires_at.is_none() && matches!(order.claim, Claim::Tickets(_));
+            assert!(order.state == OrderState::Paid || is_for_good);
         }
     }
 }

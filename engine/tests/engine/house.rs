@@ -1,13 +1,17 @@
 //! A small installation in memory: an engine, its journal and the fold of it.
 
-use tiketi_engine::command::{Asked, NewEvent, NewLayout, NewUser, WantedSeats, WantedTickets};
+use tiketi_engine::command::{
+    Asked, EditTerms, NewEvent, NewLayout, NewUser, WantedSeats, WantedTickets,
+};
 use tiketi_engine::engine::{Engine, Hold, Once};
 use tiketi_engine::error::{CommandError, HoldRefusal};
 use tiketi_engine::ids::{
     EventIndex, Lsn, ReservationId, SeatIndex, TicketTypeIndex, UnixMillis, UserId,
 };
 use tiketi_engine::journal::{MemoryJournal, Pending};
-use tiketi_engine::record::{EventDetails, EventRules, NewTicketType, Role, Section};
+use tiketi_engine::record::{
+    EventDetails, EventRules, EventTerms, NewTicketType, Role, Section, TicketHold,
+};
 use tiketi_engine::state::{Order, State};
 
 pub(crate) const OPENS: UnixMillis = UnixMillis(1_000_000);
@@ -72,6 +76,18 @@ impl House {
     ) -> Result<Hold, CommandError<HoldRefusal>> {
         let wanted = WantedTickets::new(&[(TicketTypeIndex(0), quantity)])?;
         self.engine.hold_tickets(EventIndex(event), &wanted, asked).map(done)
+    }
+
+    /// An administrator sets the terms of an event.
+    pub(crate) fn set_terms(
+        &self,
+        event: u32,
+        max_tickets: Option<u32>,
+        ticket_hold_ttl: Option<TicketHold>,
+    ) {
+        let terms = EventTerms { max_tickets, ticket_hold_ttl, ..EventTerms::default() };
+        let edit = EditTerms { event: EventIndex(event), terms }.check().unwrap();
+        durable(self.engine.set_terms(edit, None, OPENS).unwrap());
     }
 
     /// Folds what was logged since, and holds live memory against the fold.
@@ -146,6 +162,8 @@ fn event_of(engine: &Engine<MemoryJournal>, hall: Hall, number: usize) -> EventI
         details: details(),
         layout: Some(layout),
         ticket_types: vec![tickets],
+        standing: vec![true],
+        terms: EventTerms::default(),
         rules: EventRules {
             seats_per_reservation: 4,
             hold_ttl_ms: TTL_MS,

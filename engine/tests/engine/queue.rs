@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use proptest::prelude::*;
-use tiketi_engine::command::EditEvent;
+use tiketi_engine::command::{EditEvent, EditTicketType};
 use tiketi_engine::engine::Engine;
 use tiketi_engine::error::{CommandError, HoldRefusal, JournalUnavailable};
-use tiketi_engine::ids::{EventIndex, Lane, Lsn, Place, UnixMillis, UserIndex};
+use tiketi_engine::ids::{EventIndex, Lane, Lsn, Place, TicketTypeIndex, UnixMillis, UserIndex};
 use tiketi_engine::journal::{Journal, MemoryJournal, Permit, Purpose};
-use tiketi_engine::record::{EventDetails, LeaveReason, Record};
+use tiketi_engine::record::{EventDetails, LeaveReason, Record, TicketTypeDetails};
 use tiketi_engine::waiting_room::draw::{Drawing, Seed};
 use tiketi_engine::waiting_room::lanes::LaneShare;
 use tiketi_engine::waiting_room::{
@@ -316,6 +316,31 @@ fn a_line_without_anything_to_wait_for_is_closed_once() {
     durable(house.engine.cancel_order(orders[0].reservation, None, OPENS).unwrap());
     assert_eq!(house.positions([6, 0], OPENS), [1, 0]);
     assert_eq!([house.tick(OPENS), house.tick(OPENS)], [0, 0]);
+    house.assert_agreement();
+}
+
+#[test]
+fn nobody_waits_for_tickets_that_are_for_show() {
+    let mut house = House::new(&[Hall { rows: 1, seats_per_row: 1, ..SMALL }], 4);
+    house.engine.set_queue_defaults(2, None, TIMES);
+    house.positions([0, 1, 2], OPENS);
+    for (user, seat) in [(0, 0), (1, 1)] {
+        let held = house.hold(0, &[seat], house.asked(user, OPENS)).unwrap();
+        pay(&house, user, held.reservation);
+    }
+    assert_eq!(house.tick(OPENS), 0, "there are standing tickets");
+    let details = TicketTypeDetails {
+        name: "standing".into(),
+        price: 1,
+        total_quantity: 12,
+        description: None,
+    };
+    let ticket_type = TicketTypeIndex(0);
+    let edit = EditTicketType { event: EVENT, ticket_type, details, standing: Some(false) };
+    durable(house.engine.edit_ticket_type(edit.check().unwrap(), None, OPENS).unwrap());
+    house.tick(OPENS);
+    house.tick(OPENS);
+    assert_eq!(house.counts(), (0, 2));
     house.assert_agreement();
 }
 

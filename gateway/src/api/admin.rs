@@ -1,7 +1,8 @@
 //! What administrators send and get (contract/http.md 2.9, `gateway/PROTOCOL.md`).
 
-use serde::de::{Error, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::{Error, IntoDeserializer, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tiketi_engine::record::TicketHold;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -10,6 +11,7 @@ use crate::api::accounts::Suspension;
 use crate::api::events::EventDetail;
 use crate::api::reservations::{DetailItem, PaymentStatus, ReservationStatus};
 use crate::api::seats::{Layout, SectionConfig};
+use crate::api::strict::{nullable, nullable_or_absent};
 use crate::api::toss::ChargeAnswer;
 use crate::api::{Id, Timestamp};
 
@@ -45,6 +47,74 @@ impl<'de> Deserialize<'de> for TypedNumber {
     }
 }
 
+/// How long an unpaid order of tickets lives: `never` for as long as it takes, or a number of seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TicketHoldTtl {
+    /// Until its user or an administrator ends it.
+    Never,
+    /// So many seconds.
+    Seconds(u64),
+}
+
+const NEVER: &str = "never";
+
+impl Serialize for TicketHoldTtl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            TicketHoldTtl::Never => serializer.serialize_str(NEVER),
+            TicketHoldTtl::Seconds(seconds) => serializer.serialize_u64(*seconds),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for TicketHoldTtl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NeverOrSeconds;
+        impl Visitor<'_> for NeverOrSeconds {
+            type Value = TicketHoldTtl;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a whole number of seconds, or never")
+            }
+
+            fn visit_u64<E: Error>(self, seconds: u64) -> Result<TicketHoldTtl, E> {
+                Ok(TicketHoldTtl::Seconds(seconds))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<TicketHoldTtl, E> {
+                if text == NEVER {
+                    return Ok(TicketHoldTtl::Never);
+                }
+                let digits: TypedNumber = Deserialize::deserialize(text.into_deserializer())?;
+                Ok(TicketHoldTtl::Seconds(digits.0))
+            }
+        }
+        deserializer.deserialize_any(NeverOrSeconds)
+    }
+}
+
+impl ToSchema for TicketHoldTtl {}
+
+impl PartialSchema for TicketHoldTtl {
+    fn schema() -> RefOr<Schema> {
+        let never = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([NEVER]));
+        OneOfBuilder::new()
+            .item(TypedNumber::schema())
+            .item(never)
+            .description(Some("A whole number of seconds, or `never`."))
+            .into()
+    }
+}
+
+impl From<TicketHold> for TicketHoldTtl {
+    fn from(hold: TicketHold) -> Self {
+        match hold {
+            TicketHold::Never => TicketHoldTtl::Never,
+            TicketHold::Millis(ms) => TicketHoldTtl::Seconds(ms / 1_000),
+        }
+    }
+}
+
 impl ToSchema for TypedNumber {}
 
 impl PartialSchema for TypedNumber {
@@ -57,11 +127,6 @@ impl PartialSchema for TypedNumber {
             .description(Some("A whole number, or its digits in a string."))
             .into()
     }
-}
-
-/// Tells a field that is `null` from one that is absent (with `serde(default)`).
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// `POST /api/admin/events`. Dates without a zone are Seoul time.
@@ -80,18 +145,18 @@ pub struct NewEventRequest {
     /// Title.
     pub title: String,
     /// Free text.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub description: Option<String>,
     /// Name of the venue.
     pub venue: String,
     /// Its address.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub address: Option<String>,
     /// Who performs.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub artist_name: Option<String>,
     /// Address of a picture.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub poster_image_url: Option<String>,
     /// When the show begins.
     pub event_date: String,
@@ -100,26 +165,42 @@ pub struct NewEventRequest {
     /// When sales close.
     pub sale_end_date: String,
     /// Its seats; none for ticket types only.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub seat_layout_id: Option<Id>,
     /// A layout to make, or one of that name and these sections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub layout: Option<NewLayoutRequest>,
     /// Tickets without seats.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub ticket_types: Option<Vec<NewTicketTypeRequest>>,
     /// What kind of event it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub category: Option<String>,
     /// Seats in one reservation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub max_seats: Option<TypedNumber>,
     /// Seconds that an unpaid hold lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub hold_ttl: Option<TypedNumber>,
     /// Seats and tickets that one user can have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub max_per_user: Option<TypedNumber>,
+    /// Tickets without seats that one user can have; the server's setting where absent or `null`.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Option::is_none")]
+    pub max_tickets: Option<TypedNumber>,
+    /// How long an unpaid order of tickets lives; the server's setting where absent or `null`.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Option::is_none")]
+    pub ticket_hold_ttl: Option<TicketHoldTtl>,
+    /// Whether orders may be paid into virtual accounts; they may where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub deposits: Option<bool>,
 }
 
 /// A kind of ticket to sell.
@@ -134,8 +215,14 @@ pub struct NewTicketTypeRequest {
     /// How many there are.
     pub total_quantity: TypedNumber,
     /// Free text.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub description: Option<String>,
+    /// Whether it is sold beside the seats of an event that has some; otherwise it is for show there. A
+    /// new one is not where absent, an edited one stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub standing: Option<bool>,
 }
 
 /// `POST /api/admin/seat-layouts`.
@@ -145,7 +232,8 @@ pub struct NewLayoutRequest {
     #[schema(examples("체조경기장"))]
     pub name: String,
     /// Free text.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub description: Option<String>,
     /// In the order of their seats.
     pub sections: Vec<SectionConfig>,
@@ -166,40 +254,84 @@ pub struct LayoutAnswer {
 pub struct EditEventRequest {
     /// Title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(examples("겨울 콘서트, 추가 공연"))]
+    #[schema(nullable = false, examples("겨울 콘서트, 추가 공연"))]
     pub title: Option<String>,
     /// Free text.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "nullable_or_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub description: Option<Option<String>>,
     /// Name of the venue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub venue: Option<String>,
     /// Its address.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "nullable_or_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub address: Option<Option<String>>,
     /// Who performs.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "nullable_or_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub artist_name: Option<Option<String>>,
     /// Address of a picture.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "nullable_or_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub poster_image_url: Option<Option<String>>,
     /// When the show begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub event_date: Option<String>,
     /// When sales open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub sale_start_date: Option<String>,
     /// When sales close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub sale_end_date: Option<String>,
     /// What kind of event it is.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "nullable_or_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub category: Option<Option<String>>,
+    /// Tickets without seats that one user can have; `null` for the server's setting.
+    #[serde(
+        default,
+        deserialize_with = "nullable_or_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<TypedNumber>)]
+    pub max_tickets: Option<Option<TypedNumber>>,
+    /// How long an unpaid order of tickets lives; `null` for the server's setting.
+    #[serde(
+        default,
+        deserialize_with = "nullable_or_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<TicketHoldTtl>)]
+    pub ticket_hold_ttl: Option<Option<TicketHoldTtl>>,
+    /// Whether orders may be paid into virtual accounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub deposits: Option<bool>,
 }
 
 /// The answer to both.
@@ -230,8 +362,8 @@ pub struct BlockRequest {
     #[schema(examples("VIP-1-1"))]
     pub seats: Vec<String>,
     /// Why; only for a block.
-    #[serde(default)]
-    #[schema(examples("음향 장비 자리"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, examples("음향 장비 자리"))]
     pub reason: Option<String>,
 }
 

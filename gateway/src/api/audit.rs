@@ -33,4 +33,6 @@ pub struct AuditEntry {
     pub path: String,
     /// The beginning of what came with it, without secrets; type and size of what is no text.
     pub body: String,
+    /// The id of what it made; `null` where it made nothing.
+    pub made: Option<String>,
 }

@@ -66,6 +66,8 @@ pub struct TicketTypeRow {
     pub available_quantity: u32,
     /// Free text.
     pub description: Option<String>,
+    /// Whether it is sold beside the seats of an event that has some.
+    pub standing: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last edited.
@@ -115,9 +117,11 @@ pub struct AdminReservationRow {
 pub struct StatusRequest {
     /// Where the reservation is to be in its life.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub status: Option<ReservationStatus>,
     /// What is to have become of its money.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub payment_status: Option<PaymentStatus>,
 }
 
@@ -164,6 +168,7 @@ pub struct ReservationRecord {
 pub struct DuplicateRequest {
     /// Another title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub title: Option<String>,
     /// When the show begins.
     #[schema(examples("2031-01-01T19:00:00"))]

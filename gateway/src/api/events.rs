@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::api::admin::TicketHoldTtl;
 use crate::api::{Id, Pagination, Timestamp};
 
 /// What an event is to buyers at one instant.
@@ -135,6 +136,20 @@ pub struct EventDetail {
     pub updated_at: Timestamp,
     /// What kind of event it is.
     pub category: Option<String>,
+    /// How it sells tickets and lets orders be paid; for administrators alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<EventTerms>,
+}
+
+/// How an event sells tickets without seats and lets orders be paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EventTerms {
+    /// Tickets that one user can have; null for the server's setting.
+    pub max_tickets: Option<u32>,
+    /// How long an unpaid order of tickets lives; null for the server's setting.
+    pub ticket_hold_ttl: Option<TicketHoldTtl>,
+    /// Whether orders may be paid into virtual accounts.
+    pub deposits: bool,
 }
 
 /// A kind of ticket without seats.
@@ -152,6 +167,8 @@ pub struct TicketType {
     pub available_quantity: u32,
     /// Free text.
     pub description: Option<String>,
+    /// Whether it is sold beside the seats of an event that has some; otherwise it is for show there.
+    pub standing: bool,
 }
 
 /// `GET /api/tickets/event/:eventId`.

@@ -64,9 +64,11 @@ pub struct NewsRequest {
     pub author: String,
     /// Has to be an account's where it is there, and is not looked at further.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub author_id: Option<Id>,
     /// Counts from administrators alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub is_pinned: Option<bool>,
 }
 
@@ -81,5 +83,6 @@ pub struct NewsEditRequest {
     pub content: String,
     /// Counts from administrators alone; absent for as before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub is_pinned: Option<bool>,
 }

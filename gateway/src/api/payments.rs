@@ -26,6 +26,7 @@ pub fn method_id(method: PaymentMethod) -> &'static str {
         PaymentMethod::Card => "CARD",
         PaymentMethod::Point => "POINT",
         PaymentMethod::Mixed => "MIXED",
+        PaymentMethod::Free => "FREE",
     }
 }
 
@@ -39,6 +40,7 @@ pub fn method_display_name(method: PaymentMethod) -> &'static str {
         PaymentMethod::Card => "카드",
         PaymentMethod::Point => "포인트",
         PaymentMethod::Mixed => "카드와 포인트",
+        PaymentMethod::Free => "무료",
     }
 }
 
@@ -48,7 +50,8 @@ pub fn method_display_name(method: PaymentMethod) -> &'static str {
 pub struct PaymentRequest {
     /// What to pay.
     pub reservation_id: Id,
-    /// `naver_pay`, `kakao_pay` or `bank_transfer`.
+    /// `naver_pay`, `kakao_pay` or `bank_transfer`; an order that costs nothing takes any of them, and
+    /// `FREE`.
     #[schema(examples("naver_pay"))]
     pub payment_method: String,
 }

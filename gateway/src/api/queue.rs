@@ -5,6 +5,7 @@ use tiketi_engine::limits::QUEUE_RATE_MILLI_MAX;
 use utoipa::ToSchema;
 
 use crate::api::stats::{SeatCounts, TicketCounts};
+use crate::api::strict::nullable_or_absent;
 use crate::api::{Id, Pagination, Timestamp};
 
 /// `POST /api/queue/check/:eventId`.
@@ -103,24 +104,21 @@ pub struct WaitSeconds {
 pub struct QueueChangeRequest {
     /// How many may be inside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(examples(1_000))]
+    #[schema(nullable = false, examples(1_000))]
     pub threshold: Option<u32>,
     /// People let in a second, or `null` for no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "nullable_or_absent"
+    )]
     #[schema(value_type = Option<f64>)]
     #[schema(examples(50.0))]
     pub rate: Option<Option<f64>>,
     /// Whether nobody is let in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(examples(false))]
+    #[schema(nullable = false, examples(false))]
     pub paused: Option<bool>,
-}
-
-/// Tells `null` from what is absent (with `serde(default)`).
-fn given<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<f64>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// People a second in thousandths, where the engine takes so many.

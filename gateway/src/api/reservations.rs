@@ -84,6 +84,8 @@ pub struct NewReservation {
     pub reservation_number: String,
     /// Won for all of it.
     pub total_amount: u64,
+    /// When it ends unless it is paid; null where the event holds tickets for good.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// `GET /api/reservations/my`.

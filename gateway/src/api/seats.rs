@@ -176,6 +176,7 @@ pub struct BestRequest {
     pub count: u32,
     /// The name of the section; any where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub section: Option<String>,
 }
 
@@ -184,8 +185,11 @@ pub struct BestRequest {
 pub struct ReserveAnswer {
     /// Not shown.
     pub message: String,
-    /// The new reservation.
+    /// The new reservation, or the caller's of these seats.
     pub reservation: Reserved,
+    /// True where the caller had the seats already, absent otherwise.
+    #[serde(rename = "alreadyYours", default, skip_serializing_if = "Option::is_none")]
+    pub already_yours: Option<bool>,
 }
 
 /// A new reservation of seats.
@@ -239,7 +243,7 @@ pub struct SeatReservation {
     pub payment_status: PaymentStatus,
     /// How it was paid.
     pub payment_method: Option<String>,
-    /// When it ends unless it is paid; never for ticket types.
+    /// When it ends unless it is paid; null for tickets that are held for good.
     pub expires_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,

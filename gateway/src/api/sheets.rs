@@ -40,6 +40,8 @@ pub struct TicketTypeCells {
     pub total_quantity: u32,
     /// Free text.
     pub description: Option<String>,
+    /// Whether it is sold beside the seats of an event that has some.
+    pub standing: bool,
 }
 
 /// `POST /api/admin/seat-layouts/csv`.

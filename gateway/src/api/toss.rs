@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::api::amount::Amount;
 use crate::api::payments::{PaidReservation, Payment};
 use crate::api::reservations::ReservationLine;
 use crate::api::{Id, Pagination, Timestamp};
@@ -15,12 +16,15 @@ pub struct TossRequest {
     pub reservation_id: Id,
     /// Points to spend, won for won; none where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub point_used: Option<u64>,
+    #[schema(nullable = false)]
+    pub point_used: Option<Amount>,
     /// Shown in the payment window; at most 100 characters, never stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub customer_name: Option<String>,
     /// Where the provider mails its receipt; never stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub customer_email: Option<String>,
 }
 
@@ -29,7 +33,7 @@ pub struct TossRequest {
 pub struct PointsRequest {
     /// Points to buy, a won each.
     #[schema(examples(10_000))]
-    pub amount: u64,
+    pub amount: Amount,
 }
 
 /// What a payment window needs, for an order or for points.
@@ -72,7 +76,7 @@ pub struct TossConfirm {
     pub order_id: String,
     /// What the card pays; has to be what was asked for.
     #[schema(examples(150_000))]
-    pub amount: u64,
+    pub amount: Amount,
 }
 
 /// The answer to it.
@@ -283,19 +287,26 @@ pub struct ReconcileAnswer {
     pub refunds_again: usize,
 }
 
-/// `POST /api/payments/:orderId/refund`.
+/// `POST /api/payments/:orderId/refund`. All of the order goes back by an empty body or by `all`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RefundRequest {
-    /// The seats that go back; all of the order where it is absent.
+    /// True, for all of the order; the same as an empty body, and not beside a part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub all: Option<bool>,
+    /// The seats that go back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub seat_ids: Option<Vec<Id>>,
     /// The tickets without seats that go back, in place of seats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub tickets: Option<Vec<ReservationLine>>,
     /// Where the money goes; needed for what was paid into a virtual account, and taken for nothing
-    /// else. It may be given later, too.
+    /// else. It may be given later, too: alone, it is for what is on its way back already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub refund_account: Option<RefundAccount>,
 }
 

@@ -20,7 +20,14 @@ pub(crate) struct Caller {
     /// The user.
     pub(crate) user: UserId,
     /// What the account may do *now*, and the token said at login: the lesser of the two.
-    pub(crate) role: Role,
+    role: Role,
+}
+
+impl Caller {
+    /// Whether the caller may do here what administrators may.
+    pub(crate) fn is_admin(&self) -> bool {
+        self.role == Role::Admin
+    }
 }
 
 /// Who may use a route.
@@ -37,14 +44,23 @@ pub(crate) enum Access {
 /// The caller that the headers prove.
 ///
 /// # Errors
-/// In this order: no token 401, a wrong one 403, one whose time is over 401, no account 401, one that
-/// is suspended 403.
+/// No token 401, then those of [`caller_of`].
 pub(crate) fn identify(
     app: &App,
     headers: &HeaderMap,
     now: UnixMillis,
 ) -> Result<Caller, ApiError> {
     let token = bearer(headers).ok_or_else(|| ApiError::new(Code::AuthRequired))?;
+    caller_of(app, token, now)
+}
+
+/// Whom a token speaks for and what they may do at `now`: the one place where that is decided, for
+/// routes and sockets alike.
+///
+/// # Errors
+/// In this order: a wrong one 403, one whose time is over 401, no account 401, one that is suspended
+/// 403.
+pub(crate) fn caller_of(app: &App, token: &str, now: UnixMillis) -> Result<Caller, ApiError> {
     let claim = app.tokens.verify(token, now).map_err(|error| match error {
         TokenError::Invalid => ApiError::new(Code::TokenInvalid),
         TokenError::Expired => ApiError::new(Code::TokenExpired),
@@ -61,6 +77,11 @@ pub(crate) fn identify(
     Ok(Caller { user, role })
 }
 
+/// Whether an account is shut out now.
+pub(crate) fn is_suspended(app: &App, user: UserId) -> bool {
+    app.engine.standing(user).is_some_and(|standing| standing.is_suspended)
+}
+
 /// Checks a caller against what a route demands.
 ///
 /// # Errors
@@ -74,8 +95,8 @@ pub(crate) fn admit(
         Access::Public => Ok(caller.ok()),
         Access::User => caller.map(Some),
         Access::Admin => match caller? {
-            caller @ Caller { role: Role::Admin, .. } => Ok(Some(caller)),
-            Caller { role: Role::User, .. } => Err(ApiError::new(Code::AdminOnly)),
+            caller if caller.is_admin() => Ok(Some(caller)),
+            _ => Err(ApiError::new(Code::AdminOnly)),
         },
     }
 }

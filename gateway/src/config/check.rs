@@ -127,6 +127,8 @@ impl Flags {
             ),
             hold_ttl: self.hold_ttl,
             max_seats: self.max_seats,
+            ticket_hold_ttl: self.ticket_hold_ttl,
+            max_tickets: self.max_tickets,
             queue_threshold: self.queue_threshold,
             queue_rate: self.queue_rate,
             queue_session: self.queue_session,

@@ -4,7 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper::header::HeaderValue;
-use tiketi_engine::limits::{PLACES_PER_EVENT_MAX, SEATS_PER_HOLD_MAX};
+use tiketi_engine::limits::{
+    HOLD_TTL_MS_MAX, HOLD_TTL_MS_MIN, PLACES_PER_EVENT_MAX, SEATS_PER_HOLD_MAX,
+    TICKETS_PER_USER_MAX,
+};
+use tiketi_engine::record::TicketHold;
 
 use crate::api::queue::rate_milli;
 use crate::config::{
@@ -80,6 +84,22 @@ pub(super) fn on_off(text: &str) -> Result<bool, String> {
 /// 1 to what one hold can have.
 pub(super) fn max_seats(text: &str) -> Result<u8, String> {
     bounded(text, 1, SEATS_PER_HOLD_MAX).map(|seats| seats as u8)
+}
+
+/// 1 to the highest cap of tickets.
+pub(super) fn max_tickets(text: &str) -> Result<u32, String> {
+    bounded(text, 1, TICKETS_PER_USER_MAX as usize).map(|tickets| tickets as u32)
+}
+
+/// `never`, or a duration that a hold can have.
+pub(super) fn ticket_hold(text: &str) -> Result<TicketHold, String> {
+    if text == "never" {
+        return Ok(TicketHold::Never);
+    }
+    let ms = duration(text).ok().and_then(|ttl| u64::try_from(ttl.as_millis()).ok());
+    let ms = ms.filter(|ms| (HOLD_TTL_MS_MIN..=HOLD_TTL_MS_MAX).contains(ms));
+    let wrong = || "expected never, or a duration from 1s to 24h".to_owned();
+    ms.map(TicketHold::Millis).ok_or_else(wrong)
 }
 
 /// A number of people.

@@ -33,8 +33,9 @@ pub(super) fn picture() -> Value {
 pub(super) fn ticket_types() -> Value {
     table(
         TICKET_TYPES_PER_EVENT_MAX,
-        "`name`, `price` in won and `totalQuantity`; `description` may be left out.",
-        "name,price,totalQuantity,description\nA구역 지정석,150000,300,1층 앞쪽\nB구역 지정석,110000,500,\n",
+        "`name`, `price` in won and `totalQuantity`; `description` may be left out, and so may `standing`, \
+         `true` for a type that is sold beside the seats of an event.",
+        "name,price,totalQuantity,description,standing\nA구역 스탠딩,150000,300,1층 앞쪽,true\nB구역 지정석,110000,500,,\n",
     )
 }
 

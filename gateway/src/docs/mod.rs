@@ -10,9 +10,10 @@ pub(crate) mod operation;
 pub(crate) mod operations;
 mod refusals;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
+use utoipa::openapi::{RefOr, Schema};
 
 use crate::api::ErrorBody;
 use crate::auth::Access;
@@ -46,7 +47,8 @@ pub(crate) fn document() -> Value {
     })
 }
 
-fn of(route: &Route) -> Option<&'static Operation> {
+/// The line of a route.
+pub(crate) fn of(route: &Route) -> Option<&'static Operation> {
     let is_same = |operation: &&Operation| {
         operation.verb == route.verb && operation.template == route.template
     };
@@ -173,13 +175,18 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-/// Every type that a route sends or takes.
+/// Every type that a route sends or takes. What is taken has no other keys.
 fn schemas() -> BTreeMap<String, Value> {
     let mut schemas = Vec::new();
+    let mut taken = BTreeSet::new();
     TypeOf::new::<ErrorBody>().collect(&mut schemas);
     for operation in OPERATIONS {
         if let Some(Body::Json(of)) = operation.body {
+            let from = schemas.len();
             of.collect(&mut schemas);
+            if !operation.takes_more {
+                taken.extend(schemas[from..].iter().map(|(name, _)| name.clone()));
+            }
         }
         for (_, answer) in operation.answers.iter().flatten() {
             if let Answer::Json(of) = answer {
@@ -187,13 +194,18 @@ fn schemas() -> BTreeMap<String, Value> {
             }
         }
     }
-    schemas.into_iter().map(|(name, schema)| (name, json!(schema))).collect()
+    let closed = |(name, schema): (String, RefOr<Schema>)| {
+        let mut schema = json!(schema);
+        if taken.contains(&name) && schema["type"] == "object" {
+            schema["additionalProperties"] = false.into();
+        }
+        (name, schema)
+    };
+    schemas.into_iter().map(closed).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::routes::Verb;
 

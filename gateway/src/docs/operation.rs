@@ -20,6 +20,8 @@ pub(crate) struct Operation {
     pub(crate) summary: &'static str,
     pub(crate) query: &'static [Parameter],
     pub(crate) body: Option<Body>,
+    /// Keys beside the fields of its JSON mean nothing instead of being refused.
+    pub(crate) takes_more: bool,
     pub(crate) answers: [Option<(u16, Answer)>; ANSWERS_MAX],
     /// Refusals of its own; those of every route like it are added.
     pub(crate) refuses: &'static [Code],
@@ -45,6 +47,7 @@ pub(crate) const fn op(
         summary,
         query: &[],
         body: None,
+        takes_more: false,
         answers: [None; ANSWERS_MAX],
         refuses: &[],
         writes: false,
@@ -62,6 +65,12 @@ impl Operation {
     pub(crate) const fn body<T: ToSchema>(mut self) -> Self {
         self.body = Some(Body::Json(TypeOf::new::<T>()));
         self
+    }
+
+    /// A JSON body whose other keys mean nothing, as the contract says of one route.
+    pub(crate) const fn body_and_more<T: ToSchema>(mut self) -> Self {
+        self.takes_more = true;
+        self.body::<T>()
     }
 
     /// A body of another kind, as `content` describes it.
@@ -168,6 +177,8 @@ pub(crate) struct Parameter {
     pub(crate) kind: Kind,
     pub(crate) description: &'static str,
     pub(crate) is_required: bool,
+    /// Its name may be written in any case.
+    pub(crate) is_in_any_case: bool,
 }
 
 /// What a parameter may be.
@@ -188,13 +199,23 @@ pub(crate) const fn parameter(
     kind: Kind,
     description: &'static str,
 ) -> Parameter {
-    Parameter { name, kind, description, is_required: false }
+    Parameter { name, kind, description, is_required: false, is_in_any_case: false }
 }
 
 impl Parameter {
     pub(crate) const fn required(mut self) -> Self {
         self.is_required = true;
         self
+    }
+
+    pub(crate) const fn in_any_case(mut self) -> Self {
+        self.is_in_any_case = true;
+        self
+    }
+
+    /// Whether this is its name.
+    pub(crate) fn is_called(&self, sent: &str) -> bool {
+        sent == self.name || (self.is_in_any_case && sent.eq_ignore_ascii_case(self.name))
     }
 }
 

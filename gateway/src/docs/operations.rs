@@ -123,11 +123,12 @@ const CHARGES: &[Parameter] =
     &[parameter("state", Kind::Text, "A charge's status, or `unknown`."), PAGE, LIMIT];
 const RESERVATIONS_OF_ALL: &[Parameter] =
     &[parameter("status", Kind::Text, "`pending`, `confirmed` or `cancelled`."), PAGE, LIMIT];
-const DRY: Parameter = parameter(
+pub(crate) const DRY: Parameter = parameter(
     "dryRun",
     Kind::Choice(&["true", "false"]),
     "Changes nothing, and says what would be.",
-);
+)
+.in_any_case();
 const DRY_RUN: &[Parameter] = &[DRY];
 const LAYOUT_SHEET: &[Parameter] = &[
     parameter("name", Kind::Text, "What the layout is called.").required(),
@@ -183,7 +184,7 @@ const FORM: &str = "multipart/form-data";
 
 #[rustfmt::skip]
 pub(crate) static OPERATIONS: &[Operation] = &[
-    op(Post, "/api/auth/register", AUTH, "Makes an account.").body::<RegisterRequest>().created::<AuthAnswer>().refuses(&[EmailTaken]).writes(),
+    op(Post, "/api/auth/register", AUTH, "Makes an account.").body_and_more::<RegisterRequest>().created::<AuthAnswer>().refuses(&[EmailTaken]).writes(),
     op(Post, "/api/auth/login", AUTH, "Logs in.").body::<LoginRequest>().ok::<AuthAnswer>().refuses(&[BadCredentials]),
     op(Get, "/api/events", EVENTS, "Finds events.").query(LIST).ok::<EventList>(),
     op(Get, "/api/events/suggest", EVENTS, "Completes what somebody types.").query(SUGGEST).ok::<Suggestions>(),
@@ -192,7 +193,8 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     op(Get, "/api/tickets/availability/:ticketTypeId", EVENTS, "Says how many are left.").ok::<Availability>().refuses(&[NotFound]),
     op(Get, "/api/seats/layouts", SEATS, "Lists layouts, the smallest first.").ok::<LayoutList>(),
     op(Get, "/api/seats/events/:eventId", SEATS, "Shows all seats of an event.").ok::<SeatMap>().bare(304).refuses(&[NotFound]),
-    op(Post, "/api/seats/reserve", SEATS, "Holds seats, all or none.").body::<ReserveRequest>().created::<ReserveAnswer>()
+    op(Post, "/api/seats/reserve", SEATS, "Holds seats, all or none; those that the caller holds already are that hold.").body::<ReserveRequest>()
+        .created::<ReserveAnswer>().json::<ReserveAnswer>(200)
         .refuses(&[NotFoundInBody, SeatLimit, SeatUnavailable, NotOnSale, QueueRequired, BadId]).keyed(),
     op(Post, "/api/seats/best", SEATS, "Holds the best seats beside each other.").body::<BestRequest>().created::<ReserveAnswer>()
         .refuses(&[NotFoundInBody, SeatLimit, SeatUnavailable, NotOnSale, QueueRequired, BadId]).keyed(),
@@ -303,7 +305,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     op(Post, "/api/admin/payments/:orderId/refunded-by-hand", ADMIN_ORDERS, "Notes that refused refunds reached the buyer another way.").ok::<EndAnswer>().writes(),
     op(Get, "/api/admin/stats", ADMIN_REPORTS, "Numbers of the installation.").query(OF_EVENT).ok::<Stats>().refuses(&[NotFound, BadId]),
     op(Get, "/socket.io", SOCKETS, "Engine.IO 4 and Socket.IO 5 over WebSocket.").query(ENGINE_IO).bare(101).json::<Refusal>(400),
-    op(Post, "/socket.io", SOCKETS, "Refused: there is no polling.").json::<Refusal>(400),
+    op(Post, "/socket.io", SOCKETS, "Refused: there is no polling.").body_of("text/plain", bodies::anything).json::<Refusal>(400),
     op(Get, "/ws", SOCKETS, "The compact dialect over WebSocket.").query(MAP).bare(101).refuses(&[BadId, NotFound]),
     op(Post, "/api/image/upload", IMAGES, "Keeps a picture in several widths.").body_of(FORM, bodies::picture).ok::<UploadAnswer>()
         .refuses(&[Unavailable]),

@@ -128,7 +128,8 @@ pub(super) fn of(route: &Route, operation: &Operation) -> BTreeMap<u16, BTreeSet
         vec![BodyTooLarge, HeadersTooLarge, Internal, RequestTimeout, Timeout, UriTooLong];
     codes.extend(operation.refuses);
     let is_limited = route.rate != RateClass::Unlimited;
-    if operation.body.is_some() {
+    // A body or a parameter that the route does not know.
+    if operation.body.is_some() || route.verb != Verb::Get {
         codes.push(Validation);
     }
     // `Tiketi-Min-Lsn` of any read.

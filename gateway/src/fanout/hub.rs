@@ -414,6 +414,9 @@ impl Follower {
             Record::TicketTypeEdited(edited) => {
                 self.touched.entry(edited.event).or_default().tickets = true;
             }
+            Record::EventTermsSet(set) => {
+                self.touched.entry(set.event).or_default().tickets = true;
+            }
             // A seat stays held while it is paid for, and after a payment that failed.
             Record::PaymentStarted(_) | Record::PaymentFailed { .. } => {}
             Record::CaptureEnded { charge, outcome: CaptureOutcome::Captured(_), .. } => {
@@ -462,6 +465,7 @@ impl Follower {
             | Record::UserRestored { .. }
             | Record::UserSuspended { .. }
             | Record::AdminActed(_)
+            | Record::AdminMade(_)
             | Record::PaymentFound(_)
             | Record::ReturnedElsewhere { .. }
             | Record::ReturnFailed { .. }

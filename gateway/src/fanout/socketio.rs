@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use tiketi_engine::ids::{EventIndex, ExternalId, UserId};
 
 use crate::api::Id;
+use crate::auth;
 use crate::config::SocketTimes;
+use crate::error::Code;
 use crate::fanout::hub::{Presence, Room};
 use crate::fanout::socket::{Ending, Heartbeat, Message, Socket};
 use crate::fanout::{frames, line};
@@ -101,19 +103,15 @@ fn connect(
     token: Option<&str>,
 ) -> Result<Option<UserId>, Ending> {
     let app = &presence.app;
-    let claim = token.map(|token| app.tokens.verify(token, app.clock.now()));
-    let account = match &claim {
-        Some(Ok(claim)) => claim.user.and_then(|user| Some((user, app.engine.standing(user)?))),
-        Some(Err(_)) | None => None,
-    };
-    let user = account.filter(|(_, standing)| !standing.is_suspended).map(|(user, _)| user);
+    let caller = token.map(|token| auth::caller_of(app, token, app.clock.now()));
+    let user = caller.as_ref().and_then(|caller| Some(caller.as_ref().ok()?.user));
     let index = user.map(|user| user.index);
     app.limits.check(RateClass::Queue, index, socket.address()).map_err(|_| Ending::overload())?;
     let Some(user) = user else {
-        let message = match (&claim, account) {
-            (None, _) => NO_TOKEN,
-            (Some(_), None) => BAD_TOKEN,
-            (Some(_), Some(_)) => SUSPENDED,
+        let message = match caller {
+            None => NO_TOKEN,
+            Some(Err(error)) if error.code() == Code::Suspended => SUSPENDED,
+            Some(_) => BAD_TOKEN,
         };
         socket.send(frames::text(&format!("44{}", json!({"message": message}))));
         return Ok(None);
@@ -122,7 +120,7 @@ fn connect(
         return Err(Ending::overload());
     }
     // Whoever was suspended before the hub knew of this socket.
-    if app.engine.standing(user).is_some_and(|standing| standing.is_suspended) {
+    if auth::is_suspended(app, user) {
         return Err(Ending::shut_out());
     }
     socket.send(frames::text(&format!("40{{\"sid\":\"{}\"}}", new_id())));

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 use rand::Rng;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
 use tiketi_engine::command::NewUser;
 use tiketi_engine::ids::{UnixMillis, UserId};
 use tiketi_engine::limits::{NAME_CHARS_MAX, PHONE_CHARS_MAX};
@@ -12,7 +13,7 @@ use tiketi_engine::record::Role;
 
 use crate::api::{AuthAnswer, AuthUser, role_name};
 use crate::app::App;
-use crate::auth::email;
+use crate::auth::{email, is_suspended};
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
 use crate::metrics::AuthKind;
@@ -35,20 +36,20 @@ pub(crate) async fn login(app: &Arc<App>, request: &Request) -> Result<Response,
 }
 
 async fn try_register(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    let body = request.json()?;
-    let mut fields = Fields { body: &body, errors: Vec::new() };
-    let email = fields.take("email", email::normalise);
-    let password = fields.take("password", |text| {
+    let body: RegisterFields = request.json_and_more()?;
+    let mut fields = Fields::default();
+    let email = fields.take("email", body.email, email::normalise);
+    let password = fields.take("password", body.password, |text| {
         (text.chars().count() >= PASSWORD_CHARS_MIN).then(|| text.to_owned())
     });
-    let name = fields.take("name", |text| {
+    let name = fields.take("name", body.name, |text| {
         let name = text.trim();
         (is_text(name, NAME_CHARS_MAX) && !name.is_empty()).then(|| name.to_owned())
     });
-    let phone = match body.get("phone") {
-        None | Some(Value::Null) => Some(None),
-        Some(_) => fields
-            .take("phone", |text| is_text(text, PHONE_CHARS_MAX).then(|| text.to_owned()))
+    let phone = match body.phone {
+        None => Some(None),
+        sent => fields
+            .take("phone", sent, |text| is_text(text, PHONE_CHARS_MAX).then(|| text.to_owned()))
             .map(Some),
     };
     let (Some(email), Some(password), Some(name), Some(phone)) = (email, password, name, phone)
@@ -78,10 +79,11 @@ async fn try_register(app: &Arc<App>, request: &Request) -> Result<Response, Api
 }
 
 async fn try_login(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    let body = request.json()?;
-    let mut fields = Fields { body: &body, errors: Vec::new() };
-    let email = fields.take("email", email::normalise);
-    let password = fields.take("password", |text| (!text.is_empty()).then(|| text.to_owned()));
+    let body: LoginFields = request.json()?;
+    let mut fields = Fields::default();
+    let email = fields.take("email", body.email, email::normalise);
+    let password =
+        fields.take("password", body.password, |text| (!text.is_empty()).then(|| text.to_owned()));
     let (Some(email), Some(password)) = (email, password) else {
         return Err(fields.into_error());
     };
@@ -111,7 +113,7 @@ async fn log_in(
     let account = account.filter(|_| is_right);
     let (user, name, role) = account.ok_or_else(|| ApiError::new(Code::BadCredentials))?;
     // Told to whoever knows the password alone.
-    if app.engine.standing(user).is_some_and(|standing| standing.is_suspended) {
+    if is_suspended(app, user) {
         return Err(ApiError::new(Code::Suspended));
     }
     answer(app, user, email, name, role, now)
@@ -139,22 +141,53 @@ fn is_text(text: &str, chars_max: usize) -> bool {
     text.chars().count() <= chars_max && !text.chars().any(char::is_control)
 }
 
-/// The fields of a body, and an entry for each that breaks its rule.
-struct Fields<'b> {
-    body: &'b Map<String, Value>,
+/// The body of a registration, each field as it was sent: all that break their rule are listed.
+#[derive(Deserialize)]
+struct RegisterFields {
+    #[serde(default, deserialize_with = "as_sent")]
+    email: Option<Value>,
+    #[serde(default, deserialize_with = "as_sent")]
+    password: Option<Value>,
+    #[serde(default, deserialize_with = "as_sent")]
+    name: Option<Value>,
+    #[serde(default, deserialize_with = "as_sent")]
+    phone: Option<Value>,
+}
+
+/// The same of a login.
+#[derive(Deserialize)]
+struct LoginFields {
+    #[serde(default, deserialize_with = "as_sent")]
+    email: Option<Value>,
+    #[serde(default, deserialize_with = "as_sent")]
+    password: Option<Value>,
+}
+
+/// Of any type, `null` as well.
+fn as_sent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// An entry for each field that breaks its rule.
+#[derive(Default)]
+struct Fields {
     errors: Vec<Value>,
 }
 
-impl Fields<'_> {
+impl Fields {
     /// The checked value, or an entry.
-    fn take<T>(&mut self, path: &str, check: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let value = self.body.get(path);
-        let checked = value.and_then(Value::as_str).and_then(check);
+    fn take<T>(
+        &mut self,
+        path: &str,
+        sent: Option<Value>,
+        check: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let checked = sent.as_ref().and_then(Value::as_str).and_then(check);
         if checked.is_none() {
             let mut entry =
                 json!({"type": "field", "msg": "Invalid value", "path": path, "location": "body"});
-            if let (Some(value), Some(entry)) = (value, entry.as_object_mut()) {
-                entry.insert("value".to_owned(), value.clone());
+            if let (Some(value), Some(entry)) = (sent, entry.as_object_mut()) {
+                entry.insert("value".to_owned(), value);
             }
             self.errors.push(entry);
         }

@@ -6,7 +6,7 @@ use tiketi_engine::ids::{EventIndex, Lsn, UnixMillis};
 use tiketi_engine::state::{Event, State};
 
 use crate::api::Pagination;
-use crate::api::events::{EventAnswer, EventList, EventStatus, Suggestions};
+use crate::api::events::{EventAnswer, EventDetail, EventList, EventStatus, Suggestions};
 use crate::app::App;
 use crate::catalog_view;
 use crate::compression::CachedBody;
@@ -82,9 +82,19 @@ pub(crate) async fn suggest(app: &Arc<App>, request: &Request) -> Result<Respons
     Ok(Response::ok(&Suggestions { suggestions }))
 }
 
-/// `GET /api/events/:id`.
+/// `GET /api/events/:id`; to administrators with the event's terms.
 pub(crate) async fn detail(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let index = request.event_id(0)?;
+    if request.caller.is_some_and(|caller| caller.is_admin()) {
+        let answer = app.view.read(|state| {
+            let event = state.event(index)?;
+            app.metrics.event_viewed(index, &event.details.title);
+            let detail = catalog_view::admin_detail(state, index, event, request.now);
+            answer(state, index, detail)
+        });
+        app.seen(request, index);
+        return answer.map(|answer| Response::ok(&answer)).ok_or_else(not_found);
+    }
     let shown = |event: &Event| DetailShown {
         described: app.search.described(),
         event: index,
@@ -97,21 +107,27 @@ pub(crate) async fn detail(app: &Arc<App>, request: &Request) -> Result<Response
         Some(app.event_details.get(&shown(event)))
     });
     app.seen(request, index);
-    if let Some(body) = kept.ok_or_else(|| ApiError::new(Code::NotFound))? {
+    if let Some(body) = kept.ok_or_else(not_found)? {
         return Ok(Response::kept(&body, request));
     }
     let read = app.view.read(|state| {
         let event = state.event(index)?;
-        let answer = EventAnswer {
-            event: catalog_view::detail(state, index, event, request.now),
-            ticket_types: catalog_view::ticket_types(index, event),
-        };
-        Some((shown(event), answer))
+        let detail = catalog_view::detail(state, index, event, request.now);
+        Some((shown(event), answer(state, index, detail)?))
     });
-    let (shown, answer) = read.ok_or_else(|| ApiError::new(Code::NotFound))?;
+    let (shown, answer) = read.ok_or_else(not_found)?;
     let body = CachedBody::json(&answer)?;
     app.event_details.keep(shown, &body);
     Ok(Response::kept(&body, request))
+}
+
+fn answer(state: &State, index: EventIndex, event: EventDetail) -> Option<EventAnswer> {
+    let ticket_types = catalog_view::ticket_types(index, state.event(index)?);
+    Some(EventAnswer { event, ticket_types })
+}
+
+fn not_found() -> ApiError {
+    ApiError::new(Code::NotFound)
 }
 
 /// What `read` finds of each event that is there.

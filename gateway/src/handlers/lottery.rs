@@ -20,7 +20,6 @@ const TICKETS_PER_PAGE: u64 = 1_000;
 /// `POST /api/queue/admin/:eventId/lobby`. The seed is nowhere but in the log until the draw.
 pub(crate) async fn open(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let event = request.event_id(0)?;
-    request.no_fields()?;
     let mut seed = [0; SEED_BYTES];
     rand::rng().fill_bytes(&mut seed);
     let opened =

@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use tiketi_engine::command::{EditPost, NewPost};
 use tiketi_engine::ids::{ExternalId, Lsn, NewsIndex};
-use tiketi_engine::record::Role;
 use tiketi_engine::state::{Post, State};
 
 use crate::api::news::{NewsAnswer, NewsEditRequest, NewsList, NewsPost, NewsRequest};
 use crate::api::reservations::Done;
 use crate::api::{Id, Pagination};
 use crate::app::App;
-use crate::auth::Caller;
 use crate::error::{ApiError, Code};
 use crate::http::{Request, Response};
 use crate::refusals;
@@ -47,7 +45,7 @@ pub(crate) async fn detail(app: &Arc<App>, request: &Request) -> Result<Response
 
 /// `POST /api/news`, whoever is logged in.
 pub(crate) async fn write(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    let Caller { user, role } = request.user()?;
+    let caller = request.user()?;
     let body: NewsRequest = request.json()?;
     if body.author.trim().is_empty() {
         return Err(refusals::invalid("작성자를 입력해 주세요."));
@@ -55,16 +53,16 @@ pub(crate) async fn write(app: &Arc<App>, request: &Request) -> Result<Response,
     app.catch_up(None).await?;
     let (author_name, is_known) = app.view.read(|state| {
         let is_known = body.author_id.is_none_or(|id| is_account(state, id));
-        (state.user(user).map(|user| user.name.clone()), is_known)
+        (state.user(caller.user).map(|user| user.name.clone()), is_known)
     });
     if !is_known {
         return Err(refusals::unknown("없는 계정이에요."));
     }
-    let is_pinned = role == Role::Admin && body.is_pinned == Some(true);
+    let is_pinned = caller.is_admin() && body.is_pinned == Some(true);
     let post = NewPost {
         title: body.title.trim().to_owned(),
         content: body.content,
-        author: Some(user.index),
+        author: Some(caller.user.index),
         author_name: author_name.ok_or_else(|| ApiError::new(Code::UserNotFound))?,
         is_pinned,
         views: 0,
@@ -80,16 +78,16 @@ pub(crate) async fn write(app: &Arc<App>, request: &Request) -> Result<Response,
 
 /// `PUT /api/news/:id`, the author alone.
 pub(crate) async fn edit(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    let Caller { user, role } = request.user()?;
+    let caller = request.user()?;
     let index = request.news_id(0)?;
     let body: NewsEditRequest = request.json()?;
-    let is_pinned = body.is_pinned.filter(|_| role == Role::Admin);
+    let is_pinned = body.is_pinned.filter(|_| caller.is_admin());
     let edit = EditPost {
         news: index,
         title: body.title.trim().to_owned(),
         content: body.content,
         is_pinned,
-        by: user.index,
+        by: caller.user.index,
     };
     let edit = edit.check().map_err(refusals::field)?;
     let pending = app.engine.edit_news(edit, app.clock.now()).map_err(refusals::news)?;
@@ -102,13 +100,12 @@ pub(crate) async fn edit(app: &Arc<App>, request: &Request) -> Result<Response, 
 
 /// `DELETE /api/news/:id`, the author or an administrator.
 pub(crate) async fn delete(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    let Caller { user, role } = request.user()?;
+    let caller = request.user()?;
     let index = request.news_id(0)?;
-    request.no_fields()?;
-    let may_any = role == Role::Admin;
+    let may_any = caller.is_admin();
     let pending = app
         .engine
-        .delete_news(index, user.index, may_any, app.clock.now())
+        .delete_news(index, caller.user.index, may_any, app.clock.now())
         .map_err(refusals::news)?;
     let lsn = pending.lsn();
     let was_anothers = app.durable(pending).await?;

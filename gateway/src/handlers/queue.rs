@@ -20,7 +20,6 @@ use crate::refusals;
 
 /// `POST /api/queue/check/:eventId`: lets the caller in, or gives a place in line.
 pub(crate) async fn check(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    request.no_fields()?;
     let (place, lsn) = place_of(app, request).await?;
     let QueuePlace { standing, counts } = place;
     let (position, estimated_wait) = match standing {
@@ -62,7 +61,6 @@ pub(crate) async fn status(app: &Arc<App>, request: &Request) -> Result<Response
 /// `POST /api/queue/leave/:eventId`: forgets the caller, wherever they are.
 pub(crate) async fn leave(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let (event, user) = (request.event_id(0)?, request.user()?.user.index);
-    request.no_fields()?;
     let left = app.engine.queue_leave(event, user, app.clock.now());
     done(app, left, "대기열에서 나왔어요.").await
 }
@@ -91,7 +89,6 @@ pub(crate) async fn show(app: &Arc<App>, request: &Request) -> Result<Response, 
 /// `POST /api/queue/admin/clear/:eventId`: empties the line and the room.
 pub(crate) async fn clear(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let event = request.event_id(0)?;
-    request.no_fields()?;
     let cleared = app.engine.queue_clear(event, app.clock.now());
     done(app, cleared, "대기열을 비웠어요.").await
 }
@@ -125,7 +122,7 @@ pub(crate) async fn admit(app: &Arc<App>, request: &Request) -> Result<Response,
     let event = request.event_id(0)?;
     let body: AdmitRequest = request.json()?;
     let user = match ExternalId::decode(body.user_id.0) {
-        Some(ExternalId::User(user)) if app.account_role(user).is_some() => user.index,
+        Some(ExternalId::User(user)) if app.has_account(user) => user.index,
         _ => return Err(refusals::unknown("없는 계정이에요.")),
     };
     let admitted = app.engine.queue_admit(event, user, app.clock.now());

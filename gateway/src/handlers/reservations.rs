@@ -24,7 +24,8 @@ use crate::order_view::OrderView;
 use crate::orders;
 use crate::refusals;
 
-/// `POST /api/reservations`: tickets without seats.
+/// `POST /api/reservations`: tickets without seats. An equal order of a moment ago that still stands is
+/// answered with again.
 pub(crate) async fn create(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let body: ReservationRequest = request.json()?;
     let Some(ExternalId::Event(event)) = ExternalId::decode(body.event_id.0) else {
@@ -38,13 +39,13 @@ pub(crate) async fn create(app: &Arc<App>, request: &Request) -> Result<Response
             .with("max", max),
         refusal => refused(app, event, refusal.into()),
     })?;
-    let key = idempotency::key(request, |content| {
+    let key = idempotency::key_or_click(request, |content| {
         content.number(event.0.into());
         for &(ticket_type, quantity) in wanted.lines() {
             content.number(ticket_type.0.into()).number(quantity.into());
         }
     })?;
-    let asked = Asked { by: request.user()?.user.index, at: app.clock.now(), key };
+    let asked = Asked { by: request.user()?.user.index, at: app.clock.now(), key: Some(key) };
     let pending = match app.engine.hold_tickets(event, &wanted, asked) {
         Ok(pending) => pending,
         Err(error) => {
@@ -61,13 +62,14 @@ pub(crate) async fn create(app: &Arc<App>, request: &Request) -> Result<Response
             let metrics = app.metrics.event(event);
             metrics.reservations_created.inc();
             metrics.reached(FunnelStage::ReservationCreated);
-            Some(created(hold.reservation, &hold.claim, (hold.held_at, lsn)))
+            let held = (hold.held_at, lsn);
+            Some(created(hold.reservation, &hold.claim, held, hold.expires_at))
         }
         Once::Repeated(id) => {
             app.shown(lsn).await?;
             app.view.read(|state| {
                 let order = OrderView::find(state, id)?.order;
-                Some(created(id, &order.claim, (order.held_at, order.held_lsn)))
+                Some(created(id, &order.claim, (order.held_at, order.held_lsn), order.expires_at))
             })
         }
     };
@@ -102,7 +104,6 @@ pub(crate) async fn detail(app: &Arc<App>, request: &Request) -> Result<Response
 
 /// `POST /api/reservations/:id/cancel`, paid or not.
 pub(crate) async fn cancel(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    request.no_fields()?;
     let user = request.user()?.user.index;
     let id = request.reservation_id(0).map_err(|error| match error.code() {
         // Well formed and not ours: as one that does not exist.
@@ -143,6 +144,7 @@ fn created(
     id: ReservationId,
     claim: &Claim,
     (held_at, held_lsn): (UnixMillis, Lsn),
+    expires_at: Option<UnixMillis>,
 ) -> NewReservation {
     let total_amount = match claim {
         Claim::Seats(_) => 0,
@@ -154,5 +156,6 @@ fn created(
         id: id.into(),
         reservation_number: reservation_number(held_at, held_lsn),
         total_amount,
+        expires_at: expires_at.map(Into::into),
     }
 }

@@ -10,6 +10,7 @@ use tiketi_engine::ids::{
 };
 use tiketi_engine::journal::Pending;
 use tiketi_engine::record::Claim;
+use tiketi_engine::state::{self, OrderState};
 
 use crate::api::Id;
 use crate::api::seats::{
@@ -42,7 +43,7 @@ pub(crate) async fn map(app: &Arc<App>, request: &Request) -> Result<Response, A
     Ok(Response::kept(&body, request))
 }
 
-/// `POST /api/seats/reserve`.
+/// `POST /api/seats/reserve`. Seats that the caller holds already, just these, are that hold.
 pub(crate) async fn reserve(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let body: ReserveRequest = request.json()?;
     let plan = plan_of(app, body.event_id)?;
@@ -57,7 +58,77 @@ pub(crate) async fn reserve(app: &Arc<App>, request: &Request) -> Result<Respons
     })?;
     let asked = Asked { by: request.user()?.user.index, at: app.clock.now(), key };
     let held = app.engine.hold_seats(plan.event, &wanted, asked);
+    let may_be_theirs = matches!(
+        held,
+        Err(CommandError::Refused(HoldRefusal::SeatsTaken(_) | HoldRefusal::UserCap { .. }))
+    );
+    if may_be_theirs {
+        match theirs(app, &plan, &wanted, asked).await? {
+            Theirs::Hold(reservation, lsn) => {
+                let message = "이미 잡은 좌석이에요.".to_owned();
+                let answer = ReserveAnswer { message, reservation, already_yours: Some(true) };
+                return Ok(app.written(Response::ok(&answer), lsn));
+            }
+            Theirs::Some { yours, taken } if is_taken(&held) => {
+                app.metrics.event(plan.event).reservations_failed.inc();
+                return Err(refusals::some_yours(&plan, &yours, &taken));
+            }
+            Theirs::Some { .. } | Theirs::None => {}
+        }
+    }
     answer(app, &plan, held).await
+}
+
+/// What the caller has of some seats.
+enum Theirs {
+    /// All of them, and nothing else, in one hold.
+    Hold(Reserved, Lsn),
+    /// Some of them; of the others these are not to be had.
+    Some { yours: Vec<SeatIndex>, taken: Vec<SeatIndex> },
+    /// None.
+    None,
+}
+
+/// Looks at whose seats are, as of every hold there is now: one that another request of the caller has
+/// just made is waited for (I6).
+async fn theirs(
+    app: &Arc<App>,
+    plan: &EventPlan,
+    wanted: &WantedSeats,
+    asked: Asked,
+) -> Result<Theirs, ApiError> {
+    app.catch_up(Some(app.engine.journal().appended_lsn())).await?;
+    let seats = wanted.seats();
+    let found = app.view.read(|state| {
+        let event = state.event(plan.event)?;
+        let owner = |&seat: &SeatIndex| {
+            let number = event.seat_owner(seat)?;
+            let order = event.order(number).filter(|order| order.user == asked.by)?;
+            Some((number, order))
+        };
+        let is_yours = |seat: &&SeatIndex| owner(seat).is_some();
+        let (yours, others): (Vec<SeatIndex>, Vec<SeatIndex>) =
+            seats.iter().copied().partition(|seat| is_yours(&seat));
+        let (number, order) = owner(yours.first()?)?;
+        let is_unpaid = match order.state {
+            OrderState::Held => order.expires_at.is_none_or(|at| asked.at < at),
+            state => state == OrderState::Paying,
+        };
+        if is_unpaid && order.claim == Claim::Seats(*seats) {
+            let id = ReservationId { event: plan.event, slot: order.slot, order: number };
+            let held = (order.held_at, order.held_lsn);
+            let hold = reserved(plan, id, &order.claim, held, order.expires_at?)?;
+            return Some(Theirs::Hold(hold, order.held_lsn));
+        }
+        let is_free = |seat: SeatIndex| event.seat_status(seat) == state::SeatStatus::Available;
+        let taken = others.into_iter().filter(|&seat| !is_free(seat)).collect();
+        Some(Theirs::Some { yours, taken })
+    });
+    Ok(found.unwrap_or(Theirs::None))
+}
+
+fn is_taken<T>(held: &Result<T, CommandError<HoldRefusal>>) -> bool {
+    matches!(held, Err(CommandError::Refused(HoldRefusal::SeatsTaken(_))))
 }
 
 /// `POST /api/seats/best`: the server chooses.
@@ -155,7 +226,8 @@ async fn answer(
     };
     let reservation = answer
         .ok_or_else(|| ApiError::new(Code::Internal).cause("a hold of seats that has no seats"))?;
-    let answer = ReserveAnswer { message: "좌석을 잡았어요.".to_owned(), reservation };
+    let message = "좌석을 잡았어요.".to_owned();
+    let answer = ReserveAnswer { message, reservation, already_yours: None };
     Ok(app.written(Response::created(&answer), lsn))
 }
 

@@ -5,5 +5,5 @@ pub(crate) mod query;
 mod request;
 mod response;
 
-pub(crate) use request::{Page, Params, Request};
+pub(crate) use request::{Page, Params, Request, shortened};
 pub(crate) use response::{Audited, Response};

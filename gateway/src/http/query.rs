@@ -20,6 +20,12 @@ pub(crate) fn parameter<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q,
     Ok(None)
 }
 
+/// The names of all parameters, as they came.
+pub(crate) fn names(query: &str) -> impl Iterator<Item = &str> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name))
+}
+
 /// Text of a query, decoded: `+` is a blank.
 pub(crate) fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {

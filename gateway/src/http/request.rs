@@ -6,15 +6,15 @@ use bytes::Bytes;
 use fastwebsockets::upgrade::{UpgradeFut, is_upgrade_request, upgrade};
 use http_body_util::Empty;
 use hyper::Method;
-use hyper::header::{
-    CONTENT_TYPE, HeaderName, HeaderValue, IF_NONE_MATCH, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-};
+use hyper::header::{HeaderName, IF_NONE_MATCH, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL};
 use hyper::http::request::Parts;
 use serde::de::DeserializeOwned;
 use tiketi_engine::ids::{
     EventIndex, ExternalId, Lsn, NewsIndex, ReservationId, TicketTypeIndex, UnixMillis, UserId,
 };
 
+use crate::api::amount::NOT_AN_AMOUNT;
+use crate::api::strict::{Strict, Unmeant, Watch};
 use crate::api::{Id, NOT_A_UUID};
 use crate::auth::Caller;
 use crate::error::{ApiError, Code};
@@ -24,6 +24,7 @@ use crate::routes::Route;
 
 /// Rows of one page, whatever the caller asks for.
 const PAGE_ROWS_MAX: u64 = 1_000;
+const NO_FIELDS: &str = "이 요청에는 보낼 항목이 없어요. 본문을 비우거나 {}로 보내 주세요.";
 const NO_JSON: &str = "보낸 내용이 올바른 JSON이 아니에요.";
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
@@ -184,6 +185,11 @@ impl Request {
 
     // === query ===
 
+    /// The names of all query parameters, as they came.
+    pub(crate) fn parameter_names(&self) -> impl Iterator<Item = &str> {
+        query::names(self.parts.uri.query().unwrap_or_default())
+    }
+
     /// A query parameter, decoded, of a repeated one the first.
     ///
     /// # Errors
@@ -277,44 +283,48 @@ impl Request {
     /// The body as a JSON object; an absent one reads as `{}`, whatever content type it says.
     ///
     /// # Errors
-    /// 400 where it is no JSON of this shape.
+    /// 400 where it is no JSON of this shape: also a key that is no field's, a key twice, and a
+    /// `null` where none means anything.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        self.read(true)
+    }
+
+    /// The same where keys beside the fields mean nothing: for the one route of which the contract
+    /// says so (contract/http.md 2.1, register: "Extra keys ignored").
+    ///
+    /// # Errors
+    /// As [`Request::json`], but for those keys.
+    pub(crate) fn json_and_more<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        self.read(false)
+    }
+
+    fn read<T: DeserializeOwned>(&self, refuses_unknown: bool) -> Result<T, ApiError> {
         let bytes: &[u8] = if self.body.is_empty() { b"{}" } else { &self.body };
         // Otherwise serde would also take the fields of a struct from a list, in their order.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(ApiError::new(Code::Validation).cause("the body is no JSON object"));
         }
-        serde_json::from_slice(bytes).map_err(|error| {
-            // The place only: serde's full text quotes what was sent, which may be a password.
-            let place = format!("body, line {} column {}", error.line(), error.column());
-            let is_id = error.to_string().starts_with(NOT_A_UUID);
-            let refused = ApiError::new(if is_id { Code::BadId } else { Code::Validation });
-            let refused = match error.is_data() {
-                true => refused,
-                false => refused.message(NO_JSON),
-            };
-            match wrong_field::<T>(bytes) {
-                Some(field) => refused.with("field", field).cause(place),
-                None => refused.cause(place),
-            }
-        })
+        let parse = || -> Result<T, serde_json::Error> {
+            let watch = Watch::new(refuses_unknown);
+            let mut json = serde_json::Deserializer::from_slice(bytes);
+            let body = T::deserialize(Strict::new(&mut json, &watch))?;
+            json.end()?;
+            Ok(body)
+        };
+        parse().map_err(|error| misread(&error, misfit::<T>(bytes, Watch::new(refuses_unknown))))
     }
 
-    /// For a route whose body has no fields: what says that it is JSON, or nothing about itself, is
-    /// JSON, whatever is in it; of anything else nobody reads anything.
+    // === what else came ===
+
+    /// For a route whose body has no fields: it is empty, or an object without keys.
     ///
     /// # Errors
-    /// 400 where it is none.
+    /// 400 for any other, with the first key of an object.
     pub(crate) fn no_fields(&self) -> Result<(), ApiError> {
-        let content_type = self.parts.headers.get(CONTENT_TYPE);
-        let is_json = |kind: &HeaderValue| kind.to_str().is_ok_and(|kind| kind.contains("json"));
-        if self.body.is_empty() || !content_type.is_none_or(is_json) {
+        if self.body.is_empty() {
             return Ok(());
         }
-        match serde_json::from_slice::<serde::de::IgnoredAny>(&self.body) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(ApiError::new(Code::Validation).message(NO_JSON)),
-        }
+        self.json::<Nothing>().map(|Nothing {}| ()).map_err(|error| error.message(NO_FIELDS))
     }
 
     /// The `Idempotency-Key`, 1 to 255 visible ASCII characters.
@@ -393,22 +403,100 @@ impl Request {
     }
 }
 
-/// The first field of a body that is missing or of another type, such as `items[0].quantity`; `None`
-/// where the body is no JSON. Names of fields of ours alone: what was sent is not quoted.
-fn wrong_field<T: DeserializeOwned>(bytes: &[u8]) -> Option<String> {
+/// A body without fields.
+#[derive(serde::Deserialize)]
+struct Nothing {}
+
+/// The first thing of a body that is not as it has to be.
+struct Misfit {
+    /// Where, such as `items[0].quantity`.
+    field: Option<String>,
+    problem: Problem,
+}
+
+enum Problem {
+    /// A key that is no field's; these are.
+    Unknown(&'static [&'static str]),
+    Null,
+    Twice,
+    /// An amount that is none.
+    Amount,
+    /// Missing, of another type, or not one of the values.
+    Wrong,
+}
+
+impl Problem {
+    fn message(&self, field: &str) -> Option<String> {
+        match self {
+            Problem::Unknown(fields) => {
+                let known = fields.join(", ");
+                Some(format!("{field}라는 항목은 없어요. 쓸 수 있는 항목: {known}"))
+            }
+            Problem::Null => Some(format!(
+                "{field}에 null을 보낼 수 없어요. 값을 적거나 항목을 빼고 보내 주세요."
+            )),
+            Problem::Twice => Some(format!("{field} 항목이 두 번 왔어요. 한 번만 적어 주세요.")),
+            Problem::Amount => Some(format!("{field}에는 금액을 150000처럼 숫자로만 적어 주세요.")),
+            Problem::Wrong => None,
+        }
+    }
+}
+
+/// The refusal of a body.
+fn misread(error: &serde_json::Error, misfit: Option<Misfit>) -> ApiError {
+    let is_id = error.to_string().starts_with(NOT_A_UUID);
+    let mut refused = ApiError::new(if is_id { Code::BadId } else { Code::Validation })
+        // The place only: serde's full text quotes what was sent, which may be a password.
+        .cause(format!("body, line {} column {}", error.line(), error.column()));
+    if !error.is_data() {
+        refused = refused.message(NO_JSON);
+    }
+    let Some(Misfit { field: Some(field), problem }) = misfit else {
+        return refused;
+    };
+    if let Some(message) = problem.message(&field) {
+        refused = refused.message(message);
+    }
+    refused.with("field", field)
+}
+
+/// What is wrong with a body that was not taken; `None` where it is no JSON. Of what was sent, a key
+/// that is unknown is quoted, and nothing else.
+fn misfit<T: DeserializeOwned>(bytes: &[u8], watch: Watch) -> Option<Misfit> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let error = serde_path_to_error::deserialize::<_, T>(&mut json).err()?;
+    let read = serde_path_to_error::deserialize::<_, T>(Strict::new(&mut json, &watch));
+    let error = read.err()?;
     if !error.inner().is_data() {
         return None;
     }
     let text = error.inner().to_string();
-    let missing = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    let named = |before| text.strip_prefix(before)?.split('`').next();
+    let (part, problem) = match watch.found() {
+        Some(Unmeant::Unknown(fields)) => (None, Problem::Unknown(fields)),
+        Some(Unmeant::Null) => (None, Problem::Null),
+        None if text.starts_with("invalid type: null") => (None, Problem::Null),
+        None if text.contains(NOT_AN_AMOUNT) => (None, Problem::Amount),
+        None => match (named("missing field `"), named("duplicate field `")) {
+            (None, Some(twice)) => (Some(twice), Problem::Twice),
+            (missing, _) => (missing, Problem::Wrong),
+        },
+    };
     let path = error.path().to_string();
-    match (missing, path.as_str()) {
+    let field = match (part, path.as_str()) {
         (None, "." | "") => None,
-        (None, path) => Some(path.to_owned()),
-        (Some(missing), "." | "") => Some(missing.to_owned()),
-        (Some(missing), path) => Some(format!("{path}.{missing}")),
+        (None, path) => Some(shortened(path)),
+        (Some(part), "." | "") => Some(part.to_owned()),
+        (Some(part), path) => Some(shortened(&format!("{path}.{part}"))),
+    };
+    Some(Misfit { field, problem })
+}
+
+/// A name of the caller's own, as long as it is shown.
+pub(crate) fn shortened(name: &str) -> String {
+    const CHARS_MAX: usize = 64;
+    match name.char_indices().nth(CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
     }
 }
 

@@ -12,6 +12,7 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
+use serde_json::Value;
 use tiketi_engine::ids::{Epoch, Lsn};
 
 use crate::compression::{COMPRESSED_BYTES_MIN, CachedBody, Compressor, Encoding};
@@ -81,6 +82,17 @@ impl Response {
     /// 201 with `body` as JSON.
     pub(crate) fn created(body: &impl Serialize) -> Self {
         Self::json(StatusCode::CREATED, body)
+    }
+
+    /// The id of what a request made, as its answer of 201 tells: its own, or that of the one object in
+    /// it.
+    pub(crate) fn made(&self) -> Option<String> {
+        let Payload::Once(body) = &self.payload else { return None };
+        let is_created = self.status == StatusCode::CREATED;
+        let body: Value = serde_json::from_slice(body).ok().filter(|_| is_created)?;
+        let objects = body.as_object()?.values().filter(|value| value.is_object());
+        let id = std::iter::once(&body).chain(objects).find_map(|one| one["id"].as_str());
+        id.map(str::to_owned)
     }
 
     /// `body` as JSON.

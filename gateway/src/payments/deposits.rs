@@ -24,7 +24,7 @@ pub(crate) fn due_for(
 
 /// Whether the event of a charge takes deposits; points always do.
 pub(crate) fn are_taken(state: &State, charge: &Charge) -> bool {
-    event_of(state, charge).is_none_or(|_event| true)
+    event_of(state, charge).is_none_or(|event| event.terms.deposits)
 }
 
 /// When an awaited deposit is due.

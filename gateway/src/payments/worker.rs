@@ -42,7 +42,11 @@ pub(crate) fn carry_out(
             Once::Done(intent) => intent,
             Once::Repeated(_) => return Ok(Attempted::Repeated(lsn)),
         };
-        let outcome = app.payments.simulated.capture().await;
+        let outcome = match method {
+            // There is nothing to take, so no provider is asked.
+            PaymentMethod::Free => PaymentOutcome::Captured,
+            _ => app.payments.simulated.capture().await,
+        };
         let (after, lsn) = finish(&app, intent, outcome).await?;
         count(&app, intent.reservation, method, after, lsn).await;
         Ok(Attempted::Ended(after, lsn))
@@ -97,9 +101,9 @@ async fn count(app: &App, id: ReservationId, method: PaymentMethod, after: After
 /// # Errors
 /// The log takes no records.
 pub(crate) async fn resolve_earlier(app: &App) -> Result<(), ApiError> {
-    let intents: Vec<PaymentIntent> = app.view.read(|state| {
+    let intents: Vec<(PaymentIntent, PaymentMethod)> = app.view.read(|state| {
         let events = state.events().iter().enumerate();
-        let simulated = |intent: &PaymentIntent| {
+        let simulated = |(intent, _): &(PaymentIntent, PaymentMethod)| {
             let ReservationId { event, order, .. } = intent.reservation;
             // The reconciler has those that a provider was asked about.
             state.ledger().paying(OrderRef { event, number: order }).is_none()
@@ -107,8 +111,11 @@ pub(crate) async fn resolve_earlier(app: &App) -> Result<(), ApiError> {
         let all = events.flat_map(|(index, event)| under_way(EventIndex(index as u32), event));
         all.filter(simulated).collect()
     });
-    for &intent in &intents {
-        let outcome = app.payments.simulated.outcome_of_earlier().await;
+    for &(intent, method) in &intents {
+        let outcome = match method {
+            PaymentMethod::Free => PaymentOutcome::Captured,
+            _ => app.payments.simulated.outcome_of_earlier().await,
+        };
         finish(app, intent, outcome).await?;
     }
     if !intents.is_empty() {
@@ -117,11 +124,14 @@ pub(crate) async fn resolve_earlier(app: &App) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn under_way(index: EventIndex, event: &Event) -> impl Iterator<Item = PaymentIntent> {
+fn under_way(
+    index: EventIndex,
+    event: &Event,
+) -> impl Iterator<Item = (PaymentIntent, PaymentMethod)> {
     let intent = move |(number, order): (OrderNumber, &Order)| {
         let payment = order.payment.filter(|_| order.state == OrderState::Paying)?;
         let reservation = ReservationId { event: index, slot: order.slot, order: number };
-        Some(PaymentIntent { reservation, attempt: payment.attempt })
+        Some((PaymentIntent { reservation, attempt: payment.attempt }, payment.method))
     };
     event.orders().filter_map(intent)
 }

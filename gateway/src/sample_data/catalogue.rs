@@ -3,7 +3,7 @@
 use tiketi_engine::command::{NewEvent, NewLayout};
 use tiketi_engine::ids::{LayoutIndex, UnixMillis};
 use tiketi_engine::record::{
-    EventDetails, EventRules, KeywordKind, KeywordMapping, NewTicketType, Section,
+    EventDetails, EventRules, EventTerms, KeywordKind, KeywordMapping, NewTicketType, Section,
 };
 
 use crate::instants::{self, on_seoul_day};
@@ -274,7 +274,10 @@ impl SampleEvent {
             },
             layout: Some(self.layout),
             ticket_types: self.tickets.iter().map(ticket_type).collect(),
+            // For show beside the seats (contract/domain.md 1).
+            standing: Vec::new(),
             rules,
+            terms: EventTerms::default(),
             category: None,
             created_by: None,
         }

@@ -128,6 +128,7 @@ fn described(record: &Record) -> Option<Described> {
         | Record::SeatsGenerated { event, .. } => Some(Described::Event(*event)),
         Record::TicketTypesAdded(added) => Some(Described::Event(added.event)),
         Record::TicketTypeEdited(edited) => Some(Described::Event(edited.event)),
+        Record::EventTermsSet(set) => Some(Described::Event(set.event)),
         Record::KeywordMapped(_) => Some(Described::Keyword),
         Record::EventCategorised { .. } | Record::CategoryRenamed(_) => Some(Described::Category),
         Record::EpochStarted { .. }
@@ -167,6 +168,7 @@ fn described(record: &Record) -> Option<Described> {
         | Record::UserSuspended { .. }
         | Record::UserRestored { .. }
         | Record::AdminActed(_)
+        | Record::AdminMade(_)
         | Record::PartReturned(_)
         | Record::PaymentFound(_)
         | Record::ReturnedElsewhere { .. }

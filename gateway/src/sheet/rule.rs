@@ -9,6 +9,8 @@ pub(crate) enum Rule {
     Chars(usize, usize),
     /// A whole number from, to.
     Whole(u32, u32),
+    /// A switch.
+    YesOrNo,
     /// A seat of the event.
     Seat,
 }
@@ -29,6 +31,7 @@ impl fmt::Display for Rule {
                     Grouped(*max as usize)
                 )
             }
+            Rule::YesOrNo => f.write_str("true나 false로 적거나 비워 두세요."),
             Rule::Seat => f.write_str("이 공연에 없는 좌석이에요."),
         }
     }

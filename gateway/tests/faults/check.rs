@@ -273,6 +273,8 @@ fn ask_hold_again(client: &mut Client, shop: &Shop, hold: &UnknownHold) -> Resul
             shop.ledger.lock().unwrap().held(hold.user, &hold.wanted, reservation);
             Ok(())
         }
+        // It was never made, and the client has held the same seats since.
+        (200, 200) if hold.became.is_none() && id(&first) == id(&second) => Ok(()),
         // Somebody else has the seats, and it was never made. A full disk takes no new hold.
         (400, 400) if hold.became.is_none() && first.code() == second.code() => Ok(()),
         (503, 503) if hold.became.is_none() => Ok(()),

@@ -73,7 +73,8 @@ fn hold(client: &mut Client, shop: &Shop, place: usize) -> Promise {
         let answer = client.must(&ask).expect("answer");
         match (answer.status, answer.code()) {
             (201, _) => held = Some((asked, answer.body)),
-            (400, "SEAT_UNAVAILABLE") => {}
+            // The hold before, which is the same buyer's, has not ended yet.
+            (200, _) | (400, "SEAT_UNAVAILABLE") => {}
             _ => panic!("{answer:?}"),
         }
         held.is_some()

@@ -107,6 +107,11 @@ impl Driver {
                 let id = shop.ledger.lock().unwrap().held(self.user, &wanted, reservation);
                 shop.acknowledged(answer.lsn, format!("hold {id}"));
             }
+            // A hold of the same seats that is the client's own, one without an answer maybe.
+            (200, _) if answer.body["alreadyYours"] == true => {
+                let reservation = &answer.body["reservation"];
+                shop.ledger.lock().unwrap().held(self.user, &wanted, reservation);
+            }
             (400, "SEAT_UNAVAILABLE" | "OUT_OF_STOCK") => {}
             // Promises that nothing was done, and is held to it.
             (503, _) => std::thread::sleep(std::time::Duration::from_millis(5)),

@@ -62,7 +62,11 @@ impl Shop {
             "eventDate": "2099-12-31T19:00:00Z",
             "saleStartDate": "2020-01-01T00:00:00Z", "saleEndDate": "2099-12-31T00:00:00Z",
             "layout": {"name": layout, "sections": sections},
-            "ticketTypes": [{"name": "standing", "price": 50_000, "totalQuantity": TICKETS}],
+            "ticketTypes": [
+                {"name": "standing", "price": 50_000, "totalQuantity": TICKETS, "standing": true},
+            ],
+            // The clients buy until the end of the test.
+            "maxTickets": TICKETS,
             "holdTtl": plan.hold_ttl_s,
         });
         let made = client.expect(201, &Ask::post("/api/admin/events", &admin, event))?;

@@ -6,7 +6,7 @@ use tiketi_gateway::config::Secret;
 
 use crate::support::{Gateway, assert_error, read};
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 #[tokio::test]
 async fn a_registered_user_can_log_in_by_any_spelling_of_the_address() {
@@ -210,11 +210,15 @@ async fn accounts_and_tokens_outlive_a_restart() {
     gateway.admin().await;
 }
 
-fn signed(claims: &Value) -> String {
-    let key = EncodingKey::from_secret(SECRET.as_bytes());
+pub(crate) fn signed(claims: &Value) -> String {
+    signed_with(SECRET, claims)
+}
+
+pub(crate) fn signed_with(secret: &str, claims: &Value) -> String {
+    let key = EncodingKey::from_secret(secret.as_bytes());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).expect("token")
 }
 
-fn decode_payload(token: &str) -> Value {
+pub(crate) fn decode_payload(token: &str) -> Value {
     jsonwebtoken::dangerous::insecure_decode::<Value>(token).expect("token").claims
 }

@@ -13,8 +13,11 @@ pub(crate) const DETAIL: &str = "id:uuid title:text description:text? venue:text
      sale_start_date:time sale_end_date:time poster_image_url:text? status:text \
      seat_layout_id:uuid? artist_name:text? pre_scaled:bool created_by:uuid? created_at:time \
      updated_at:time category:text?";
-const TICKET_TYPE: &str =
-    "id:uuid name:text price:int total_quantity:int available_quantity:int description:text?";
+/// The same as administrators see it.
+pub(crate) fn admin_detail() -> String {
+    format!("{DETAIL} terms:object")
+}
+const TICKET_TYPE: &str = "id:uuid name:text price:int total_quantity:int available_quantity:int description:text? standing:bool";
 
 #[tokio::test]
 async fn the_list_has_the_contract_shape() {
@@ -193,6 +196,8 @@ async fn status_is_of_the_instant_it_is_asked_for() {
     let (status, answer) = shop.post("/api/reservations", &buyer, &body).await;
     assert_eq!(status, 201, "{answer}");
     let event = format!("/api/events/{id}");
+    assert_eq!(shop.ok(&event, "").await["event"]["status"], "on_sale", "it may come back");
+    assert_eq!(shop.pay(&buyer, &text(&answer["reservation"]["id"])).await.0, 200);
     assert_eq!(shop.ok(&event, "").await["event"]["status"], "sold_out");
     let sold_out = shop.ok("/api/events?status=sold_out", "").await;
     assert_eq!(sold_out["pagination"]["total"], 1);

@@ -1,6 +1,7 @@
 //! What administrators change of events, seats, ticket types and reservations (contract/http.md 2.9,
 //! domain.md 4 and 12, decision D10).
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use crate::shop::{Shop, in_minutes, list, refused, shape, text};
 
 const FOREIGN: &str = "0b0e7a52-5f0f-4c8a-9c53-0d6a2c1d9f10";
 const TICKET_TYPE: &str = "id:uuid event_id:uuid name:text price:int total_quantity:int \
-     available_quantity:int description:text? created_at:time updated_at:time";
+     available_quantity:int description:text? standing:bool created_at:time updated_at:time";
 
 /// Calls with the administrator's token.
 async fn call(shop: &Shop, method: &str, path: &str, body: Value) -> (reqwest::StatusCode, Value) {
@@ -25,7 +26,10 @@ async fn done(shop: &Shop, method: &str, path: &str, body: Value, status: u16) -
 async fn buy(shop: &Shop, token: &str, event: &str, ticket_type: &Value, quantity: u32) -> String {
     let items = json!([{"ticketTypeId": ticket_type["id"], "quantity": quantity}]);
     let body = json!({"eventId": event, "items": items});
-    let (status, answer) = shop.post("/api/reservations", token, &body).await;
+    // Each is an order of its own, however soon it comes after an equal one.
+    static ORDERS: AtomicU32 = AtomicU32::new(0);
+    let key = format!("order {}", ORDERS.fetch_add(1, Ordering::Relaxed));
+    let (status, answer) = shop.post_with_key("/api/reservations", token, &body, &key).await;
     assert_eq!(status, 201, "{answer}");
     text(&answer["reservation"]["id"])
 }
@@ -219,8 +223,13 @@ async fn ticket_types_are_added_and_replaced() {
         let item = &detail["reservation"]["items"][0];
         assert_eq!((&item["ticketTypeName"], &item["unitPrice"]), (&json!(name), &json!(price)));
     }
-    let detail = shop.ok(&format!("/api/events/{event}"), "").await;
-    assert_eq!(detail["event"]["status"], "sold_out");
+    let status =
+        async || shop.ok(&format!("/api/events/{event}"), "").await["event"]["status"].clone();
+    assert_eq!(status().await, "on_sale", "unpaid orders may come back");
+    for order in [&order, &later] {
+        assert_eq!(shop.pay(&buyer, order).await.0, 200);
+    }
+    assert_eq!(status().await, "sold_out");
     refused(call(&shop, "PUT", &ticket, json!({"name": "x"})).await, 400, "VALIDATION");
     for wrong in [
         json!({}),
@@ -446,7 +455,7 @@ async fn an_event_is_duplicated() {
     let answer = done(&shop, "POST", &path, dates.clone(), 201).await;
     shape(&answer, "message:text event:object");
     let copy = &answer["event"];
-    shape(copy, crate::catalog::DETAIL);
+    shape(copy, &crate::catalog::admin_detail());
     assert_eq!((&copy["title"], &copy["category"]), (&json!("원본"), &json!("콘서트")));
     assert_eq!(copy["status"], "on_sale");
     let id = text(&copy["id"]);

@@ -46,7 +46,7 @@
 //! |---|---|
 //! | D1 | `seats::seats_are_sold_only_within_the_sale_window`, `reservations::orders_of_tickets_that_are_refused` |
 //! | D2 | `queue::two_are_let_in_three_wait_and_nobody_overtakes`, `queue::a_hold_lets_its_buyer_in_while_there_is_room` |
-//! | D3 | `reservations::tickets_are_bought_and_shown` |
+//! | D3 | `terms::an_unpaid_order_of_tickets_ends_by_itself`, `terms::an_event_says_how_its_tickets_are_held` |
 //! | D4 | `journeys::c_a_hold_expires`, `changes::a_hold_whose_time_is_over_is_listed_as_cancelled` |
 //! | D5 | `news::the_author_is_whoever_the_token_says` |
 //! | D6 | `catalog::status_is_of_the_instant_it_is_asked_for` |

@@ -39,7 +39,7 @@ async fn a_repeated_request_gets_the_first_answer_also_after_a_restart() {
     assert_eq!(before, ((261, 2, 2), 3));
     repeat(&shop, &buyer, &requests, &answers).await;
     // The seats in another order are the same request.
-    let turned = json!({"seatIds": [seats[0]["id"], seats[1]["id"]], "eventId": event, "x": 1});
+    let turned = json!({"seatIds": [seats[0]["id"], seats[1]["id"]], "eventId": event});
     let again = shop.post_with_key("/api/seats/reserve", &buyer, &turned, "k").await;
     assert_eq!(again, answers[0]);
 
@@ -89,9 +89,13 @@ async fn a_key_belongs_to_its_content() {
     refused(shop.post_with_key(path, &buyer, &body(1), "k").await, 422, "IDEMPOTENCY_CONFLICT");
     assert_eq!(shop.counts(&event).await, (264, 1, 0));
     // A refusal changed nothing, so it is not remembered.
-    refused(shop.post_with_key(path, &buyer, &body(0), "k2").await, 400, "SEAT_UNAVAILABLE");
+    let other = shop.buyer("later").await;
+    refused(shop.post_with_key(path, &other, &body(0), "k2").await, 400, "SEAT_UNAVAILABLE");
+    // Nor is that the seat is the caller's already.
+    assert_eq!(shop.post_with_key(path, &buyer, &body(0), "k3").await.0, 200);
     assert_eq!(shop.cancel(&buyer, &text(&held["reservation"]["id"])).await.0, 200);
-    assert_eq!(shop.post_with_key(path, &buyer, &body(0), "k2").await.0, 201);
+    assert_eq!(shop.post_with_key(path, &other, &body(0), "k2").await.0, 201);
+    assert_eq!(shop.post_with_key(path, &buyer, &body(2), "k3").await.0, 201);
     // Another method is another payment.
     let pay = |method| json!({"reservationId": held["reservation"]["id"], "paymentMethod": method});
     let mine = shop.hold(&buyer, &event, &seats[5]).await;

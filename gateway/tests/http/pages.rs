@@ -105,7 +105,9 @@ async fn pages_follow_stock_and_the_clock() {
         seen(&shop, &event).await;
         let items = json!([{"ticketTypeId": types[0]["id"], "quantity": quantity}]);
         let body = json!({"eventId": event, "items": items});
-        assert_eq!(shop.post("/api/reservations", &buyer, &body).await.0, 201);
+        let (status_code, made) = shop.post("/api/reservations", &buyer, &body).await;
+        assert_eq!(status_code, 201, "{made}");
+        assert_eq!(shop.pay(&buyer, &text(&made["reservation"]["id"])).await.0, 200);
         let (page, row) = seen(&shop, &event).await;
         assert_eq!(page["ticketTypes"][0]["available_quantity"], left);
         assert_eq!((&page["event"]["status"], &row["status"]), (&json!(status), &json!(status)));

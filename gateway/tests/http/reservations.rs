@@ -30,7 +30,7 @@ async fn tickets_are_bought_and_shown() {
     let (status, answer) = shop.post("/api/reservations", &buyer, &body).await;
     assert_eq!(status, 201, "{answer}");
     shape(&answer, "message:text reservation:object");
-    shape(&answer["reservation"], "id:uuid reservationNumber:text totalAmount:int");
+    shape(&answer["reservation"], "id:uuid reservationNumber:text totalAmount:int expiresAt:time");
     assert_eq!(answer["reservation"]["totalAmount"], 500_000);
     let reservation = text(&answer["reservation"]["id"]);
     let left = |types: &[Value]| -> Vec<Value> {
@@ -114,8 +114,9 @@ async fn orders_of_tickets_that_are_refused() {
         (order(items(&elsewhere[0]["id"], json!(1))), "NOT_FOUND"),
         (order(items(&json!(id), json!(1))), "NOT_FOUND"),
         (json!({"eventId": FOREIGN, "items": items(vip, json!(1))}), "NOT_FOUND"),
-        (order(items(vip, json!(11))), "OUT_OF_STOCK"),
-        (order(items(vip, json!(1_000_000))), "OUT_OF_STOCK"),
+        (order(items(&types[1]["id"], json!(4))), "OUT_OF_STOCK"),
+        (order(items(vip, json!(11))), "SEAT_LIMIT"),
+        (order(items(vip, json!(1_000_000))), "SEAT_LIMIT"),
     ] {
         let answer = shop.post("/api/reservations", &buyer, &body).await;
         assert_eq!(answer.1["code"], code, "{body}");

@@ -35,10 +35,10 @@ async fn ticket_types_come_from_a_table_or_not_at_all() {
     let shop = Shop::open().await;
     let (event, _) = shop.ticket_event(json!([])).await;
     let path = format!("/api/admin/events/{event}/tickets/csv");
-    let good = "\u{feff}name,price,totalQuantity,description\r\nVIP석,150000,10,\"앞, 가운데\"\r\nR석,90000,20,\r\n";
+    let good = "\u{feff}name,price,totalQuantity,description,Standing\r\nVIP석,150000,10,\"앞, 가운데\",TRUE\r\nR석,90000,20,,\r\n";
     let types = json!([
-        {"name": "VIP석", "price": 150_000, "totalQuantity": 10, "description": "앞, 가운데"},
-        {"name": "R석", "price": 90_000, "totalQuantity": 20, "description": null},
+        {"name": "VIP석", "price": 150_000, "totalQuantity": 10, "description": "앞, 가운데", "standing": true},
+        {"name": "R석", "price": 90_000, "totalQuantity": 20, "description": null, "standing": false},
     ]);
     let wrong = "name,price,totalQuantity\nVIP석,x,10\n,1,1\nR석,1000000001,20\nS석,1,2,3\n";
     let expected: Vec<(u64, String)> = [(2, "price"), (3, "name"), (4, "price"), (5, "")]
@@ -64,8 +64,13 @@ async fn ticket_types_come_from_a_table_or_not_at_all() {
     for nothing in ["", "name,price,totalQuantity\n", "name,name\n", "\"", "{}"] {
         refused(send(&shop, &path, nothing).await, 400, "VALIDATION");
     }
+    let shown = shop.ok(&format!("/api/tickets/event/{event}"), "").await;
+    let standing = list(&shown["ticketTypes"]).iter().map(|found| found["standing"].clone());
+    assert_eq!(standing.collect::<Vec<_>>(), [true, false]);
+    let neither = "name,price,totalQuantity,standing\nS석,1,1,maybe\nT석,1,1,false\n";
+    assert_eq!(mistakes(send(&shop, &path, neither).await), [(2, "standing".to_owned())]);
     // The same again makes nothing twice.
-    let again = format!("{good}S석,1,1,\r\nS석,1,1,\r\n");
+    let again = format!("{good}S석,1,1,,\r\nS석,1,1,,\r\n");
     for query in ["?dryRun=true", ""] {
         let twice: Vec<u64> = [2, 3, 5].into();
         let found = mistakes(send(&shop, &format!("{path}{query}"), &again).await);

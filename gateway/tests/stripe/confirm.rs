@@ -25,6 +25,16 @@ async fn a_card_pays_and_a_repetition_gets_the_same_answer() {
 }
 
 #[tokio::test]
+async fn amounts_are_numbers_or_digits() {
+    promises::amounts_are_numbers_or_digits("stripe").await;
+}
+
+#[tokio::test]
+async fn too_little_is_refused_with_the_reason() {
+    promises::too_little_is_refused_with_the_reason("stripe", "카드 100원부터").await;
+}
+
+#[tokio::test]
 async fn what_does_not_belong_together_is_refused_and_nothing_is_charged() {
     let mut till = Till::of("stripe").await;
     let (reservation, order, key) = till.ready().await;
@@ -38,7 +48,7 @@ async fn what_does_not_belong_together_is_refused_and_nothing_is_charged() {
     for wrong in [
         with("amount", json!(149_999)),
         with("amount", json!(1_500)),
-        with("amount", json!("150000")),
+        with("amount", json!("149999")),
         with("orderId", json!("tk00000000ffffffffffffffff")),
         with("paymentKey", json!("")),
         json!({}),

@@ -37,6 +37,20 @@ async fn a_card_pays_and_a_repetition_gets_the_same_answer() {
 }
 
 #[tokio::test]
+async fn amounts_are_numbers_or_digits() {
+    promises::amounts_are_numbers_or_digits("toss").await;
+}
+
+#[tokio::test]
+async fn too_little_is_refused_with_the_reason() {
+    promises::too_little_is_refused_with_the_reason(
+        "toss",
+        "카드 100원, 계좌이체와 가상계좌 200원부터",
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn what_does_not_belong_together_is_refused_and_nothing_is_charged() {
     let mut till = Till::open().await;
     let (reservation, order, key) = till.ready().await;
@@ -53,7 +67,7 @@ async fn what_does_not_belong_together_is_refused_and_nothing_is_charged() {
         with("amount", json!(-1)),
         with("amount", json!(150_000.5)),
         with("amount", json!(u64::MAX)),
-        with("amount", json!("150000")),
+        with("amount", json!("149999")),
         with("orderId", json!("tk00000000ffffffffffffffff")),
         with("orderId", json!("../../etc")),
         with("orderId", json!("tk한글한글한글")),

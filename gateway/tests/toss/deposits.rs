@@ -71,11 +71,19 @@ async fn a_deposit_goes_back_once_it_is_known_where_to() {
         |bank| json!({"bank": bank, "accountNumber": "100012345678", "holderName": "김토스"});
     // Asked for with the account.
     let (_, order) = deposited(&mut till).await;
-    let body = json!({"refundAccount": account("92")});
+    let body = json!({"all": true, "refundAccount": account("92")});
     let (status, answer) = till.refund(&till.buyer, &order, &body).await;
     assert_eq!(status, 200, "{answer}");
     till.becomes(&order, "refunded").await;
     till.assert_books(&order, 1, 0).await;
+    // An account says where to and not what: nothing goes back by it.
+    let (_, order) = deposited(&mut till).await;
+    let (_, answer) =
+        till.refund(&till.buyer, &order, &json!({"refundAccount": account("92")})).await;
+    assert_error(&answer, "VALIDATION");
+    assert_eq!(answer["field"], "all", "{answer}");
+    assert_eq!(till.charge(&order).await["status"], "paid");
+    till.assert_books(&order, 1, 150_000).await;
     // Cancelled without one: the provider refuses until there is a right one.
     let (reservation, order) = deposited(&mut till).await;
     assert_eq!(till.cancel(&reservation).await.0, 200);
@@ -99,14 +107,20 @@ async fn a_deposit_goes_back_once_it_is_known_where_to() {
     assert_eq!(till.refund(&till.buyer, &order, &given).await.0, 200);
     till.is_refused(&order, "INVALID_BANK").await;
     let given = json!({"refundAccount": account("92")});
-    let (status, answer) = till.refund(&till.buyer, &order, &given).await;
+    let (status, answer) = till.refund(&till.shop.admin, &order, &given).await;
     assert_eq!((status, &answer["remainingAmount"]), (200, &json!(0)), "{answer}");
+    // That an administrator did it is written down, and the account is not.
+    let audit = till.shop.ok("/api/admin/audit?path=/refund", &till.shop.admin).await;
+    assert_eq!(audit["entries"][0]["body"], r#"{"refundAccount":"***"}"#, "{audit}");
     till.becomes(&order, "refunded").await;
     till.assert_books(&order, 1, 0).await;
     // A card's money goes back to the card.
     let (_, order) = till.paid().await;
-    let (_, answer) = till.refund(&till.buyer, &order, &given).await;
-    assert_error(&answer, "VALIDATION");
+    let all = json!({"all": true, "refundAccount": account("92")});
+    for body in [given, all] {
+        let (_, answer) = till.refund(&till.buyer, &order, &body).await;
+        assert_error(&answer, "VALIDATION");
+    }
     assert_eq!(till.charge(&order).await["status"], "paid");
 }
 

@@ -1,4 +1,4 @@
-//! Messages about one charge are bounded, whoever sends them.
+//! Messages about one charge are bounded, no matter who sends them.
 
 use std::time::Duration;
 

@@ -41,6 +41,88 @@ async fn a_refund_is_asked_for_by_its_owner_or_an_administrator() {
     assert_error(&till.refund(&stranger, &order, &json!({})).await.1, "NOT_FOUND");
 }
 
+/// All goes back by an empty body or by `all`, and by nothing else (gateway/PROTOCOL.md, "Payments").
+#[tokio::test]
+async fn a_refund_that_says_less_than_all_gives_back_nothing() {
+    let mut till = Till::open().await;
+    let (_, order) = till.paid().await;
+    let seat = till.other_seat();
+    for (body, field) in [
+        (json!({"seats": [seat]}), "seats"),
+        (json!({"seat_ids": [seat]}), "seat_ids"),
+        (json!({"seatIds": null}), "seatIds"),
+        (json!({"amount": 1000}), "amount"),
+        (json!({"all": false}), "all"),
+        (json!({"all": null}), "all"),
+        (json!({"all": "true"}), "all"),
+        (json!({"all": true, "seatIds": [seat]}), "seatIds"),
+        (json!({"all": true, "reason": "변심"}), "reason"),
+        (json!({"refundAccount": null}), "refundAccount"),
+    ] {
+        for token in [&till.buyer, &till.shop.admin] {
+            let (status, answer) = till.refund(token, &order, &body).await;
+            assert_eq!((status, &answer["field"]), (400, &json!(field)), "{body}: {answer}");
+            assert_error(&answer, "VALIDATION");
+        }
+    }
+    let path = format!("/api/payments/{}/refund", order["orderId"].as_str().unwrap());
+    for (kind, body) in [
+        ("application/json", "null"),
+        ("application/json", "[]"),
+        ("application/x-www-form-urlencoded", "seats=1"),
+        ("application/json", r#"{"seatIds":[],"seatIds":[]}"#),
+    ] {
+        let request = till.shop.gateway.request("POST", &path).bearer_auth(&till.buyer);
+        let answer = request.header("content-type", kind).body(body).send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{body}");
+    }
+    assert_eq!(till.charge(&order).await["status"], "paid");
+    till.assert_books(&order, 1, 150_000).await;
+    // Nothing, an empty object, the word.
+    let (status, answer) = till.shop.post_empty(&path, &till.buyer).await;
+    assert_eq!((status.as_u16(), &answer["remainingAmount"]), (200, &json!(0)), "{answer}");
+    for body in [json!({}), json!({"all": true})] {
+        let (_, order) = till.paid().await;
+        let (status, answer) = till.refund(&till.buyer, &order, &body).await;
+        assert_eq!((status, &answer["remainingAmount"]), (200, &json!(0)), "{answer}");
+        till.becomes(&order, "refunded").await;
+        till.assert_books(&order, 1, 0).await;
+    }
+}
+
+/// What a token may is the lesser of what it said at login and what the account may do now.
+#[tokio::test]
+async fn a_stale_token_refunds_no_one_elses_order() {
+    let mut till = Till::open().await;
+    let (_, order) = till.paid().await;
+    let clerk = till.shop.gateway.user("clerk@tiketi.gg").await;
+    let account = till.shop.ok("/api/admin/users/clerk@tiketi.gg", &till.shop.admin).await;
+    let path = format!("/api/admin/users/{}/role", account["user"]["id"].as_str().unwrap());
+    let set = async |till: &Till, role: &str| {
+        let body = json!({"role": role});
+        let (status, answer) = till.shop.gateway.call("PUT", &path, &till.shop.admin, &body).await;
+        assert_eq!(status, 200, "{answer}");
+    };
+    set(&till, "admin").await;
+    let login = json!({"email": "clerk@tiketi.gg", "password": "secret1"});
+    let (_, session) = till.shop.post("/api/auth/login", "", &login).await;
+    let admin = session["token"].as_str().unwrap().to_owned();
+    let shown = format!("/api/payments/{}", order["orderId"].as_str().unwrap());
+    assert_eq!(till.shop.get(&shown, &admin).await.0, 200);
+    // From before the promotion, and, once it is over, from during it.
+    assert_eq!(till.shop.get(&shown, &clerk).await.0, 404);
+    assert_error(&till.refund(&clerk, &order, &json!({})).await.1, "NOT_FOUND");
+    set(&till, "user").await;
+    for token in [&clerk, &admin] {
+        assert_eq!(till.shop.get(&shown, token).await.0, 404);
+        assert_error(&till.refund(token, &order, &json!({})).await.1, "NOT_FOUND");
+    }
+    till.assert_books(&order, 1, 150_000).await;
+    set(&till, "admin").await;
+    let (status, answer) = till.refund(&admin, &order, &json!({})).await;
+    assert_eq!(status, 200, "{answer}");
+}
+
 #[tokio::test]
 async fn some_seats_are_refunded() {
     let mut till = Till::open().await;

@@ -115,6 +115,11 @@ impl Ledger {
         self.held
     }
 
+    /// Whether a hold was acknowledged before.
+    pub(crate) fn has(&self, id: Uuid) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
     /// A hold was acknowledged.
     pub(crate) fn hold(&mut self, hall: &Hall, ack: &HoldAck<'_>) -> SaleNumber {
         let number = self.sales.len();

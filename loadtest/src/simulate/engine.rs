@@ -6,7 +6,9 @@ use tiketi_engine::engine::{Engine, Once, PaymentOutcome};
 use tiketi_engine::error::{CommandError, HoldRefusal};
 use tiketi_engine::ids::{EventIndex, Lsn, ReservationId, UnixMillis, UserIndex};
 use tiketi_engine::journal::{MemoryJournal, Pending};
-use tiketi_engine::record::{Claim, EventDetails, EventRules, PaymentMethod, Record, Section};
+use tiketi_engine::record::{
+    Claim, EventDetails, EventRules, EventTerms, PaymentMethod, Record, Section,
+};
 use tiketi_engine::state::State;
 use tiketi_engine::waiting_room::QueueTimes;
 
@@ -64,6 +66,8 @@ impl Stage {
                 details: details(number),
                 layout: Some(layout),
                 ticket_types: Vec::new(),
+                standing: Vec::new(),
+                terms: EventTerms::default(),
                 rules: EventRules {
                     seats_per_reservation: PARTY_MAX as u8,
                     hold_ttl_ms: assumptions.hold_seconds * 1_000,

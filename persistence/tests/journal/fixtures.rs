@@ -17,13 +17,14 @@ use tiketi_engine::money::{
     BankAccount, Captured, ChargeState, Deposit, Means, Purpose, RefundState, Split,
 };
 use tiketi_engine::record::{
-    AdminActed, CaptureOutcome, CaptureStarted, CategoryRenamed, ChargeOpened, Claim, DayCompared,
-    DisputeState, EndReason, EventCreated, EventDetails, EventRules, Held, IdempotencyKey,
-    KeywordKind, KeywordMapping, LayoutCreated, LeaveReason, NewTicketType, NewsEdited, NewsPosted,
-    NewsViews, OrderConfirmed, OrderRef, PartReturned, PaymentFound, PaymentMethod, PaymentStarted,
-    ProviderAnswered, ProviderCall, ProviderName, QueueSettings, Record, RefundAccountGiven,
-    RefundOutcome, Role, SeatList, SeatsReturned, Section, TicketLine, TicketTypeDetails,
-    TicketTypeEdited, TicketTypesAdded, UserRegistered,
+    AdminActed, AdminMade, CaptureOutcome, CaptureStarted, CategoryRenamed, ChargeOpened, Claim,
+    DayCompared, DisputeState, EndReason, EventCreated, EventDetails, EventRules, EventTerms,
+    EventTermsSet, Held, IdempotencyKey, KeywordKind, KeywordMapping, LayoutCreated, LeaveReason,
+    NewTicketType, NewsEdited, NewsPosted, NewsViews, OrderConfirmed, OrderRef, PartReturned,
+    PaymentFound, PaymentMethod, PaymentStarted, ProviderAnswered, ProviderCall, ProviderName,
+    QueueSettings, Record, RefundAccountGiven, RefundOutcome, Role, SeatList, SeatsReturned,
+    Section, TicketHold, TicketLine, TicketTypeDetails, TicketTypeEdited, TicketTypesAdded,
+    UserRegistered,
 };
 use tiketi_engine::state::{OrderState, State};
 use tiketi_engine::waiting_room::lanes::LaneShare;
@@ -35,7 +36,7 @@ use tiketi_persistence::snapshot;
 use crate::fold;
 
 /// How many variants `Record` has.
-const KINDS: u8 = 55;
+const KINDS: u8 = 57;
 
 fn fixture_path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/journal/fixtures").join(name)
@@ -228,6 +229,10 @@ fn people_samples() -> Vec<(&'static str, Record)> {
         ("news_viewed", Record::NewsViewed { views, at }),
         ("user_suspended", Record::UserSuspended { user, reason, by: Some(by), at }),
         ("user_restored", Record::UserRestored { user, by: None, at }),
+        ("admin_made", {
+            let made = "00000000-0000-8100-8000-000000000000".to_owned();
+            Record::AdminMade(Box::new(AdminMade { acted: acted.clone(), made }))
+        }),
         ("admin_acted", Record::AdminActed(Box::new(acted))),
     ]
 }
@@ -305,6 +310,27 @@ fn catalog_samples() -> Vec<(&'static str, Record)> {
         ("event_categorised", Record::EventCategorised { event, category, by, at }),
         ("event_categorised_none", Record::EventCategorised { event, category: None, by, at }),
         ("category_renamed", Record::CategoryRenamed(Box::new(renamed))),
+    ]
+}
+
+/// The kinds that came with terms.
+fn terms_samples() -> Vec<(&'static str, Record)> {
+    let at = UnixMillis(1_700_000_000_000);
+    let set = |terms, standing, by| {
+        let event = EventIndex(3);
+        Record::EventTermsSet(Box::new(EventTermsSet { event, terms, standing, by, at }))
+    };
+    let standing = vec![TicketTypeIndex(0), TicketTypeIndex(200)];
+    let own = EventTerms {
+        max_tickets: Some(300),
+        ticket_hold_ttl: Some(TicketHold::Millis(600_000)),
+        deposits: false,
+    };
+    let never = EventTerms { ticket_hold_ttl: Some(TicketHold::Never), ..EventTerms::default() };
+    vec![
+        ("event_terms_set", set(own, standing, Some(UserIndex(1_000_000)))),
+        ("event_terms_set_never", set(never, Vec::new(), None)),
+        ("event_terms_set_bare", set(EventTerms::default(), Vec::new(), None)),
     ]
 }
 
@@ -450,7 +476,7 @@ fn frames_of_every_record() {
     let mut kinds = BTreeSet::new();
     let samples = samples().into_iter().chain(queue_samples()).chain(money_samples());
     let samples = samples.chain(catalog_samples()).chain(people_samples());
-    for (name, record) in samples.chain(provider_samples()) {
+    for (name, record) in samples.chain(terms_samples()).chain(provider_samples()) {
         let written = with_frame(&record, <[u8]>::to_vec);
         let fixture = held_fast(&format!("frame_{name}.bin"), &written);
         assert_eq!(take_frame(&fixture), Ok((record.clone(), &[][..])), "{name}");
@@ -716,13 +742,29 @@ fn log_with_people() -> Vec<Record> {
     log
 }
 
+/// The same, then terms of an event.
+fn log_with_terms() -> Vec<Record> {
+    let (event, at) = (EventIndex(0), UnixMillis(210));
+    let mut log = log_with_people();
+    let types = fold(&log).event(event).unwrap().ticket_types.len() as u16;
+    let standing = vec![TicketTypeIndex(0), TicketTypeIndex(types - 1)];
+    let terms = EventTerms {
+        max_tickets: Some(6),
+        ticket_hold_ttl: Some(TicketHold::Never),
+        deposits: false,
+    };
+    let set = EventTermsSet { event, terms, standing, by: Some(UserIndex(0)), at };
+    log.push(Record::EventTermsSet(Box::new(set)));
+    log
+}
+
 /// The instant of all records about what providers do.
 const PROVIDERS_AT: UnixMillis = UnixMillis(1_700_000_001_000);
 
 /// The same, then every state of money that came with version 6.
 fn log_with_providers() -> Vec<Record> {
     let at = PROVIDERS_AT;
-    let mut log = log_with_people();
+    let mut log = log_with_terms();
     log.extend(tickets_part_of_which_goes_back());
     log.extend(seats_whose_deposit_is_awaited());
     // The points of charge 0 are spent on charge 4 below, and their deposit never was one.
@@ -740,6 +782,14 @@ fn log_with_providers() -> Vec<Record> {
         at,
     };
     log.push(Record::DayCompared(Box::new(compared)));
+    let acted = AdminActed {
+        by: UserIndex(0),
+        method: "POST".to_owned(),
+        path: "/api/news".to_owned(),
+        body: "{}".to_owned(),
+        at,
+    };
+    log.push(Record::AdminMade(Box::new(AdminMade { acted, made: "7".to_owned() })));
     log
 }
 
@@ -876,11 +926,15 @@ fn a_snapshot() {
     let (number, order) = event.orders().next().unwrap();
     assert_eq!(event.live_slot(number, order), HoldSlot(77));
     assert!(state.events()[2].seats_removed && event.category.is_some());
+    assert_eq!((event.terms.max_tickets, event.standing.len()), (Some(6), 2));
+    assert!(!event.terms.deposits && state.events()[2].terms.deposits);
     let posts: Vec<_> = state.news().posts().map(|(index, post)| (index.0, post.views)).collect();
     assert_eq!((posts, state.news().next()), (vec![(0, 0), (2, 7)], NewsIndex(3)));
     let suspension = state.suspension(UserIndex(0));
     assert!(suspension.is_some_and(|suspension| suspension.reason == "다시"));
-    assert_eq!(state.audit().actions().count(), 1);
+    let made: Vec<Option<&str>> =
+        state.audit().actions().map(|action| action.made.as_deref()).collect();
+    assert_eq!(made, [None, Some("7")]);
     assert_eq!(state.ledger().refund_account(ChargeIndex(1)), Some(&account()));
     let queue = state.queue(EventIndex(0)).unwrap();
     assert_eq!((queue.waiting_count(), queue.active_count()), (4, 0));
@@ -931,7 +985,8 @@ fn has_every_state_of_money(state: &State) {
     assert!(state.keys().any(|key| key.key == 99));
 }
 
-/// What version 5 wrote, before the ledger knew what providers do on their own.
+/// What version 5 wrote, before events had terms and the ledger knew what providers do on
+/// their own.
 #[test]
 fn a_snapshot_of_version_5() {
     let fixture = fs::read(fixture_path("snapshot_5.bin")).unwrap();
@@ -940,7 +995,7 @@ fn a_snapshot_of_version_5() {
     let (_, mut decoded) = snapshot::decode(&fixture).unwrap();
     let log = log_with_people();
     assert_eq!(decoded, fold(&log));
-    // The log goes on with what providers do on their own.
+    // The log goes on with terms, and with what providers do on their own.
     let longer = log_with_providers();
     for record in &longer[log.len()..] {
         decoded.apply(decoded.lsn().next(), record).unwrap();

@@ -94,7 +94,8 @@ impl Buyer {
         let mut answer = Vec::new();
         loop {
             anyhow::ensure!(self.stream.read_buf(&mut answer).await? > 0, "closed");
-            let text = std::str::from_utf8(&answer)?;
+            // A character may be cut in two so far.
+            let Ok(text) = std::str::from_utf8(&answer) else { continue };
             let body = text.split_once("\r\n\r\n").map(|(_, body)| body);
             // Whole once it can be read: nothing follows an answer that was not asked for.
             if let Some(Ok(body)) = body.map(serde_json::from_str) {

@@ -93,7 +93,7 @@ fn sell(dir: &Path) -> anyhow::Result<u64> {
 }
 
 /// Waits while the disk is behind.
-fn until_taken<T, R>(
+pub(crate) fn until_taken<T, R>(
     command: impl Fn() -> Result<T, CommandError<R>>,
 ) -> Result<T, CommandError<R>> {
     loop {

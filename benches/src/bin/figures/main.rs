@@ -13,6 +13,7 @@ mod provider;
 mod queue;
 mod recovery;
 mod seat_map;
+mod settle;
 mod slow;
 mod soak;
 mod sockets;
@@ -35,10 +36,10 @@ figures soak [--dir DIR] [--seconds N]
 
 Prints the table of figures. ROW is one of engine, scale, durable, lone, stores, http, events,
 seat-map, queue, check, line, seat-change, slow, admission, sockets, churn, confirm, under-way,
-called-off, dashboard, memory, recovery; all of them without one. DIR holds the logs (default:
-target/figures); its disk is what is measured. N is the length of each timed run (default 10). soak
-changes seats before 19,000 sockets for N seconds (default 600) and fails where one was lost or
-missed a change.";
+called-off, reconcile, compare, dashboard, memory, recovery; all of them without one. DIR holds the
+logs (default: target/figures); its disk is what is measured. N is the length of each timed run
+(default 10). soak changes seats before 19,000 sockets for N seconds (default 600) and fails where
+one was lost or missed a change.";
 
 type Row = (&'static str, fn(&Setup, &mut Table) -> anyhow::Result<()>);
 
@@ -62,6 +63,8 @@ const ROWS: &[Row] = &[
     ("confirm", payments::confirmations),
     ("under-way", payments::under_way),
     ("called-off", payments::called_off),
+    ("reconcile", settle::reconciliation),
+    ("compare", settle::comparison),
     ("dashboard", dashboard::a_million_orders),
     ("memory", recovery::memory_and_start),
     ("recovery", recovery::ten_million_records),
@@ -95,7 +98,7 @@ fn main() -> anyhow::Result<()> {
                 let data: PathBuf = arguments.next().context("folder")?.into();
                 return gateway::serve(data, None, arguments.next());
             }
-            provider::SANDBOX => return provider::sandbox(),
+            provider::SANDBOX => return provider::sandbox(arguments.next().map(PathBuf::from)),
             provider::SILENCE => return provider::silence(),
             seat_map::ROLE => return seat_map::serve(),
             recovery::ROLE => {

@@ -129,7 +129,7 @@ async fn each_of(count: usize, task: impl AsyncFn() -> anyhow::Result<()>) -> an
 
 /// The moments at which something is to happen, taken by whoever is free.
 #[derive(Clone)]
-struct Turns {
+pub(crate) struct Turns {
     next: Rc<Cell<usize>>,
     count: usize,
     per_second: u32,
@@ -139,14 +139,14 @@ struct Turns {
 }
 
 /// One of them.
-struct Turn {
+pub(crate) struct Turn {
     index: usize,
     /// When it began: its moment, unless the clock woke us after it.
     from: Instant,
 }
 
 impl Turns {
-    async fn next(&self) -> Option<Turn> {
+    pub(crate) async fn next(&self) -> Option<Turn> {
         let index = self.next.replace(self.next.get() + 1);
         if index >= self.count {
             return None;
@@ -160,13 +160,13 @@ impl Turns {
         Some(Turn { index, from: Instant::now() })
     }
 
-    fn done(&self, turn: &Turn) -> anyhow::Result<()> {
+    pub(crate) fn done(&self, turn: &Turn) -> anyhow::Result<()> {
         Ok(self.times.borrow_mut().record(turn.from.elapsed().as_micros() as u64)?)
     }
 }
 
 /// An open loop: so many turns at a steady rate.
-async fn steady(
+pub(crate) async fn steady(
     count: usize,
     per_second: u32,
     work: impl AsyncFn(Turns) -> anyhow::Result<()>,

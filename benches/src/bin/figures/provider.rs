@@ -1,5 +1,7 @@
 //! Payment providers in processes of their own: the sandbox, and one that never answers.
 
+use std::path::PathBuf;
+
 use tiketi_gateway::payments::sandbox::{Sandbox, SandboxSettings, serve};
 use tokio::net::TcpListener;
 
@@ -9,13 +11,16 @@ use tiketi_benches::bare;
 pub(crate) const SANDBOX: &str = "--serve-sandbox";
 pub(crate) const SILENCE: &str = "--serve-silence";
 
-/// Answers at once, until killed.
-pub(crate) fn sandbox() -> anyhow::Result<()> {
+/// Answers at once, until killed; with the payments of a ledger where one is given.
+pub(crate) fn sandbox(ledger: Option<PathBuf>) -> anyhow::Result<()> {
     bare::runtime()?.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         bare::announce(address)?;
-        let sandbox = Sandbox::open(SandboxSettings::at(format!("http://{address}")))?;
+        let sandbox = Sandbox::open(SandboxSettings {
+            ledger,
+            ..SandboxSettings::at(format!("http://{address}"))
+        })?;
         serve(listener, sandbox, std::future::pending()).await;
         Ok(())
     })

@@ -6,6 +6,7 @@ use tiketi_engine::record::{EventCreated, EventDetails, LayoutCreated, UserRegis
 use super::finding::Rule;
 use super::model::{EventModel, LayoutModel, Seat, UserModel, Window};
 use super::orders::not_on_sale;
+use super::terms::{is_before_show, paid_late};
 use super::{Auditor, RACE_MS};
 
 impl Auditor {
@@ -73,8 +74,9 @@ impl Auditor {
             self.find(Rule::Malformed, text);
         }
         let details = &created.details;
-        let event =
-            EventModel::new(details, &sections, &created.ticket_types, created.rules, self.lsn);
+        let made = (self.lsn, created.at);
+        let types = &created.ticket_types;
+        let event = EventModel::new(details, &sections, types, created.rules, made);
         self.events.push(event);
     }
 
@@ -97,6 +99,15 @@ impl Auditor {
         for (lsn, number, held_at) in std::mem::take(&mut event.doubtful) {
             if !explained(held_at) {
                 let (rule, text) = not_on_sale(index, number);
+                self.findings.add(lsn, rule, text);
+            }
+        }
+        // So may a payment.
+        let explained =
+            |paid_at: UnixMillis| is_before_show(&new, paid_at) && at <= paid_at.plus(RACE_MS);
+        for (lsn, number, paid_at) in std::mem::take(&mut event.late) {
+            if !explained(paid_at) {
+                let (rule, text) = paid_late(index, number);
                 self.findings.add(lsn, rule, text);
             }
         }

@@ -8,6 +8,7 @@ use super::Auditor;
 use super::claims::{take_seats, take_tickets};
 use super::finding::Rule;
 use super::model::{ClaimModel, EventModel, Life, Seat, TicketModel, order_name};
+use super::terms::tickets_again;
 
 impl Auditor {
     pub(super) fn event_deleted(&mut self, index: EventIndex, at: UnixMillis) {
@@ -96,7 +97,11 @@ impl Auditor {
         self.add(found);
     }
 
-    fn changed_event(&mut self, index: EventIndex, how: &str) -> Option<&mut EventModel> {
+    pub(super) fn changed_event(
+        &mut self,
+        index: EventIndex,
+        how: &str,
+    ) -> Option<&mut EventModel> {
         if index.position() >= self.events.len() {
             self.find(Rule::UnknownThing, format!("event {index} {how}, unknown"));
         }
@@ -143,6 +148,7 @@ fn confirm(
                 let text = format!("{name} makes {of_user} for user {user}, above the cap");
                 found.push((Rule::Limit, text));
             }
+            found.extend(tickets_again(event, user, &claim, at, name));
             match &claim {
                 ClaimModel::Seats(seats) => found.extend(take_seats(event, seats, number, name)),
                 ClaimModel::Tickets(_) => found.extend(take_tickets(event, &claim, None, name)),

@@ -5,29 +5,30 @@ use tiketi_engine::record::{Claim, Held};
 
 use super::finding::Rule;
 use super::model::{ClaimModel, EventModel, Seat};
+use super::terms::as_terms_say;
 
 /// How many, until when, and how many for one user.
 pub(super) fn limits(event: &mut EventModel, held: &Held, name: &str) -> Vec<(Rule, String)> {
     let mut found = Vec::new();
-    let expected = match &held.claim {
+    match &held.claim {
         Claim::Seats(seats) => {
             let max = usize::from(event.rules.seats_per_reservation);
             if seats.is_empty() || seats.len() > max {
                 let text = format!("{name} has {} seats, allowed are 1 to {max}", seats.len());
                 found.push((Rule::Limit, text));
             }
-            Some(held.at.plus(event.rules.hold_ttl_ms))
+            let expected = Some(held.at.plus(event.rules.hold_ttl_ms));
+            if held.expires_at != expected {
+                let text = format!("the deadline of {name} is not what its event's rules say");
+                found.push((Rule::Deadline, text));
+            }
         }
         Claim::Tickets(lines) => {
             if lines.is_empty() || lines.iter().any(|line| line.quantity == 0) {
                 found.push((Rule::Limit, format!("{name} claims no tickets")));
             }
-            None
+            found.extend(as_terms_say(event, held, lines, name));
         }
-    };
-    if held.expires_at != expected {
-        let text = format!("the deadline of {name} is not what its event's rules say");
-        found.push((Rule::Deadline, text));
     }
     let quantity = ClaimModel::of(&held.claim).quantity();
     let of_user = event.by_user.entry(held.user.0).or_default();

@@ -10,6 +10,7 @@ use super::finding::{Finding, Rule};
 use super::model::{ClaimModel, EventModel, Life, OrderModel, Seat, order_name};
 use super::money::{MoneySums, PointsSums, Waiting};
 use super::orders::not_on_sale;
+use super::terms::paid_late;
 use super::{Auditor, SWEEP_MS};
 
 /// What an audit came to.
@@ -113,6 +114,10 @@ impl Auditor {
             let index = EventIndex(position as u32);
             for &(lsn, number, _) in &event.doubtful {
                 let (rule, text) = not_on_sale(index, number);
+                found.push((lsn, rule, text));
+            }
+            for &(lsn, number, _) in &event.late {
+                let (rule, text) = paid_late(index, number);
                 found.push((lsn, rule, text));
             }
             sums(index, event, &mut summary, &mut found);

@@ -34,9 +34,16 @@ pub(crate) enum Rule {
     NotOnSale,
     /// What the event's rules allow in one order and to one user.
     Limit,
+    /// Tickets are sold as the event's terms say: so many to one user, and beside seats only those that
+    /// they name.
+    Terms,
+    /// No payment begins once the show has begun.
+    EventOver,
+    /// What is paid by nothing costs nothing.
+    Free,
     /// Tickets are not oversold and cost what they cost.
     Stock,
-    /// An idempotency key makes one order.
+    /// An idempotency key makes one order, and so does an equal click of a moment ago.
     Idempotency,
     /// Nobody has two places in one line, or is let in twice without leaving.
     TwoPlaces,
@@ -75,6 +82,9 @@ impl Rule {
             Rule::Deadline => "deadline",
             Rule::NotOnSale => "not-on-sale",
             Rule::Limit => "limit",
+            Rule::Terms => "terms",
+            Rule::EventOver => "event-over",
+            Rule::Free => "free",
             Rule::Stock => "stock",
             Rule::Idempotency => "idempotency",
             Rule::TwoPlaces => "two-places",

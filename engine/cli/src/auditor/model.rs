@@ -9,6 +9,7 @@ use tiketi_engine::record::{
 
 use super::RACE_MS;
 use super::queue::QueueModel;
+use super::terms::TermsModel;
 
 /// A user, as far as the auditor cares.
 pub(super) struct UserModel {
@@ -32,6 +33,14 @@ pub(super) struct EventModel {
     pub(super) slots: HashMap<u32, u32>,
     /// Seats and tickets in live orders, by user.
     pub(super) by_user: HashMap<u32, u64>,
+    /// Tickets in live orders, by user.
+    pub(super) tickets_by_user: HashMap<u32, u64>,
+    /// `None` where no record says any.
+    pub(super) terms: Option<TermsModel>,
+    /// Terms of the past, and when each was replaced.
+    pub(super) past_terms: Vec<(Option<TermsModel>, UnixMillis)>,
+    /// Payments that began after the show did; an edit just after them may explain them.
+    pub(super) late: Vec<(Lsn, u32, UnixMillis)>,
     pub(super) window: Window,
     /// Sale windows of the past, and when each was replaced.
     pub(super) past_windows: Vec<(Window, UnixMillis)>,
@@ -43,6 +52,7 @@ pub(super) struct EventModel {
     pub(super) seats_removed: bool,
     pub(super) queue: QueueModel,
     pub(super) created_lsn: Lsn,
+    pub(super) created_at: UnixMillis,
 }
 
 /// A section and where its seats begin.
@@ -197,7 +207,7 @@ impl EventModel {
         sections: &[Section],
         ticket_types: &[NewTicketType],
         rules: EventRules,
-        created_lsn: Lsn,
+        (created_lsn, created_at): (Lsn, UnixMillis),
     ) -> EventModel {
         let mut first_seat = 0;
         let sections: Vec<SectionModel> = sections
@@ -225,6 +235,10 @@ impl EventModel {
             orders: BTreeMap::new(),
             slots: HashMap::new(),
             by_user: HashMap::new(),
+            tickets_by_user: HashMap::new(),
+            terms: None,
+            past_terms: Vec::new(),
+            late: Vec::new(),
             window: Window::of(details),
             past_windows: Vec::new(),
             doubtful: Vec::new(),
@@ -233,6 +247,7 @@ impl EventModel {
             deleted: false,
             seats_removed: false,
             created_lsn,
+            created_at,
         }
     }
 

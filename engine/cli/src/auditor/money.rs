@@ -1,6 +1,6 @@
-//! Money: whatever was captured is kept for a paid order or as points, or has gone back, or is owed
-//! (R12, R13). This file has the model and the life of a charge; `returns` has what goes back, and
-//! `laws` what must hold after every record and at the end.
+//! Money: what was captured is kept for a paid order or as points, or has gone back, or is owed
+//! (R12, R13). This file has the model and the life of a charge; `returns` has what goes back,
+//! `points` the accounts, and `laws` what must hold after every record and at the end.
 
 mod laws;
 mod points;
@@ -12,7 +12,7 @@ use tiketi_engine::ids::{Attempt, ChargeIndex, UnixMillis};
 use tiketi_engine::money::{self, ChargeState, Deposit, Ledger, Purpose, RefundState, Split};
 use tiketi_engine::record::{
     CaptureOutcome, CaptureStarted, ChargeOpened, DayCompared, DisputeState, OrderRef,
-    PaymentFound, PaymentStarted, ProviderName,
+    PaymentFound, PaymentMethod, PaymentStarted, ProviderName,
 };
 use tiketi_engine::state::State;
 
@@ -33,9 +33,9 @@ pub(super) struct MoneyModel {
     pieces: Vec<Piece>,
     accounts: BTreeMap<u32, AccountModel>,
     of_order: HashMap<(u32, u32), Vec<usize>>,
-    /// Whether a record was seen that only writers of snapshot version 6 and later make: what they
+    /// Whether a record was seen that writers of snapshot version 6 and later alone make: what they
     /// promise counts from there on.
-    is_of_version_6: bool,
+    caps_deposits: bool,
 }
 
 struct ChargeModel {
@@ -171,17 +171,40 @@ impl MoneyModel {
         model
     }
 
-    /// Whether a snapshot says the same.
-    pub(super) fn agrees_with(&self, state: &State) -> bool {
+    /// What a snapshot says otherwise; of each kind the first.
+    pub(super) fn differences(&self, state: &State) -> Vec<String> {
         let other = MoneyModel::of(state);
-        let same = |pair: (&Option<ChargeModel>, &Option<ChargeModel>)| match pair {
+        let same = |(own, other): &(&Option<ChargeModel>, &Option<ChargeModel>)| match (own, other)
+        {
             (Some(own), Some(other)) => own.says_the_same(other),
             (own, other) => own.is_none() && other.is_none(),
         };
-        self.charges.len() == other.charges.len()
-            && self.charges.iter().zip(&other.charges).all(same)
-            && self.pieces == other.pieces
-            && self.has_points_of(&other)
+        let counts = |model: &MoneyModel| (model.charges.len(), model.pieces.len());
+        let mut found = Vec::new();
+        if counts(self) != counts(&other) {
+            let (own, other) = (counts(self), counts(&other));
+            found.push(format!(
+                "{} charges and {} refunds in the snapshot, {} and {} in the log",
+                other.0, other.1, own.0, own.1
+            ));
+        }
+        let mut charges = self.charges.iter().zip(&other.charges);
+        if let Some(index) = charges.position(|pair| !same(&pair)) {
+            found.push(format!("charge {index} differs in the snapshot"));
+        }
+        let mut pieces = self.pieces.iter().zip(&other.pieces);
+        if let Some(index) = pieces.position(|(own, other)| own != other) {
+            found.push(format!("refund {index} differs in the snapshot"));
+        }
+        if let Some(user) = self.other_points(&other) {
+            found.push(format!("the points of user {user} differ in the snapshot"));
+        }
+        found
+    }
+
+    /// A record was seen that writers of snapshot version 6 and later alone make.
+    pub(super) fn is_of_version_6(&mut self) {
+        self.caps_deposits = true;
     }
 
     fn add_charge(&mut self, charge: Option<ChargeModel>) {
@@ -236,13 +259,14 @@ impl Auditor {
     /// Whether an order of a snapshot was paid by this charge: an administrator who confirms one
     /// leaves another method.
     fn pays_by_seed(&mut self, state: &State, index: usize) {
-        use tiketi_engine::record::PaymentMethod::{Card, Mixed, Point};
+        use PaymentMethod::{Card, Free, Mixed, Point};
         let charge = state.ledger().charge(ChargeIndex(index as u32));
         let Some(charge) = charge.filter(|charge| charge.captured.is_some()) else { return };
         let Purpose::Order(id) = charge.purpose else { return };
         let payment = state.order(id).and_then(|(_, order)| order.payment);
         let is_it = payment.is_some_and(|payment| {
-            payment.attempt == charge.attempt && matches!(payment.method, Card | Point | Mixed)
+            payment.attempt == charge.attempt
+                && matches!(payment.method, Card | Point | Mixed | Free)
         });
         let order = OrderRef { event: id.event, number: id.order };
         if let Some(order) = self.order_mut(order).filter(|_| is_it) {
@@ -338,9 +362,14 @@ impl Auditor {
         charge.attempt = started.attempt;
         charge.since = started.at;
         let (user, points, order) = (charge.user, charge.amount.points, charge.order);
+        let is_free = charge.amount == Split::default();
         let mut found = Vec::new();
         if before != Stage::Open {
             found.push((Rule::Money, format!("charge {index} is captured twice")));
+        }
+        if is_free != (started.method == PaymentMethod::Free) {
+            let text = format!("charge {index} costs nothing and is paid, or costs and is not");
+            found.push((Rule::Free, text));
         }
         if points > 0 && !self.money.account(user).spend(points) {
             found.push((Rule::Money, format!("user {user} spends points that are not there")));
@@ -449,8 +478,7 @@ impl Auditor {
         let Some(charge) = self.money.charge(index) else { return };
         let attempt = charge.attempt;
         if let Some(order) = charge.order {
-            let is_capped = self.money.is_of_version_6;
-            let due_at = is_capped.then_some(deposit.due_at);
+            let due_at = self.money.caps_deposits.then_some(deposit.due_at);
             self.deposit_awaited(order, attempt, due_at, at);
         }
     }
@@ -488,7 +516,8 @@ impl Auditor {
     pub(super) fn day_compared(&mut self, compared: &DayCompared) {
         self.is_new(compared.at);
         let DayCompared { provider, day, at, .. } = *compared;
-        if provider == ProviderName::None || (day.0 + SEOUL_OFFSET_MS) % DAY_MS != 0 {
+        let begins_a_day = (day.0 + SEOUL_OFFSET_MS).is_multiple_of(DAY_MS);
+        if provider == ProviderName::None || !begins_a_day {
             let text = format!("what was compared with {provider:?} is no day of a provider");
             self.find(Rule::Malformed, text);
         }
@@ -500,7 +529,7 @@ impl Auditor {
     /// The instant of a record that writers of version 6 and later alone make.
     fn is_new(&mut self, at: UnixMillis) {
         self.instant(at);
-        self.money.is_of_version_6 = true;
+        self.money.is_of_version_6();
     }
 }
 

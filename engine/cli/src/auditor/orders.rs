@@ -1,12 +1,15 @@
 //! The life of an order, record by record.
 
 use tiketi_engine::ids::{Attempt, EventIndex, UnixMillis};
-use tiketi_engine::record::{Claim, EndReason, Held, OrderRef, PaymentStarted, TicketLine};
+use tiketi_engine::record::{
+    Claim, EndReason, Held, IdempotencyKey, OrderRef, PaymentStarted, TicketLine,
+};
 
 use super::claims::{limits, take_seats, take_tickets};
 use super::finding::Rule;
 use super::model::{ClaimModel, EventModel, Life, OrderModel, Seat, order_name};
-use super::{Auditor, KEY_KEPT_MS, RACE_MS};
+use super::terms::tickets_back;
+use super::{Auditor, KEY_KEPT_MS, RACE_MS, SAME_CLICK_MS};
 
 impl Auditor {
     pub(super) fn held(&mut self, held: &Held) {
@@ -56,8 +59,8 @@ impl Auditor {
             after_cancel: event.cancelled_at.is_some(),
         };
         event.orders.insert(number, order);
-        if let Some(key) = held.key.as_ref().map(|key| key.key) {
-            found.extend(self.key_used((held.user.0, key), held.order, held.at));
+        if let Some(key) = held.key.as_deref() {
+            found.extend(self.key_used(held.user.0, *key, held.order, held.at));
         }
         self.add(found);
     }
@@ -65,7 +68,7 @@ impl Auditor {
     pub(super) fn payment_started(&mut self, started: &PaymentStarted) {
         self.instant(started.at);
         let name = order_name(started.order.event, started.order.number.0);
-        let mut found = Vec::new();
+        let mut found = self.payable(started);
         match self.order_mut(started.order) {
             None => found.push((Rule::UnknownThing, format!("{name} is to be paid, unknown"))),
             Some(order) => {
@@ -206,13 +209,15 @@ impl Auditor {
     }
 
     /// The key of a new order, or of a part that goes back: it must not have done so before within
-    /// a day (R14).
+    /// a day (R14), nor made an order that stands within a moment where it is a click's.
     pub(super) fn key_used(
         &mut self,
-        key: (u32, u128),
+        user: u32,
+        key: IdempotencyKey,
         order: OrderRef,
         at: UnixMillis,
     ) -> Option<(Rule, String)> {
+        let (is_click, key) = (key.is_of_content(), (user, key.key));
         while let Some(&(since, old)) = self.keys_by_age.front() {
             if since.plus(KEY_KEPT_MS) > at {
                 break;
@@ -224,14 +229,25 @@ impl Auditor {
         }
         self.keys_by_age.push_back((at, key));
         let (event, number, since) = self.keys.insert(key, (order.event, order.number.0, at))?;
-        // A hold that met the cancelling of its event was withdrawn, and its key with it.
-        let withdrawn = self
-            .events
-            .get(event.position())
-            .and_then(|event| event.orders.get(&number))
-            .is_some_and(|order| order.life == Life::Ended(EndReason::EventCancelled));
-        let remembered = at.plus(RACE_MS) < since.plus(KEY_KEPT_MS);
-        (remembered && !withdrawn).then(|| {
+        let first = self.events.get(event.position()).and_then(|event| event.orders.get(&number));
+        let is_repeated = match is_click {
+            true => {
+                let is_overdue =
+                    |first: &OrderModel| first.expires_at.is_some_and(|deadline| deadline <= at);
+                let stands = |first: &OrderModel| match first.life {
+                    Life::Held => !is_overdue(first),
+                    life => life.is_live(),
+                };
+                first.is_some_and(stands) && at < since.plus(SAME_CLICK_MS)
+            }
+            // A hold that met the cancelling of its event was withdrawn, and its key with it.
+            false => {
+                let withdrawn = Some(Life::Ended(EndReason::EventCancelled));
+                first.map(|first| first.life) != withdrawn
+                    && at.plus(RACE_MS) < since.plus(KEY_KEPT_MS)
+            }
+        };
+        is_repeated.then(|| {
             let text = format!(
                 "{} uses the idempotency key of {}",
                 order_name(order.event, order.number.0),
@@ -331,6 +347,7 @@ fn end(
     if let Some(of_user) = event.by_user.get_mut(&user) {
         *of_user = of_user.saturating_sub(quantity);
     }
+    tickets_back(event, user, &claim);
     match claim {
         ClaimModel::Seats(seats) => {
             for seat in seats {
@@ -378,9 +395,11 @@ fn give_back_part(
     if part.quantity() == 0 {
         found.push((Rule::Malformed, format!("{name} gives nothing back")));
     }
-    if let Some(of_user) = event.by_user.get_mut(&order.user) {
+    let user = order.user;
+    if let Some(of_user) = event.by_user.get_mut(&user) {
         *of_user = of_user.saturating_sub(part.quantity());
     }
+    tickets_back(event, user, part);
     match part {
         ClaimModel::Seats(seats) => {
             for &seat in seats {

@@ -10,6 +10,7 @@ use super::model::{
     ClaimModel, EventModel, LayoutModel, Life, OrderModel, Seat, UserModel, Window, order_name,
 };
 use super::queue::QueueModel;
+use super::terms::TermsModel;
 use super::{Auditor, RACE_MS};
 
 impl Auditor {
@@ -67,7 +68,14 @@ impl Auditor {
             })
             .collect();
         let lsn = self.lsn;
-        let mut model = EventModel::new(&event.details, &sections, &tickets, event.rules, lsn);
+        let made = (lsn, event.created_at);
+        let mut model = EventModel::new(&event.details, &sections, &tickets, event.rules, made);
+        // Terms that were never set read like those of an event that has none.
+        let terms = TermsModel::of(event);
+        model.terms = (terms != TermsModel::default()).then_some(terms);
+        if event.updated_at.plus(RACE_MS) > last_at {
+            model.past_terms.push((None, event.updated_at));
+        }
         if event.updated_at.plus(RACE_MS) > last_at {
             // The window before the last edit is not in the snapshot; a race with it is none of ours.
             let any = Window {
@@ -130,9 +138,7 @@ impl Auditor {
                 found.push(format!("the queue of event {index} differs in the snapshot"));
             }
         }
-        if !self.money.agrees_with(state) {
-            found.push("the ledger of payments differs in the snapshot".to_owned());
-        }
+        found.extend(self.money.differences(state));
         let lsn = state.lsn();
         for text in found {
             self.findings.add(lsn, Rule::Snapshot, text);
@@ -155,6 +161,9 @@ fn seed_order(
             found.push(format!("slot {slot} of event {index} has two orders"));
         }
         *model.by_user.entry(order.user.0).or_default() += claim.quantity();
+        if let ClaimModel::Tickets(_) = claim {
+            *model.tickets_by_user.entry(order.user.0).or_default() += claim.quantity();
+        }
         match &claim {
             ClaimModel::Seats(seats) => {
                 for &seat in seats {
@@ -206,6 +215,9 @@ fn compare_event(index: EventIndex, stored: &Event, known: &EventModel, found: &
     }
     if (stored.is_deleted(), stored.seats_removed) != (known.deleted, known.seats_removed) {
         found.push(format!("event {index} or its seats are gone in the snapshot or the log alone"));
+    }
+    if TermsModel::of(stored) != known.terms.clone().unwrap_or_default() {
+        found.push(format!("the terms of event {index} differ in the snapshot"));
     }
     let (orders, seats) = (stored.orders().count(), stored.plan().seat_count() as usize);
     if orders != known.orders.len() {

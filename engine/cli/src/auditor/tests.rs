@@ -6,6 +6,7 @@ mod providers;
 mod queue;
 mod right;
 mod storm;
+mod terms;
 mod wrong;
 
 use tiketi_engine::ids::{

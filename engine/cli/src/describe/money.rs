@@ -167,3 +167,94 @@ fn provider_name(provider: ProviderName) -> &'static str {
         ProviderName::Stripe => "stripe",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tiketi_engine::ids::{ChargeIndex, Lsn, RefundIndex, UnixMillis, UserIndex};
+    use tiketi_engine::inline_list::InlineList;
+    use tiketi_engine::money::{BankAccount, Captured, Deposit, Means, Split};
+    use tiketi_engine::record::{
+        CaptureStarted, DayCompared, PartReturned, PaymentFound, PaymentMethod, RefundAccountGiven,
+        RefundOutcome,
+    };
+
+    use super::*;
+
+    #[test]
+    fn records_of_money_are_described_without_secrets() {
+        let (charge, at, card) = (ChargeIndex(3), UnixMillis(1_700_000_000_000), 10_000);
+        let secret = || "hunter2".to_owned();
+        let outcome = |outcome| Record::CaptureEnded { charge, outcome, at };
+        let (bank, due_at) = ("20".to_owned(), at);
+        let deposit =
+            Deposit { bank, account: secret(), holder: secret(), due_at, secret: secret() };
+        let captured = Captured { approved_at: at, means: Means::Card, receipt: Some(secret()) };
+        let account = BankAccount { bank: "92".into(), number: secret(), holder: secret() };
+        let started = CaptureStarted {
+            charge,
+            attempt: tiketi_engine::ids::Attempt(1),
+            method: PaymentMethod::Card,
+            payment_key: secret(),
+            at,
+        };
+        let part = PartReturned {
+            charge,
+            part: Claim::Seats(
+                InlineList::from_slice(&[tiketi_engine::ids::SeatIndex(2)]).unwrap(),
+            ),
+            amount: Split { card, points: 5 },
+            by: UserIndex(7),
+            key: None,
+            at,
+        };
+        let compared = DayCompared {
+            provider: ProviderName::Toss,
+            day: UnixMillis(54_000_000),
+            transactions: 7,
+            differences: 2,
+            unknown: 1,
+            at,
+        };
+        let refund = |outcome| Record::RefundEnded { refund: RefundIndex(4), outcome, at };
+        let found = PaymentFound { charge, payment_key: secret(), at };
+        let given = RefundAccountGiven { charge, account, at };
+        let disputed = |state| Record::Disputed { charge, amount: card, state, at };
+        for (record, kind, says) in [
+            (Record::CaptureStarted(Box::new(started)), "capture-started", "charge 3, attempt 1"),
+            (outcome(CaptureOutcome::Captured(Box::new(captured))), "capture-ended", "captured"),
+            (outcome(CaptureOutcome::Awaiting(Box::new(deposit))), "capture-ended", "awaiting"),
+            (outcome(CaptureOutcome::TakenBack), "capture-ended", "taken_back"),
+            (Record::RefundAccountGiven(Box::new(given)), "refund-account-given", "bank 92"),
+            (refund(RefundOutcome::Failed), "refund-ended", "refund 4: Failed"),
+            (refund(RefundOutcome::ByHand), "refund-ended", "refund 4: ByHand"),
+            (Record::PaymentFound(Box::new(found)), "payment-found", "charge 3"),
+            (
+                Record::ReturnedElsewhere { charge, card, at },
+                "returned-elsewhere",
+                "10,000원 without being asked",
+            ),
+            (
+                Record::ReturnFailed { charge, card, is_owed: true, at },
+                "return-failed",
+                "10,000원 again, owed to the buyer",
+            ),
+            (Record::ReturnFailed { charge, card, is_owed: false, at }, "return-failed", "kept"),
+            (disputed(DisputeState::Open), "disputed", "10,000원 open"),
+            (disputed(DisputeState::Won), "disputed", "won"),
+            (disputed(DisputeState::Lost), "disputed", "lost"),
+            (Record::PartReturned(Box::new(part)), "part-returned", "1 seats, 10000 by card"),
+            (Record::ChargeForgotten { charge, at }, "charge-forgotten", "never confirmed"),
+            (
+                Record::DayCompared(Box::new(compared)),
+                "day-compared",
+                "1970-01-02 of toss: 7 transactions, 2 differences, 1 unknown",
+            ),
+        ] {
+            let described = Names::default().describe(Lsn(1), &record);
+            assert_eq!((described.kind, described.at), (kind, Some(at)), "{record:?}");
+            assert!(described.text.contains(says), "{}", described.text);
+            let fields = Value::Object(described.fields).to_string();
+            assert!(!described.text.contains("hunter2") && !fields.contains("hunter2"), "{fields}");
+        }
+    }
+}

@@ -54,6 +54,17 @@ impl Names {
                 });
                 new("admin-acted", Some(acted.at), text, fields)
             }
+            Record::AdminMade(made) => {
+                let acted = &made.acted;
+                let (method, path) = (&acted.method, clean(&acted.path));
+                let text =
+                    format!("{} {method} {path}: {}", self.user(acted.by), clean(&made.made));
+                let fields = json!({
+                    "by": acted.by.0, "method": method, "path": acted.path, "body": acted.body,
+                    "made": made.made,
+                });
+                new("admin-made", Some(acted.at), text, fields)
+            }
             _ => self.describe_queue(record),
         }
     }

@@ -1,8 +1,10 @@
 //! Commands that talk to a running gateway.
 
-use serde_json::json;
+use std::time::Duration;
 
-use crate::support::{Gateway, command, tiketi};
+use serde_json::{Value, json};
+
+use crate::support::{Gateway, command, on, tiketi};
 
 #[test]
 fn events() {
@@ -42,6 +44,33 @@ fn events() {
     let id = copy["event"]["id"].as_str().unwrap();
     gateway.tiketi(&["event", "delete", id, "--yes"]).fails(1, "NOT_FOUND");
     assert_eq!(gateway.tiketi(&["event", "cancel", "가을", "--yes"]).code, 1);
+}
+
+#[test]
+fn terms_of_an_event() {
+    let gateway = Gateway::start();
+    gateway.event("봄 콘서트");
+    let terms = |args: &[&str]| {
+        let answer = gateway.json(&[&["event", "terms", "봄"], args].concat());
+        answer["terms"].clone()
+    };
+    let of_file = json!({"max_tickets": 4, "ticket_hold_ttl": 600, "deposits": true});
+    assert_eq!(terms(&[]), of_file);
+    let changed = terms(&["--max-tickets", "default", "--ticket-hold-ttl", "never"]);
+    let expected = json!({"max_tickets": null, "ticket_hold_ttl": "never", "deposits": true});
+    assert_eq!((&changed, &terms(&[])), (&expected, &expected));
+    let changed = terms(&["--max-tickets", "2", "--ticket-hold-ttl", "60", "--deposits", "off"]);
+    assert_eq!(changed, json!({"max_tickets": 2, "ticket_hold_ttl": 60, "deposits": false}));
+    let text = gateway.tiketi(&["event", "terms", "봄", "--ticket-hold-ttl", "default"]);
+    let text = text.succeeds().to_owned();
+    assert!(text.contains("the server's setting") && text.contains("deposits"), "{text}");
+    for wrong in [["--max-tickets", "many"], ["--ticket-hold-ttl", "10m"], ["--deposits", "no"]] {
+        let ran = gateway.tiketi(&[&["event", "terms", "봄"], &wrong[..]].concat());
+        assert!(ran.code == 2 && ran.stderr.contains(wrong[0]), "{}", ran.stderr);
+    }
+    gateway.tiketi(&["event", "terms", "봄", "--max-tickets", "0"]).fails(1, "VALIDATION");
+    let shown = gateway.tiketi(&["event", "show", "봄"]);
+    assert!(shown.succeeds().contains("beside seats"), "{}", shown.stdout);
 }
 
 #[test]
@@ -260,4 +289,113 @@ fn lanes_and_draws() {
     };
     assert!(verify(commitment).succeeds().contains("verified"));
     assert_eq!(verify(&"00".repeat(32)).code, 4);
+}
+
+/// What the list says of a payment once that waits for something.
+fn waits_for(gateway: &Gateway, order_id: &str, what: &str) -> Value {
+    for _ in 0..200 {
+        let listed = gateway.json(&["payments", "list", "--state", "waiting"]);
+        let mut payments = listed["payments"].as_array().unwrap().iter();
+        let found = payments.find(|one| one["orderId"] == order_id);
+        if let Some(found) = found.filter(|one| one["waiting"]["for"] == what) {
+            return found.clone();
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{order_id} does not wait for {what}");
+}
+
+#[test]
+fn payments_that_wait_are_ended() {
+    let gateway = Gateway::start();
+    let event = gateway.event("봄 콘서트");
+    let buyer = gateway.user("buyer@tiketi.gg");
+    let order = gateway.reserve(&event, &["A-1-2"], &buyer);
+    let (id, confirm) = gateway.toss_order(&order, &buyer);
+    gateway.fault(&id, "confirm", json!("dropBefore"), 1_000);
+    gateway.fault(&id, "query", json!({"status": 500}), 1_000);
+    gateway.confirm(&confirm, &buyer);
+    let payment = waits_for(&gateway, &id, "provider");
+    assert_eq!(payment["status"], "confirming", "{payment}");
+    let listed = gateway.tiketi(&["payments", "list", "--state", "confirming"]);
+    let listed = listed.succeeds();
+    assert!(listed.contains("WAITS FOR") && listed.contains("SINCE"), "{listed}");
+    assert!(listed.lines().any(|line| line.contains(&id) && line.contains("provider")), "{listed}");
+    let number = order["reservationNumber"].as_str().unwrap();
+    let shown = gateway.tiketi(&["order", "show", number]);
+    assert!(shown.succeeds().contains("waits for"), "{}", shown.stdout);
+
+    gateway.tiketi(&["payments", "end", &id]).fails(2, "--yes");
+    gateway.tiketi(&["payments", "end", "tk00", "--yes"]).fails(1, "NOT_FOUND");
+    let ended = gateway.json(&["payments", "end", &id, "--yes"]);
+    assert_eq!(ended["payment"]["status"], "failed", "{ended}");
+    assert!(ended["payment"]["waiting"].is_null(), "{ended}");
+    gateway.tiketi(&["payments", "end", &id, "--yes"]).fails(1, "CONFLICT");
+    assert_eq!(gateway.json(&["order", "show", number])["order"]["state"], "held");
+    assert!(
+        gateway.tiketi(&["payments", "list", "--state", "waiting"]).succeeds() == "no payments\n"
+    );
+}
+
+#[test]
+fn refunds_that_were_refused_are_made_by_hand() {
+    let gateway = Gateway::start();
+    let event = gateway.event("봄 콘서트");
+    let buyer = gateway.user("buyer@tiketi.gg");
+    let order = gateway.reserve(&event, &["A-1-2"], &buyer);
+    let (id, confirm) = gateway.toss_order(&order, &buyer);
+    gateway.confirm(&confirm, &buyer);
+    gateway.tiketi(&["payments", "refunded-by-hand", &id, "--yes"]).fails(1, "CONFLICT");
+    gateway.fault(&id, "cancel", json!({"error": "NOT_CANCELABLE_PAYMENT"}), 1_000);
+    gateway.json(&["order", "cancel", order["reservationNumber"].as_str().unwrap(), "--yes"]);
+    let payment = waits_for(&gateway, &id, "administrator");
+    assert_eq!(payment["status"], "refund_refused", "{payment}");
+    gateway.tiketi(&["payments", "refunded-by-hand", &id]).fails(2, "120,000원");
+    let noted = gateway.tiketi(&["payments", "refunded-by-hand", &id, "--yes"]);
+    assert!(noted.succeeds().contains("refunded"), "{}", noted.stdout);
+    gateway.tiketi(&["payments", "refunded-by-hand", &id, "--yes"]).fails(1, "CONFLICT");
+    assert!(
+        gateway.tiketi(&["payments", "list", "--state", "refund_refused"]).succeeds()
+            == "no payments\n"
+    );
+
+    let data = gateway.stop();
+    let audit = on(data.path(), &["--json", "audit", "DIR"]).document();
+    assert_eq!(audit["ok"], true, "{audit}");
+    let toss = &audit["summary"]["money"]["toss"];
+    assert_eq!((&toss["captured"], &toss["byHand"]), (&120_000.into(), &120_000.into()), "{audit}");
+}
+
+#[test]
+fn days_are_compared_with_their_providers() {
+    let gateway = Gateway::start();
+    let event = gateway.event("봄 콘서트");
+    let buyer = gateway.user("buyer@tiketi.gg");
+    let order = gateway.reserve(&event, &["A-1-2", "A-1-3"], &buyer);
+    let (id, confirm) = gateway.toss_order(&order, &buyer);
+    // A message of the payment that comes late would tell of the refund below.
+    gateway.fault(&id, "webhook", json!("dropBefore"), 1_000);
+    gateway.confirm(&confirm, &buyer);
+    let today = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(9)).to_string();
+    let compare = ["payments", "compare", "--day", &today[..10]];
+    assert!(gateway.tiketi(&compare).succeeds().contains("1 transactions, 0 differences"));
+    let console = json!({"orderId": id, "amount": 10_000, "webhook": false});
+    gateway.simulator("console-refund", &console);
+    let found = gateway.tiketi(&compare);
+    assert_eq!(found.code, 4, "{}{}", found.stdout, found.stderr);
+    let row = found.stdout.lines().find(|line| line.contains(&id)).unwrap();
+    assert!(row.contains("10,000원") && found.stdout.contains("ELSEWHERE"), "{}", found.stdout);
+    assert_eq!(gateway.json(&compare)["providers"][0]["differences"], json!([]), "known since");
+    let elsewhere = gateway.json(&["payments", "list", "--state", "refunded_elsewhere"]);
+    assert_eq!(elsewhere["payments"][0]["refundedElsewhere"], 10_000, "{elsewhere}");
+    let tomorrow = ["payments", "compare", "--day", "2999-01-01"];
+    gateway.tiketi(&tomorrow).fails(1, "VALIDATION");
+    let wrong = gateway.tiketi(&["payments", "compare", "--day", "yesterday"]);
+    assert!(wrong.code == 2 && wrong.stderr.contains("2026-11-27"), "{}", wrong.stderr);
+
+    let data = gateway.stop();
+    let log = on(data.path(), &["log", "inspect", "DIR"]);
+    assert!(log.succeeds().contains("returned-elsewhere"), "{}", log.stdout);
+    let audit = on(data.path(), &["audit", "DIR"]);
+    assert!(audit.succeeds().contains("10,000원 given back elsewhere"), "{}", audit.stdout);
 }

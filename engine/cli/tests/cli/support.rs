@@ -131,6 +131,33 @@ impl Gateway {
         self.post("/api/seats/reserve", token, &body)["reservation"].clone()
     }
 
+    /// An order at Toss's simulator for a reservation: its order id, and what the window gives back.
+    pub(crate) fn toss_order(&self, reservation: &Value, token: &str) -> (String, Value) {
+        let body = json!({"reservationId": reservation["id"]});
+        let order = self.post("/api/payments/toss/request", token, &body);
+        let (id, amount) = (order["orderId"].clone(), order["amount"].clone());
+        let window = json!({"orderId": id, "amount": amount, "method": "card"});
+        let key = self.simulator("authenticate", &window)["paymentKey"].clone();
+        let confirm = json!({"paymentKey": key, "orderId": id, "amount": amount});
+        (id.as_str().unwrap().to_owned(), confirm)
+    }
+
+    /// Confirms what the window gave back: paid, or not known yet.
+    pub(crate) fn confirm(&self, confirm: &Value, token: &str) {
+        self.post("/api/payments/toss/confirm", token, confirm);
+    }
+
+    /// A switch of Toss's simulator.
+    pub(crate) fn simulator(&self, name: &str, body: &Value) -> Value {
+        self.post(&format!("/sandbox/toss/sandbox/{name}"), "", body)
+    }
+
+    /// The next calls about an order go wrong at Toss's simulator.
+    pub(crate) fn fault(&self, order_id: &str, call: &str, fault: Value, times: u32) {
+        let body = json!({"orderId": order_id, "call": call, "fault": fault, "times": times});
+        self.simulator("faults", &body);
+    }
+
     pub(crate) fn pay(&self, reservation: &Value, token: &str) {
         let body = json!({"reservationId": reservation["id"], "paymentMethod": "kakao_pay"});
         self.post("/api/payments/process", token, &body);

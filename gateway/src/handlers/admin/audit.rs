@@ -53,5 +53,6 @@ fn entry(state: &State, action: &AdminAction) -> Option<AuditEntry> {
         method: action.acted.method.clone(),
         path: action.acted.path.clone(),
         body: action.acted.body.clone(),
+        made: action.made.clone(),
     })
 }

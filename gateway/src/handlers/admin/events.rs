@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use tiketi_engine::command::{Category, EditEvent, NewEvent};
+use tiketi_engine::command::{Category, EditEvent, EditTerms, NewEvent};
 use tiketi_engine::ids::{EventIndex, ExternalId, LayoutIndex, Lsn, UnixMillis};
 use tiketi_engine::journal::Pending;
-use tiketi_engine::record::{EventDetails, EventRules, NewTicketType};
+use tiketi_engine::record::{EventDetails, EventRules, EventTerms, NewTicketType, TicketHold};
 
 use crate::api::Id;
 use crate::api::admin::{
     AdminEventAnswer, EditEventRequest, EventCancelledAnswer, NewEventRequest,
-    NewTicketTypeRequest, TypedNumber,
+    NewTicketTypeRequest, TicketHoldTtl, TypedNumber,
 };
 use crate::api::changes::{DuplicateRequest, EventDeletedAnswer};
 use crate::api::events::EventDetail;
@@ -44,11 +44,26 @@ pub(crate) async fn create(app: &Arc<App>, request: &Request) -> Result<Response
         },
         seats_per_user: narrow(body.max_per_user)?,
     };
+    let terms = EventTerms {
+        max_tickets: narrow(body.max_tickets)?,
+        ticket_hold_ttl: body.ticket_hold_ttl.map(ticket_hold).transpose()?,
+        deposits: body.deposits.unwrap_or(EventTerms::default().deposits),
+    };
     let category = category_of(body.category)?;
     let ticket_types = body.ticket_types.unwrap_or_default();
+    let standing = ticket_types.iter().map(|new| new.standing.unwrap_or(false)).collect();
     let ticket_types = ticket_types.into_iter().map(ticket_type).collect::<Result<_, _>>()?;
     let created_by = Some(request.user()?.user.index);
-    let mut new = NewEvent { details, layout: None, ticket_types, rules, category, created_by };
+    let mut new = NewEvent {
+        details,
+        layout: None,
+        ticket_types,
+        standing,
+        rules,
+        terms,
+        category,
+        created_by,
+    };
     // Everything else is checked before a layout is made for it.
     new.clone().check().map_err(refusals::field)?;
     new.layout = match (body.seat_layout_id, body.layout) {
@@ -73,8 +88,13 @@ pub(crate) async fn edit(app: &Arc<App>, request: &Request) -> Result<Response, 
     let index = request.event_id(0)?;
     let body: EditEventRequest = request.json()?;
     app.catch_up(None).await?;
-    let old = app.view.read(|state| state.event(index).map(|event| event.details.clone()));
-    let old = old.ok_or_else(|| ApiError::new(Code::NotFound))?;
+    let old = app.view.read(|state| {
+        let event = state.event(index)?;
+        Some((event.details.clone(), event.terms))
+    });
+    let (old, old_terms) = old.ok_or_else(|| ApiError::new(Code::NotFound))?;
+    let terms = edited_terms(&body, old_terms)?;
+    let terms = EditTerms { event: index, terms }.check().map_err(refusals::field)?;
     let text = |new: Option<String>, old: String| new.map_or(old, |new| new.trim().to_owned());
     let optional = |new: Option<Option<String>>, old| new.map_or(old, unless_blank);
     let date = |new: Option<String>, old| new.map_or(Ok(old), |new| instant(&new));
@@ -98,7 +118,11 @@ pub(crate) async fn edit(app: &Arc<App>, request: &Request) -> Result<Response, 
         let given = app.engine.categorise_event(index, category, by, now);
         lsn = given.map_err(refusals::catalog)?.lsn();
     }
-    // Of two records the later one is waited for.
+    if terms.get().terms != old_terms {
+        let by = Some(request.user()?.user.index);
+        lsn = app.engine.set_terms(terms, by, now).map_err(refusals::catalog)?.lsn();
+    }
+    // Of several records the last one is waited for.
     app.durable(Pending::new((), lsn)).await?;
     let event = detail(app, index, lsn).await?;
     let answer = AdminEventAnswer { message: "공연을 수정했어요.".to_owned(), event };
@@ -108,7 +132,6 @@ pub(crate) async fn edit(app: &Arc<App>, request: &Request) -> Result<Response, 
 /// `POST /api/admin/events/:id/cancel`.
 pub(crate) async fn cancel(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let index = request.event_id(0)?;
-    request.no_fields()?;
     let pending = app.engine.cancel_event(index, app.clock.now()).map_err(refusals::catalog)?;
     let lsn = pending.lsn();
     let orders = app.durable(pending).await? as u64;
@@ -122,7 +145,6 @@ pub(crate) async fn cancel(app: &Arc<App>, request: &Request) -> Result<Response
 /// `DELETE /api/admin/events/:id`.
 pub(crate) async fn delete(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let index = request.event_id(0)?;
-    request.no_fields()?;
     let by = Some(request.user()?.user.index);
     let pending = app.engine.delete_event(index, by, app.clock.now()).map_err(refusals::catalog)?;
     let lsn = pending.lsn();
@@ -134,7 +156,7 @@ pub(crate) async fn delete(app: &Arc<App>, request: &Request) -> Result<Response
     Ok(app.written(Response::ok(&answer), lsn))
 }
 
-/// `POST /api/admin/events/:id/duplicate`: the same hall, tickets, rules and category on other dates;
+/// `POST /api/admin/events/:id/duplicate`: the same hall, tickets, rules, terms and category on other dates;
 /// everything is for sale again.
 pub(crate) async fn duplicate(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let original = request.event_id(0)?;
@@ -154,7 +176,9 @@ pub(crate) async fn duplicate(app: &Arc<App>, request: &Request) -> Result<Respo
             details: event.details.clone(),
             layout: event.layout,
             ticket_types: ticket_types.collect(),
+            standing: event.standing_types().collect(),
             rules: event.rules,
+            terms: event.terms,
             category: event.category.as_deref().and_then(|name| Category::new(name).ok()),
             created_by,
         };
@@ -176,6 +200,27 @@ pub(crate) async fn duplicate(app: &Arc<App>, request: &Request) -> Result<Respo
     Ok(app.written(Response::created(&answer), lsn))
 }
 
+/// What is absent stays.
+fn edited_terms(body: &EditEventRequest, old: EventTerms) -> Result<EventTerms, ApiError> {
+    Ok(EventTerms {
+        max_tickets: body.max_tickets.map_or(Ok(old.max_tickets), narrow)?,
+        ticket_hold_ttl: match body.ticket_hold_ttl {
+            None => old.ticket_hold_ttl,
+            Some(new) => new.map(ticket_hold).transpose()?,
+        },
+        deposits: body.deposits.unwrap_or(old.deposits),
+    })
+}
+
+fn ticket_hold(ttl: TicketHoldTtl) -> Result<TicketHold, ApiError> {
+    match ttl {
+        TicketHoldTtl::Never => Ok(TicketHold::Never),
+        TicketHoldTtl::Seconds(seconds) => {
+            seconds.checked_mul(1_000).map(TicketHold::Millis).ok_or_else(out_of_range)
+        }
+    }
+}
+
 /// A blank one is none.
 fn category_of(name: Option<String>) -> Result<Option<Category>, ApiError> {
     let category = |name: String| Category::new(&name).map_err(refusals::field);
@@ -186,8 +231,9 @@ fn category_of(name: Option<String>) -> Result<Option<Category>, ApiError> {
 async fn detail(app: &App, index: EventIndex, lsn: Lsn) -> Result<EventDetail, ApiError> {
     app.shown(lsn).await?;
     let now = app.clock.now();
-    let event =
-        app.view.read(|state| Some(catalog_view::detail(state, index, state.event(index)?, now)));
+    let event = app
+        .view
+        .read(|state| Some(catalog_view::admin_detail(state, index, state.event(index)?, now)));
     event.ok_or_else(|| ApiError::new(Code::NotFound))
 }
 

@@ -38,7 +38,6 @@ pub(crate) async fn show(app: &Arc<App>, request: &Request) -> Result<Response, 
 /// `POST /api/admin/orders/:id/cancel`, whoever's it is.
 pub(crate) async fn cancel(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let id = request.reservation_id(0)?;
-    request.no_fields()?;
     app.catch_up(None).await?;
     if app.view.read(|state| OrderView::find(state, id).is_none()) {
         return Err(ApiError::new(Code::NotFound));

@@ -47,7 +47,6 @@ pub(crate) async fn unblock(app: &Arc<App>, request: &Request) -> Result<Respons
 /// `POST /api/admin/events/:id/generate-seats`.
 pub(crate) async fn generate(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let event = request.event_id(0)?;
-    request.no_fields()?;
     let by = Some(request.user()?.user.index);
     let now = app.clock.now();
     let pending = app.engine.generate_seats(event, by, now).map_err(refusals::catalog)?;
@@ -64,7 +63,6 @@ pub(crate) async fn generate(app: &Arc<App>, request: &Request) -> Result<Respon
 /// `DELETE /api/admin/events/:id/seats`: none where there are none.
 pub(crate) async fn remove(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let event = request.event_id(0)?;
-    request.no_fields()?;
     let by = Some(request.user()?.user.index);
     let message = "좌석을 삭제했어요.".to_owned();
     let pending = match app.engine.remove_seats(event, by, app.clock.now()) {

@@ -19,6 +19,7 @@ use tiketi_engine::state::SeatStatus;
 
 use crate::api::sheets::{LayoutSheetAnswer, SeatSheetAnswer, TicketSheetAnswer, TicketTypeCells};
 use crate::app::App;
+use crate::docs::operations::DRY;
 use crate::error::{ApiError, Code};
 use crate::event_plans::EventPlan;
 use crate::handlers::admin::seats::{check_reason, seat_named};
@@ -30,11 +31,12 @@ const fn column(name: &'static str, is_required: bool, rule: Rule) -> Column {
     Column { name, is_required, rule }
 }
 
-const TICKETS: [Column; 4] = [
+const TICKETS: [Column; 5] = [
     column("name", true, Rule::Chars(1, NAME_CHARS_MAX)),
     column("price", true, Rule::Whole(0, PRICE_MAX)),
     column("totalQuantity", true, Rule::Whole(0, TICKETS_PER_TYPE_MAX)),
     column("description", false, Rule::Chars(0, DESCRIPTION_CHARS_MAX)),
+    column("standing", false, Rule::YesOrNo),
 ];
 const SECTIONS: [Column; 5] = [
     column("name", true, Rule::Chars(1, SECTION_NAME_CHARS_MAX)),
@@ -45,13 +47,10 @@ const SECTIONS: [Column; 5] = [
 ];
 const SEATS: [Column; 1] = [column("seat", true, Rule::Seat)];
 
-/// The name of the switch.
-const DRY_RUN: &str = "dryRun";
-
 /// `POST /api/admin/events/:id/tickets/csv`.
 pub(crate) async fn ticket_types(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let event = request.event_id(0)?;
-    let dry_run = is_dry_run(request, &[])?;
+    let dry_run = is_dry_run(request)?;
     let _one_at_a_time = app.one_table.lock().await;
     app.catch_up(None).await?;
     let known: Option<Vec<String>> = app.view.read(|state| {
@@ -68,20 +67,21 @@ pub(crate) async fn ticket_types(app: &Arc<App>, request: &Request) -> Result<Re
     }
     let mut rows = BTreeMap::new();
     let ticket_types = sheet.read_rows(|cells| {
-        let new = ticket_type(event, cells)?;
+        let (new, standing) = ticket_type(event, cells)?;
         if known.iter().any(|known| known.trim() == new.name) {
             cells.wrong("name", "이 공연에 같은 이름의 티켓이 있어요.");
         }
         if let Some(row) = rows.insert(new.name.clone(), cells.row()) {
             cells.wrong("name", format!("{row}행과 이름이 같아요."));
         }
-        Some(new)
+        Some((new, standing))
     })?;
-    let described = ticket_types.iter().map(|new| TicketTypeCells {
+    let described = ticket_types.iter().map(|(new, standing)| TicketTypeCells {
         name: new.name.clone(),
         price: new.price,
         total_quantity: new.total_quantity,
         description: new.description.clone(),
+        standing: *standing,
     });
     let mut answer = TicketSheetAnswer {
         message: "만들지 않고 확인만 했어요.".to_owned(),
@@ -93,7 +93,8 @@ pub(crate) async fn ticket_types(app: &Arc<App>, request: &Request) -> Result<Re
         let message = format!("이름과 설명은 모두 합해 {bytes}바이트까지 쓸 수 있어요.");
         refusals::field(error).message(message)
     };
-    let new = NewTicketTypes { event, ticket_types }.check().map_err(too_long)?;
+    let (ticket_types, standing) = ticket_types.into_iter().unzip();
+    let new = NewTicketTypes { event, ticket_types, standing }.check().map_err(too_long)?;
     if dry_run {
         return Ok(Response::ok(&answer).of_a_dry_run());
     }
@@ -106,9 +107,10 @@ pub(crate) async fn ticket_types(app: &Arc<App>, request: &Request) -> Result<Re
     Ok(app.written(Response::created(&answer), lsn))
 }
 
-fn ticket_type(event: EventIndex, cells: &mut Cells<'_>) -> Option<NewTicketType> {
+fn ticket_type(event: EventIndex, cells: &mut Cells<'_>) -> Option<(NewTicketType, bool)> {
     let (name, price) = (cells.required("name"), cells.number("price", None));
     let total_quantity = cells.number("totalQuantity", None);
+    let standing = cells.switch("standing");
     let description = Some(cells.text("description").to_owned()).filter(|text| !text.is_empty());
     let new = NewTicketType {
         name: name?,
@@ -117,13 +119,13 @@ fn ticket_type(event: EventIndex, cells: &mut Cells<'_>) -> Option<NewTicketType
         sold_elsewhere: 0,
         description,
     };
-    let alone = NewTicketTypes { event, ticket_types: vec![new.clone()] };
-    judged(cells, alone.check().map(|_| new))
+    let alone = NewTicketTypes { event, ticket_types: vec![new.clone()], standing: Vec::new() };
+    Some((judged(cells, alone.check().map(|_| new))?, standing?))
 }
 
 /// `POST /api/admin/seat-layouts/csv?name=`: a layout of the sections in the table.
 pub(crate) async fn layout(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    let dry_run = is_dry_run(request, &["name", "description"])?;
+    let dry_run = is_dry_run(request)?;
     let name = request.parameter("name")?.unwrap_or_default().trim().to_owned();
     let description = request.parameter("description")?.unwrap_or_default().trim().to_owned();
     let description = Some(description).filter(|text| !text.is_empty());
@@ -201,7 +203,7 @@ fn section(cells: &mut Cells<'_>) -> Option<Section> {
 /// `POST /api/admin/events/:id/seats/csv?action=`: blocks or unblocks the seats in the table.
 pub(crate) async fn seats(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let plan = app.plan(request.event_id(0)?).ok_or_else(|| ApiError::new(Code::NotFound))?;
-    let dry_run = is_dry_run(request, &["action", "reason"])?;
+    let dry_run = is_dry_run(request)?;
     let action = request.parameter("action")?.unwrap_or_default().into_owned();
     let (wanted, otherwise) = match action.as_str() {
         "block" => (SeatStatus::Available, "이미 잡혀 있는 좌석이에요."),
@@ -281,33 +283,18 @@ fn sheet(request: &Request, columns: &[Column], rows_max: usize) -> Result<Sheet
     Sheet::read(request.body(), columns, rows_max)
 }
 
-/// Whether nothing is to be done. The switch goes by its name in any case, and what is neither it nor
-/// one of `others` is refused: a misspelt switch must not write.
+/// Whether nothing is to be done. The switch goes by its name in any case; it comes once, and what is
+/// no parameter does not come at all (`doors`).
 ///
 /// # Errors
 /// 400 with the parameter as `field`.
-fn is_dry_run(request: &Request, others: &[&str]) -> Result<bool, ApiError> {
-    let (_, query) = request.target().split_once('?').unwrap_or_default();
-    let mut dry_run = false;
-    let mut seen = BTreeSet::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (sent, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let is_switch = sent.eq_ignore_ascii_case(DRY_RUN);
-        let name = if is_switch { DRY_RUN } else { sent };
-        let refused = |message| Err(refusals::invalid(message).with("field", name));
-        if !is_switch && !others.contains(&name) {
-            return refused("모르는 매개변수예요.");
-        }
-        if !seen.insert(name) {
-            return refused("두 번 적힌 매개변수예요.");
-        }
-        if is_switch {
-            match value {
-                "true" => dry_run = true,
-                "false" => {}
-                _ => return refused("dryRun은 true 또는 false예요."),
-            }
-        }
+fn is_dry_run(request: &Request) -> Result<bool, ApiError> {
+    let Some(sent) = request.parameter_names().find(|sent| DRY.is_called(sent)) else {
+        return Ok(false);
+    };
+    match request.parameter(sent)?.as_deref() {
+        Some("true") => Ok(true),
+        Some("false") => Ok(false),
+        _ => Err(refusals::invalid("dryRun은 true 또는 false예요.").with("field", DRY.name)),
     }
-    Ok(dry_run)
 }

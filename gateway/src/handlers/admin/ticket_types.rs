@@ -22,7 +22,8 @@ pub(crate) async fn create(app: &Arc<App>, request: &Request) -> Result<Response
         return Err(ApiError::new(Code::NotFound));
     }
     let body: NewTicketTypeRequest = request.json()?;
-    let new = NewTicketTypes { event, ticket_types: vec![ticket_type(body)?] };
+    let standing = vec![body.standing.unwrap_or(false)];
+    let new = NewTicketTypes { event, ticket_types: vec![ticket_type(body)?], standing };
     let new = new.check().map_err(refusals::field)?;
     let by = Some(request.user()?.user.index);
     let pending =
@@ -34,13 +35,15 @@ pub(crate) async fn create(app: &Arc<App>, request: &Request) -> Result<Response
     Ok(app.written(Response::created(&answer), lsn))
 }
 
-/// `PUT /api/admin/tickets/:id`: all of it is replaced.
+/// `PUT /api/admin/tickets/:id`: all of it is replaced, but whether it is sold beside seats where that
+/// is absent.
 pub(crate) async fn edit(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let (event, index) = request.ticket_type_id(0)?;
     if !app.engine.has_event(event) {
         return Err(ApiError::new(Code::NotFound));
     }
     let body: NewTicketTypeRequest = request.json()?;
+    let standing = body.standing;
     let new = ticket_type(body)?;
     let details = TicketTypeDetails {
         name: new.name,
@@ -48,7 +51,7 @@ pub(crate) async fn edit(app: &Arc<App>, request: &Request) -> Result<Response, 
         total_quantity: new.total_quantity,
         description: new.description,
     };
-    let edit = EditTicketType { event, ticket_type: index, details };
+    let edit = EditTicketType { event, ticket_type: index, details, standing };
     let edit = edit.check().map_err(refusals::field)?;
     let by = Some(request.user()?.user.index);
     let pending =
@@ -82,6 +85,7 @@ fn row(index: EventIndex, event: &Event, ticket_type: TicketTypeIndex) -> Option
         total_quantity: found.total_quantity,
         available_quantity: found.available(),
         description: found.description.clone(),
+        standing: event.standing.contains(&ticket_type),
         created_at: found.created_at.into(),
         updated_at: found.updated_at.into(),
     })

@@ -111,7 +111,6 @@ pub(crate) async fn suspend(app: &Arc<App>, request: &Request) -> Result<Respons
 /// `POST /api/admin/users/:id/restore`.
 pub(crate) async fn restore(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let id = known(app, request)?;
-    request.no_fields()?;
     let by = Some(request.user()?.user.index);
     let restored =
         app.engine.restore_user(id.index, by, app.clock.now()).map_err(refusals::account)?;
@@ -137,9 +136,9 @@ pub(crate) async fn orders(app: &Arc<App>, request: &Request) -> Result<Response
 /// The account in the path. The index alone may name one of another installation.
 fn known(app: &App, request: &Request) -> Result<UserId, ApiError> {
     let id = request.user_id(0)?;
-    match app.engine.standing(id) {
-        Some(_) => Ok(id),
-        None => Err(ApiError::new(Code::NotFound)),
+    match app.has_account(id) {
+        true => Ok(id),
+        false => Err(ApiError::new(Code::NotFound)),
     }
 }
 

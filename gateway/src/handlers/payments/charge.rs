@@ -6,7 +6,7 @@ use tiketi_engine::ids::{ChargeIndex, ReservationId};
 use tiketi_engine::money::{
     Charge, ChargeState, Deposit, Dispute, Ledger, Purpose, Refund, RefundState,
 };
-use tiketi_engine::record::{DisputeState, OrderRef, ProviderCall, Role};
+use tiketi_engine::record::{DisputeState, OrderRef, ProviderCall};
 use tiketi_engine::state::{OrderClass, State};
 
 use crate::api::payments::method_id;
@@ -21,7 +21,7 @@ pub(crate) async fn show(app: &Arc<App>, request: &Request) -> Result<Response, 
     let caller = request.user()?;
     let order_id = request.path_text(0)?;
     app.catch_up(request.min_lsn()?).await?;
-    let is_admin = app.account_role(caller.user) == Some(Role::Admin);
+    let is_admin = caller.is_admin();
     let answer = app.view.read(|state| {
         let index = names::charge_of(state.ledger(), &order_id)?;
         let charge = state.ledger().charge(index)?;

@@ -10,7 +10,9 @@ use tiketi_engine::money::{Charge, ChargeState, Purpose};
 use tiketi_engine::record::{ProviderCall, ProviderName};
 
 use super::charge::account_of;
+use super::least;
 use super::request::refused;
+use crate::api::amount::Amount;
 use crate::api::toss::{TossConfirm, TossConfirmed, TossPending};
 use crate::app::App;
 use crate::error::{ApiError, Code};
@@ -54,8 +56,12 @@ async fn confirm(
     let (index, charge) = found.ok_or_else(|| refusals::unknown("결제를 찾을 수 없어요."))?;
     let Charge { state, amount, purpose, .. } = charge;
     // The redirect proves nothing: whoever holds the browser may have changed it.
-    if amount.card != body.amount {
-        return Err(refusals::invalid("결제 금액이 주문과 달라요."));
+    let Amount(asked) = body.amount;
+    if asked > 0 {
+        least::check(provider, asked).map_err(|error| error.with("field", "amount"))?;
+    }
+    if amount.card != asked {
+        return Err(refusals::invalid("결제 금액이 주문과 달라요.").with("field", "amount"));
     }
     if state != ChargeState::Open {
         return again(app, index, state, charge.payment_key == body.payment_key).await;
@@ -93,6 +99,7 @@ async fn confirm(
                 CommandError::Refused(MoneyRefusal::Order(
                     OrderRefusal::Ended(_)
                         | OrderRefusal::Expired(_)
+                        | OrderRefusal::EventOver(_)
                         | OrderRefusal::AlreadyPaid(_)
                 ))
             );

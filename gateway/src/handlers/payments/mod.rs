@@ -2,6 +2,7 @@
 
 pub(crate) mod charge;
 pub(crate) mod confirm;
+mod least;
 pub(crate) mod pages;
 pub(crate) mod points;
 pub(crate) mod refund;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use tiketi_engine::command::Asked;
 use tiketi_engine::engine::AfterPayment;
 use tiketi_engine::ids::{ExternalId, Lsn, ReservationId};
+use tiketi_engine::record::PaymentMethod;
 use tiketi_engine::state::OrderState;
 
 use crate::api::payments::{
@@ -31,17 +33,21 @@ use crate::refusals;
 pub(crate) async fn process(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let user = request.user()?.user.index;
     let body: PaymentRequest = request.json()?;
-    let method = parse_method(&body.payment_method)
-        .ok_or_else(|| refusals::invalid("결제 수단을 선택해 주세요."))?;
+    let chosen = match parse_method(&body.payment_method) {
+        Some(chosen) => chosen,
+        None if body.payment_method == method_id(PaymentMethod::Free) => PaymentMethod::Free,
+        None => return Err(no_method()),
+    };
     let Some(ExternalId::Reservation(id)) = ExternalId::decode(body.reservation_id.0) else {
         return Err(refusals::unknown_order());
     };
+    let method = method_of(app, id, chosen).await?;
     app.seen(request, id.event);
     let key = idempotency::key(request, |content| {
         content.number(id.event.0.into()).number(id.slot.0.into()).number(id.order.0.into());
         content.text(method_id(method));
     })?;
-    if !app.config.simulated_payments {
+    if !app.config.simulated_payments && method != PaymentMethod::Free {
         return Err(ApiError::new(Code::Unavailable).message("이 결제 수단은 사용할 수 없어요."));
     }
     let room = app.payments.room()?;
@@ -65,6 +71,30 @@ pub(crate) async fn process(app: &Arc<App>, request: &Request) -> Result<Respons
             Err(ApiError::new(Code::NotPayable).message("취소된 공연이에요."))
         }
     }
+}
+
+/// How an order is paid: one that costs nothing by nothing, whichever method its buyer chose.
+async fn method_of(
+    app: &App,
+    id: ReservationId,
+    chosen: PaymentMethod,
+) -> Result<PaymentMethod, ApiError> {
+    let total = || app.view.read(|state| Some(OrderView::find(state, id)?.total_amount()));
+    let mut known = total();
+    if known.is_none() {
+        // It may be an order of this moment.
+        app.catch_up(None).await?;
+        known = total();
+    }
+    match (known, chosen) {
+        (Some(0), _) => Ok(PaymentMethod::Free),
+        (_, PaymentMethod::Free) => Err(no_method()),
+        (_, chosen) => Ok(chosen),
+    }
+}
+
+fn no_method() -> ApiError {
+    refusals::invalid("결제 수단을 선택해 주세요.")
 }
 
 /// `GET /api/payments/methods`.

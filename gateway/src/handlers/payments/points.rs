@@ -5,8 +5,10 @@ use std::sync::Arc;
 use tiketi_engine::money::{PointsKind, PointsRow as Change, Purpose, Split};
 use tiketi_engine::state::State;
 
-use super::request::{CARD_WON_MIN, Customer, Wanted, open};
+use super::least;
+use super::request::{Customer, Wanted, open};
 use crate::api::Pagination;
+use crate::api::amount::Amount;
 use crate::api::toss::{PointsBalance, PointsHistory, PointsRequest, PointsRow};
 use crate::app::App;
 use crate::error::ApiError;
@@ -48,14 +50,18 @@ pub(crate) async fn history(app: &Arc<App>, request: &Request) -> Result<Respons
 /// `POST /api/points/charge`: paid and confirmed as an order is.
 pub(crate) async fn charge(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
     let user = request.user()?.user;
-    let PointsRequest { amount } = request.json()?;
-    if !(CARD_WON_MIN..=CHARGE_POINTS_MAX).contains(&amount) {
-        return Err(refusals::invalid("포인트는 100원부터 10,000,000원까지 충전할 수 있어요."));
+    let PointsRequest { amount: Amount(amount) } = request.json()?;
+    let provider = app.payments.preferred();
+    let about_amount = |error: ApiError| error.with("field", "amount");
+    least::check(provider, amount).map_err(about_amount)?;
+    if amount > CHARGE_POINTS_MAX {
+        let refused = refusals::invalid("포인트는 한 번에 10,000,000원까지 충전할 수 있어요.");
+        return Err(about_amount(refused));
     }
     let split = Split { card: amount, points: 0 };
     let wanted = Wanted {
         purpose: Purpose::Points,
-        provider: app.payments.preferred(),
+        provider,
         amount: split,
         order_name: format!("포인트 {amount}원"),
         customer: Customer::default(),

@@ -7,7 +7,7 @@ use tiketi_engine::error::{CommandError, HoldRefusal, MoneyRefusal};
 use tiketi_engine::ids::{ChargeIndex, Lsn, ReservationId, TicketTypeIndex, UserIndex};
 use tiketi_engine::journal::Pending;
 use tiketi_engine::money::{BankAccount, ChargeState, Ledger, Purpose, Refund, RefundState};
-use tiketi_engine::record::{Claim, Role, TicketLine};
+use tiketi_engine::record::{Claim, TicketLine};
 
 use super::request::refused;
 use crate::api::Id;
@@ -27,18 +27,60 @@ use crate::refusals;
 struct Paid {
     charge: ChargeIndex,
     order: ReservationId,
-    /// Its user where he asks for it himself; `None` for an administrator.
+    /// Its user where they ask for it; `None` for an administrator.
     by: Option<UserIndex>,
+}
+
+/// What a request wants to go back.
+enum Wanted {
+    /// What is left of the order.
+    All,
+    Seats(Vec<Id>),
+    Tickets(Vec<ReservationLine>),
+    /// Nothing more: the account is for what is on its way back already.
+    ToAccount,
+}
+
+impl Wanted {
+    /// # Errors
+    /// 400 where it says less than all of it, or two things.
+    fn of(body: &RefundRequest) -> Result<Wanted, ApiError> {
+        let part = match (&body.seat_ids, &body.tickets) {
+            (Some(_), Some(_)) => {
+                return Err(refusals::invalid(
+                    "seatIds와 tickets는 함께 쓸 수 없어요. 하나만 적어 주세요.",
+                )
+                .with("field", "tickets"));
+            }
+            (Some(seats), None) => Some(Wanted::Seats(seats.clone())),
+            (None, Some(tickets)) => Some(Wanted::Tickets(tickets.clone())),
+            (None, None) => None,
+        };
+        match (body.all, part, &body.refund_account) {
+            (Some(false), ..) => Err(refusals::invalid(
+                "all에는 true만 쓸 수 있어요. 일부만 환불하려면 seatIds나 tickets를 적어 주세요.",
+            )
+            .with("field", "all")),
+            (Some(true), Some(_), _) => Err(refusals::invalid(
+                "all은 seatIds나 tickets와 함께 쓸 수 없어요. 하나만 적어 주세요.",
+            )
+            .with("field", if body.seat_ids.is_some() { "seatIds" } else { "tickets" })),
+            (Some(true), None, _) | (None, None, None) => Ok(Wanted::All),
+            (None, Some(part), _) => Ok(part),
+            (None, None, Some(_)) => Ok(Wanted::ToAccount),
+        }
+    }
 }
 
 /// `POST /api/payments/:orderId/refund`: gives back the order that was paid with it, or some of its
 /// seats, and their money.
 pub(crate) async fn refund(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
-    let caller = request.user()?.user;
+    let asker = request.user()?;
+    let (caller, is_admin) = (asker.user, asker.is_admin());
     let order_id = request.path_text(0)?;
     let body: RefundRequest = request.json()?;
+    let wanted = Wanted::of(&body)?;
     app.catch_up(None).await?;
-    let is_admin = app.account_role(caller) == Some(Role::Admin);
     let found = app.view.read(|state| {
         let index = names::charge_of(state.ledger(), &order_id)?;
         let charge = state.ledger().charge(index)?;
@@ -53,6 +95,12 @@ pub(crate) async fn refund(app: &Arc<App>, request: &Request) -> Result<Response
         return Err(ApiError::new(Code::Conflict).message("결제된 주문만 환불할 수 있어요."));
     }
     let paid = Paid { charge, order, by: is_own.then_some(caller.index) };
+    if matches!(wanted, Wanted::ToAccount) && !awaits_account(app, charge) {
+        return Err(refusals::invalid(
+            "무엇을 환불할지 함께 적어 주세요. 전체는 all, 일부는 seatIds나 tickets에 적어요.",
+        )
+        .with("field", "all"));
+    }
     if let Some(account) = body.refund_account {
         let given = give_account(app, &paid, account)?;
         let lsn = given.lsn();
@@ -61,25 +109,31 @@ pub(crate) async fn refund(app: &Arc<App>, request: &Request) -> Result<Response
         let is_over = app.view.read(|state| {
             state.ledger().charge(charge).is_some_and(|charge| charge.balance().total() == 0)
         });
-        if is_over {
-            // Its refund waited for the account.
+        // A refund waited for the account.
+        if is_over || matches!(wanted, Wanted::ToAccount) {
             let answer = answer(app, charge, lsn).await?;
             return Ok(answer.by_an_administrator(!is_own));
         }
     }
-    let part = match (&body.seat_ids, &body.tickets) {
-        (Some(seats), None) => Some(seats_of(app, order, seats)?),
-        (None, Some(tickets)) => Some(tickets_of(app, order, tickets)?),
-        (Some(_), Some(_)) => {
-            return Err(refusals::invalid("좌석(seatIds)과 티켓(tickets) 중 하나만 골라 주세요."));
-        }
-        (None, None) => None,
+    let part = match &wanted {
+        Wanted::Seats(seats) => Some(seats_of(app, order, seats)?),
+        Wanted::Tickets(tickets) => Some(tickets_of(app, order, tickets)?),
+        Wanted::All | Wanted::ToAccount => None,
     };
     let lsn = match part {
         Some(part) => some(app, request, &paid, part).await?,
         None => orders::cancel(app, paid.order, paid.by).await?,
     };
     Ok(answer(app, charge, lsn).await?.by_an_administrator(!is_own))
+}
+
+/// Whether money of this charge is on its way back, or all of it is.
+fn awaits_account(app: &App, charge: ChargeIndex) -> bool {
+    app.view.read(|state| {
+        let ledger = state.ledger();
+        ledger.refunds_of(charge).any(Refund::is_owed)
+            || ledger.charge(charge).is_some_and(|charge| charge.balance().total() == 0)
+    })
 }
 
 fn give_account(app: &App, paid: &Paid, account: RefundAccount) -> Result<Pending<()>, ApiError> {

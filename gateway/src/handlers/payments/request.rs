@@ -9,7 +9,9 @@ use tiketi_engine::ids::{ExternalId, UserId, UserIndex};
 use tiketi_engine::money::{Purpose, Split};
 use tiketi_engine::record::ProviderName;
 
+use super::least;
 use crate::api::Id;
+use crate::api::amount::Amount;
 use crate::api::toss::{TossOrder, TossRequest};
 use crate::app::App;
 use crate::auth::email;
@@ -20,8 +22,6 @@ use crate::orders::{explain, unless_busy};
 use crate::payments::{names, opening};
 use crate::refusals;
 
-/// What a card pays at least (providers.md 1.3).
-pub(super) const CARD_WON_MIN: u64 = 100;
 const ORDER_NAME_CHARS_MAX: usize = 100;
 const CUSTOMER_CHARS_MAX: usize = 100;
 
@@ -101,7 +101,7 @@ async fn request_of(
         Some((order.total_amount(), order_name(&order)))
     });
     let (total, name) = found.ok_or_else(refusals::unknown_order)?;
-    let points = body.point_used.unwrap_or(0);
+    let points = body.point_used.map_or(0, |Amount(won)| won);
     let card = total
         .checked_sub(points)
         .ok_or_else(|| refusals::invalid("결제 금액보다 많은 포인트는 쓸 수 없어요."))?;
@@ -118,10 +118,10 @@ pub(super) async fn open(
     let Wanted { purpose, provider, amount, order_name, customer } = wanted;
     let provider = match amount.card {
         0 => ProviderName::None,
-        1..CARD_WON_MIN => {
-            return Err(refusals::invalid("카드로는 100원부터 결제할 수 있어요."));
+        card => {
+            least::check(provider, card)?;
+            provider
         }
-        _ => provider,
     };
     let client_key = match (provider, app.payments.client_key(provider)) {
         (ProviderName::None, _) => String::new(),

@@ -450,7 +450,7 @@ impl Buyer {
     fn refund_to_account(&self, order_id: &str) -> Ask {
         let account =
             json!({"bank": "88", "accountNumber": "110123456789", "holderName": "구매자"});
-        let body = json!({"refundAccount": account});
+        let body = json!({"all": true, "refundAccount": account});
         Ask::post(format!("/api/payments/{order_id}/refund"), &self.token, body)
     }
 

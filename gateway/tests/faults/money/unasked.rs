@@ -1,4 +1,4 @@
-//! What nobody at the gateway asked for: the merchant's staff give money back in the provider's
+//! What the gateway did not ask for: the merchant's staff give money back in the provider's
 //! console, refunds that were taken on are made or fail, buyers dispute, banks take deposits back.
 
 use serde_json::{Value, json};

@@ -44,10 +44,6 @@ impl AccountModel {
         self.balance -= taken;
         self.forgiven += points - taken;
     }
-
-    fn is_empty(&self) -> bool {
-        (self.balance, self.debt) == (0, 0)
-    }
 }
 
 /// What an account's charges say of its points.
@@ -60,12 +56,14 @@ pub(super) struct PointsFlow {
 }
 
 impl MoneyModel {
-    pub(super) fn has_points_of(&self, other: &MoneyModel) -> bool {
-        let known = |model: &MoneyModel| -> BTreeMap<u32, (u64, u64)> {
-            let accounts = model.accounts.iter().filter(|(_, account)| !account.is_empty());
-            accounts.map(|(&user, account)| (user, (account.balance, account.debt))).collect()
+    /// The first account that has other points in `other`.
+    pub(super) fn other_points(&self, other: &MoneyModel) -> Option<u32> {
+        let of = |model: &MoneyModel, user: u32| {
+            let account = model.accounts.get(&user).copied().unwrap_or_default();
+            (account.balance, account.debt)
         };
-        known(self) == known(other)
+        let mut users = self.accounts.keys().chain(other.accounts.keys()).copied();
+        users.find(|&user| of(self, user) != of(other, user))
     }
 
     /// By account, from its charges alone.

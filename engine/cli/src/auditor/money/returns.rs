@@ -116,7 +116,7 @@ impl Auditor {
         }
         let order = self.money.charge(charge.position()).and_then(|charge| charge.order);
         if let (Some(key), Some(order)) = (key, order) {
-            let found = self.key_used((by.0, key.key), order, *at);
+            let found = self.key_used(by.0, **key, order, *at);
             self.add(found.into_iter().collect());
         }
         self.claim_returned(*charge, part, *amount, *at);

@@ -106,9 +106,11 @@ fn right_payments_have_no_findings() {
 
 #[test]
 fn wrong_payments_are_found() {
-    use Rule::{Money, NotTheOwner, Numbering, OrderOfLife, UnknownThing};
+    use Rule::{Free, Money, NotTheOwner, Numbering, OrderOfLife, UnknownThing};
     let and = |more: &[Record]| [&sold()[..], more].concat();
     check("another sum", &[held(0, &[0], 1), opened(0, Some(0), PRICE - 1, 0)], &[Money]);
+    let for_nothing = [held(0, &[0], 1), opened(0, Some(0), 0, 0), begun(0, 1)];
+    check("for nothing, by card", &for_nothing, &[Money, Free]);
     check("captured twice", &and(&[captured(0)]), &[Money, OrderOfLife]);
     check("no such charge", &[captured(3)], &[UnknownThing]);
     check("out of order", &[opened(4, None, 10, 0)], &[Numbering]);
