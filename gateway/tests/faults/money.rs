@@ -32,7 +32,7 @@ use crate::clock::FakeClock;
 use crate::http::Ask;
 use crate::launch::{Launch, Server};
 use crate::money::books::Ours;
-use crate::money::buyer::{Buyer, Place};
+use crate::money::buyer::{Buyer, Place, Tally};
 use crate::money::gate::{Call, Step};
 use crate::money::losses::{compare_days, look, now_at, seoul_day};
 use crate::money::provider::{House, Provider};
@@ -54,6 +54,35 @@ const DAYS_MAX: u64 = 5;
 const HITS_MIN: u32 = 36;
 /// How often each deed must have been hit.
 const DEED_HITS_MIN: u32 = 8;
+/// What the schedules together have to have drawn, apart from what is struck.
+const BEHAVIOURS: [&str; 26] = [
+    "part refunded in the console",
+    "part refunded in the console, not told",
+    "all refunded in the console",
+    "all refunded in the console, not told",
+    "a refund failed",
+    "a refund failed, not told",
+    "a refund was made later",
+    "a part disputed",
+    "all disputed",
+    "a dispute was won",
+    "a dispute was won, not told",
+    "a dispute was lost",
+    "a dispute was lost, not told",
+    "a deposit was reversed",
+    "a deposit was reversed, not told",
+    "a deposit came again",
+    "a refund was taken on only",
+    "a deposit came, not told",
+    "several windows",
+    "a strange key",
+    "another window's key",
+    "cancelled while its deposit came",
+    "a part went back",
+    "a part was asked for again under its key",
+    "a part was refused",
+    "ended by an administrator",
+];
 /// How long messages that are on their way may take.
 const ARRIVE_WITHIN: Duration = Duration::from_secs(30);
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -64,14 +93,22 @@ fn kill_9_takes_nobodys_money_and_gives_no_seat_for_none() {
     let mut random = Random::seeded("money");
     let mut hits = Hits::new();
     let (mut schedules, mut payments, mut days) = (0, 0, 0);
+    let mut tally = Tally::new();
     for directory in 0..machine::scaled(DIRECTORIES) {
         let seed = random.next();
         let played = play(seed, LIVES, directory * LIVES, &mut hits);
         schedules += LIVES;
         payments += played.payments;
         days += played.days;
+        for (what, times) in played.tally {
+            *tally.entry(what).or_default() += times;
+        }
     }
     eprintln!("money: {schedules} schedules, {payments} payments, {days} days, hits {hits:?}");
+    eprintln!("money: {tally:?}");
+    for what in BEHAVIOURS {
+        assert!(tally.contains_key(what), "{what} never happened: {tally:?}");
+    }
     let count = |fits: &dyn Fn(&(Point, Deed)) -> bool| -> u32 {
         hits.iter().filter(|(hit, _)| fits(hit)).map(|(_, count)| count).sum()
     };
@@ -99,6 +136,7 @@ fn one_seed_of_money_is_played_again() {
 struct Played {
     payments: usize,
     days: u64,
+    tally: Tally,
 }
 
 /// So many lives of a new directory, the first of them struck at the point of this number.
@@ -112,9 +150,9 @@ fn play(seed: u64, lives: usize, first: usize, hits: &mut Hits) -> Played {
         market.live(point, &format!("{of_seed}, life {life}, {point:?}"), hits);
     }
     let days = market.days;
-    let payments = market.close(&of_seed);
+    let (payments, tally) = market.close(&of_seed);
     eprintln!("{of_seed}: {lives} lives, {payments} payments, {days} days, {:?}", began.elapsed());
-    Played { payments, days }
+    Played { payments, days, tally }
 }
 
 /// The bank takes a deposit back, and the process dies between the two records of it.
@@ -405,8 +443,8 @@ impl Market {
     }
 
     /// The event is called off, in the middle of which the gateway dies once more; every buyer has all
-    /// of the money back. How many payments there were.
-    fn close(mut self, when: &str) -> usize {
+    /// of the money back. How many payments there were, and what befell them.
+    fn close(mut self, when: &str) -> (usize, Tally) {
         let server = self.start(when);
         self.must_balance(&server, when);
         for buyer in &mut self.buyers {
@@ -434,7 +472,11 @@ impl Market {
         self.nothing_is_kept(&server, when);
         server.must_stop();
         machine::audit(&self.data);
-        self.buyers.iter().map(|buyer| buyer.sales.len()).sum()
+        let mut tally = Tally::new();
+        for (&what, times) in self.buyers.iter().flat_map(|buyer| &buyer.tally) {
+            *tally.entry(what).or_default() += times;
+        }
+        (self.buyers.iter().map(|buyer| buyer.sales.len()).sum(), tally)
     }
 
     /// All that was paid for the event is back, or the provider refuses to give it back and an

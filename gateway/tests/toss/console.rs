@@ -46,6 +46,23 @@ async fn all_given_back_in_the_console_ends_the_order() {
     assert!(metrics.contains("tiketi_payments_waiting{for=\"refund\"} 0"), "{metrics}");
 }
 
+/// What the console gave back, and the seats that went back since, are all of the money.
+#[tokio::test]
+async fn an_order_whose_last_won_goes_back_with_a_part_is_over() {
+    let mut till = Till::open().await;
+    let (reservation, seats, order) = till.sold(3, json!({})).await;
+    returned(&till, &order, Some(250_000), true).await;
+    till.becomes(&order, "partially_refunded").await;
+    for (seat, left) in [(&seats[0], 50_000), (&seats[1], 0)] {
+        let (status, answer) = till.refund(&till.buyer, &order, &json!({"seatIds": [seat]})).await;
+        assert_eq!((status, &answer["remainingAmount"]), (200, &json!(left)), "{answer}");
+    }
+    assert_eq!(till.reservation(&reservation).await["status"], "cancelled");
+    assert_eq!(till.shop.counts(&till.event).await.2, 0, "the seats are free");
+    till.becomes(&order, "refunded").await;
+    till.assert_books(&order, 1, 0).await;
+}
+
 #[tokio::test]
 async fn a_seat_goes_back_by_the_balance_of_the_moment() {
     let mut till = Till::open().await;

@@ -1,5 +1,6 @@
 //! A buyer: pays in every way there is, changes her mind, and writes down what she was told.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -14,6 +15,9 @@ use crate::random::Random;
 const POINTS_MIN: u64 = 1_000;
 /// What the cheapest card payment is; providers take no less.
 const CARD_MIN: u64 = 100;
+
+/// What befell payments, and how often.
+pub(crate) type Tally = BTreeMap<&'static str, u32>;
 
 /// The gateway is gone.
 #[derive(Debug)]
@@ -38,6 +42,7 @@ pub(crate) struct Buyer {
     pub(crate) sales: Vec<Sale>,
     /// Answers that are wrong by themselves.
     pub(crate) problems: Vec<String>,
+    pub(crate) tally: Tally,
 }
 
 impl Buyer {
@@ -49,6 +54,7 @@ impl Buyer {
             random: Random::new(seed),
             sales: Vec::new(),
             problems: Vec::new(),
+            tally: Tally::new(),
         }
     }
 
@@ -112,6 +118,10 @@ impl Buyer {
         }
     }
 
+    pub(crate) fn count(&mut self, what: &'static str) {
+        *self.tally.entry(what).or_default() += 1;
+    }
+
     pub(crate) fn choose(&mut self, fits: impl Fn(&Sale) -> bool) -> Option<usize> {
         let fitting: Vec<usize> =
             (0..self.sales.len()).filter(|&place| fits(&self.sales[place])).collect();
@@ -142,7 +152,11 @@ impl Buyer {
                 no,
             ];
             let call = if is_capture { capture } else { refund };
-            self.place.provider.fault(house, &order, call, self.random.pick(&faults));
+            let fault = self.random.pick(&faults).clone();
+            if fault == "pending" {
+                self.count("a refund was taken on only");
+            }
+            self.place.provider.fault(house, &order, call, &fault);
         }
         if self.random.one_in(8) {
             let faults = [json!("dropBefore"), json!({"status": 500})];
@@ -275,6 +289,7 @@ impl Buyer {
         if self.sales[sale].house == House::Stripe || self.sales[sale].card == 0 {
             return;
         }
+        self.count("several windows");
         for _ in 0..self.random.between(1, 2) {
             let key = self.agree(sale);
             self.sales[sale].others.push(key);
@@ -336,6 +351,7 @@ impl Buyer {
         let is_begun = |sale: &Sale| matches!(sale.confirmed, Told::Later | Told::Yes);
         let has_window = |sale: &Sale| !sale.others.is_empty() && is_begun(sale);
         if let Some(sale) = self.choose(has_window) {
+            self.count("another window's key");
             let ask = self.confirmation_with(sale, &self.sales[sale].others[0]);
             return match self.tell(&ask)? {
                 Told::No(_) => Ok(()),
@@ -352,6 +368,7 @@ impl Buyer {
         let (Some(sale), Some(other)) = (sale, self.prepare_at(house, Wish::Card)?) else {
             return Ok(());
         };
+        self.count("a strange key");
         let strange = self.sales[other].key.clone();
         self.trouble(sale, true);
         let told = self.tell(&self.confirmation_with(sale, &strange))?;
@@ -371,6 +388,9 @@ impl Buyer {
     fn end(&mut self, sale: usize) -> Result<(), Gone> {
         let path = format!("/api/admin/payments/{}/end", self.sales[sale].order_id);
         let told = self.tell(&Ask::post(path, &self.place.admin, json!({})))?;
+        if told == Told::Yes {
+            self.count("ended by an administrator");
+        }
         let known = &mut self.sales[sale];
         if told != Told::No("CONFLICT".to_owned()) {
             // What was taken all the same is found by a message, and goes back.
@@ -420,6 +440,7 @@ impl Buyer {
             (paying.join().expect("the deposit"), cancelled)
         });
         if done {
+            self.count("cancelled while its deposit came");
             self.sales[sale].deposited = true;
             self.sales[sale].heard = self.sales[sale].heard.max(Heard::Perhaps);
         }
@@ -455,6 +476,7 @@ impl Buyer {
         self.end_return(sale, &ask)?;
         if self.random.one_in(2) {
             // The same once more, which gives nothing back.
+            self.count("a part was asked for again under its key");
             match self.tell(&ask)? {
                 Told::Unknown => return Err(Gone),
                 Told::Yes | Told::No(_) => {}
@@ -483,6 +505,11 @@ impl Buyer {
     /// Asks for a part to go back, and writes down whether it did.
     pub(crate) fn end_return(&mut self, sale: usize, ask: &Ask) -> Result<(), Gone> {
         let told = self.tell(ask)?;
+        match told {
+            Told::Yes => self.count("a part went back"),
+            Told::No(_) => self.count("a part was refused"),
+            _ => {}
+        }
         let known = &mut self.sales[sale];
         match told {
             Told::Yes => {
@@ -507,6 +534,9 @@ impl Buyer {
     pub(crate) fn deposit(&mut self, sale: usize, is_told: bool) {
         let body = json!({"orderId": self.sales[sale].order_id, "webhook": is_told});
         let done = self.place.provider.switch(House::Toss, "deposit", body);
+        if done["done"] == true && !is_told {
+            self.count("a deposit came, not told");
+        }
         // What the message would tell is found out without it while the deposit is awaited.
         self.sales[sale].deposited |= done["done"] == true;
         if self.sales[sale].deposited && self.sales[sale].cancelled != Told::Nothing {

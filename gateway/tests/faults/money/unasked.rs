@@ -56,6 +56,28 @@ impl Unasked {
         Unasked::Lost,
     ];
 
+    /// For the tally.
+    fn name(self, is_told: bool) -> &'static str {
+        match (self, is_told) {
+            (Unasked::RefundPart, true) => "part refunded in the console",
+            (Unasked::RefundPart, false) => "part refunded in the console, not told",
+            (Unasked::RefundAll, true) => "all refunded in the console",
+            (Unasked::RefundAll, false) => "all refunded in the console, not told",
+            (Unasked::RefundFails, true) => "a refund failed",
+            (Unasked::RefundFails, false) => "a refund failed, not told",
+            (Unasked::RefundIsMade, _) => "a refund was made later",
+            (Unasked::DisputePart, _) => "a part disputed",
+            (Unasked::DisputeAll, _) => "all disputed",
+            (Unasked::Won, true) => "a dispute was won",
+            (Unasked::Won, false) => "a dispute was won, not told",
+            (Unasked::Lost, true) => "a dispute was lost",
+            (Unasked::Lost, false) => "a dispute was lost, not told",
+            (Unasked::Reversal, true) => "a deposit was reversed",
+            (Unasked::Reversal, false) => "a deposit was reversed, not told",
+            (Unasked::SecondDeposit, _) => "a deposit came again",
+        }
+    }
+
     /// The switch of the sandbox.
     fn switch(self, left: u64, share: u64) -> (&'static str, Value) {
         let part = (left * share / 100).max(1);
@@ -105,6 +127,7 @@ impl Buyer {
         if done["done"] == false {
             return false;
         }
+        self.count(what.name(is_told));
         // What was only taken on has left the balance before.
         if what != Unasked::RefundIsMade {
             self.sales[sale].stir(is_told);
