@@ -9,8 +9,8 @@ use tiketi_engine::ids::{
     EventIndex, ExternalId, Lsn, ReservationId, SeatIndex, UnixMillis, reservation_number,
 };
 use tiketi_engine::journal::Pending;
-use tiketi_engine::record::Claim;
-use tiketi_engine::state::{self, OrderState};
+use tiketi_engine::record::{Claim, SeatList};
+use tiketi_engine::state::{self, Event, OrderState};
 
 use crate::api::Id;
 use crate::api::seats::{
@@ -58,12 +58,13 @@ pub(crate) async fn reserve(app: &Arc<App>, request: &Request) -> Result<Respons
     })?;
     let asked = Asked { by: request.user()?.user.index, at: app.clock.now(), key };
     let held = app.engine.hold_seats(plan.event, &wanted, asked);
-    let may_be_theirs = matches!(
-        held,
-        Err(CommandError::Refused(HoldRefusal::SeatsTaken(_) | HoldRefusal::UserCap { .. }))
-    );
-    if may_be_theirs {
-        match theirs(app, &plan, &wanted, asked).await? {
+    let to_explain = match &held {
+        Err(CommandError::Refused(HoldRefusal::SeatsTaken(taken))) => Some(&taken[..]),
+        Err(CommandError::Refused(HoldRefusal::UserCap { .. })) => Some(&wanted.seats()[..]),
+        _ => None,
+    };
+    if let Some(to_explain) = to_explain {
+        match theirs(app, &plan, (&wanted, to_explain), asked).await? {
             Theirs::Hold(reservation, lsn) => {
                 let message = "이미 잡은 좌석이에요.".to_owned();
                 let answer = ReserveAnswer { message, reservation, already_yours: Some(true) };
@@ -89,42 +90,55 @@ enum Theirs {
     None,
 }
 
-/// Looks at whose seats are, as of every hold there is now: one that another request of the caller has
-/// just made is waited for (I6).
+/// Whose the seats are. Most of a crowd is refused seats that others have had for a while: the view
+/// tells at once. Where it has no owner of those that are `to_explain`, or the caller is one, every hold
+/// of this moment is waited for first, so that a hold which another request has just made is found (I6)
+/// and one that has just ended is not.
 async fn theirs(
     app: &Arc<App>,
     plan: &EventPlan,
-    wanted: &WantedSeats,
+    (wanted, to_explain): (&WantedSeats, &[SeatIndex]),
     asked: Asked,
 ) -> Result<Theirs, ApiError> {
-    app.catch_up(Some(app.engine.journal().appended_lsn())).await?;
     let seats = wanted.seats();
-    let found = app.view.read(|state| {
+    let is_explained = app.view.read(|state| {
         let event = state.event(plan.event)?;
         let owner = |&seat: &SeatIndex| {
-            let number = event.seat_owner(seat)?;
-            let order = event.order(number).filter(|order| order.user == asked.by)?;
-            Some((number, order))
+            event.seat_owner(seat).and_then(|number| Some(event.order(number)?.user))
         };
-        let is_yours = |seat: &&SeatIndex| owner(seat).is_some();
-        let (yours, others): (Vec<SeatIndex>, Vec<SeatIndex>) =
-            seats.iter().copied().partition(|seat| is_yours(&seat));
-        let (number, order) = owner(yours.first()?)?;
-        let is_unpaid = match order.state {
-            OrderState::Held => order.expires_at.is_none_or(|at| asked.at < at),
-            state => state == OrderState::Paying,
-        };
-        if is_unpaid && order.claim == Claim::Seats(*seats) {
-            let id = ReservationId { event: plan.event, slot: order.slot, order: number };
-            let held = (order.held_at, order.held_lsn);
-            let hold = reserved(plan, id, &order.claim, held, order.expires_at?)?;
-            return Some(Theirs::Hold(hold, order.held_lsn));
-        }
-        let is_free = |seat: SeatIndex| event.seat_status(seat) == state::SeatStatus::Available;
-        let taken = others.into_iter().filter(|&seat| !is_free(seat)).collect();
-        Some(Theirs::Some { yours, taken })
+        let is_own = |seat: &SeatIndex| owner(seat) == Some(asked.by);
+        Some(!seats.iter().any(is_own) && to_explain.iter().all(|seat| owner(seat).is_some()))
     });
+    if is_explained == Some(true) {
+        return Ok(Theirs::None);
+    }
+    app.catch_up(Some(app.engine.journal().appended_lsn())).await?;
+    let found = app.view.read(|state| theirs_of(state.event(plan.event)?, plan, seats, asked));
     Ok(found.unwrap_or(Theirs::None))
+}
+
+fn theirs_of(event: &Event, plan: &EventPlan, seats: &SeatList, asked: Asked) -> Option<Theirs> {
+    let own = |seat: SeatIndex| {
+        let number = event.seat_owner(seat)?;
+        let order = event.order(number).filter(|order| order.user == asked.by)?;
+        Some((number, order))
+    };
+    let (yours, others): (Vec<SeatIndex>, Vec<SeatIndex>) =
+        seats.iter().partition(|seat| own(**seat).is_some());
+    let (number, order) = own(*yours.first()?)?;
+    let is_unpaid = match order.state {
+        OrderState::Held => order.expires_at.is_none_or(|at| asked.at < at),
+        state => state == OrderState::Paying,
+    };
+    if is_unpaid && order.claim == Claim::Seats(*seats) {
+        let id = ReservationId { event: plan.event, slot: order.slot, order: number };
+        let held = (order.held_at, order.held_lsn);
+        let hold = reserved(plan, id, &order.claim, held, order.expires_at?)?;
+        return Some(Theirs::Hold(hold, order.held_lsn));
+    }
+    let is_free = |seat: SeatIndex| event.seat_status(seat) == state::SeatStatus::Available;
+    let taken = others.into_iter().filter(|&seat| !is_free(seat)).collect();
+    Some(Theirs::Some { yours, taken })
 }
 
 fn is_taken<T>(held: &Result<T, CommandError<HoldRefusal>>) -> bool {

@@ -214,8 +214,8 @@ async fn an_event_is_edited() {
     assert_eq!(event["title"], "고친 공연");
     assert_eq!((&event["address"], &event["artist_name"]), (&Value::Null, &Value::Null));
     assert_eq!(event["status"], "upcoming");
-    let path = format!("/api/events/{id}");
-    assert_eq!(shop.ok(&path, &shop.admin).await["event"], *event);
+    let shown = shop.ok(&format!("/api/events/{id}"), &shop.admin).await;
+    assert_eq!(shown["event"], *event);
     let buyer = shop.buyer("edited").await;
     let seats = shop.seats(&id).await;
     refused(shop.reserve(&buyer, &id, &[&seats[0]]).await, 400, "NOT_ON_SALE");

@@ -5,6 +5,8 @@ use tiketi_gateway::config::{Config, Environment};
 
 use crate::shop::{Shop, refused, text};
 
+type Change = fn(&mut Config);
+
 /// No provider and no simulated payments.
 fn without_payments(config: &mut Config) {
     config.environment = Environment::Production;
@@ -39,7 +41,7 @@ async fn held(shop: &Shop, buyer: &str) -> [String; 3] {
 
 #[tokio::test]
 async fn an_order_of_nothing_is_paid_by_nothing() {
-    let changes: [(bool, fn(&mut Config)); 2] = [(false, without_payments), (true, |_| {})];
+    let changes: [(bool, Change); 2] = [(false, without_payments), (true, |_| {})];
     for (is_open, change) in changes {
         let shop = Shop::with(change).await;
         let buyer = shop.buyer("guest").await;
@@ -76,7 +78,7 @@ async fn an_order_of_nothing_is_paid_by_nothing() {
 
 #[tokio::test]
 async fn a_charge_of_nothing_asks_no_provider() {
-    let changes: [(&str, bool, fn(&mut Config)); 3] = [
+    let changes: [(&str, bool, Change); 3] = [
         ("toss", false, without_payments),
         ("stripe", false, without_payments),
         ("toss", true, |_| {}),
