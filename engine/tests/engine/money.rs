@@ -322,7 +322,7 @@ fn wrong_amounts_and_orders_are_refused() {
     let mut house = House::new(&[SMALL], 2);
     let order = house.seat(0, 0);
     let purpose = Purpose::Order(order);
-    for amount in [split(0, 0), split(u64::MAX, 1), split(u64::MAX, 0), split(1 << 41, 0)] {
+    for amount in [split(u64::MAX, 1), split(u64::MAX, 0), split(1 << 41, 0)] {
         assert_eq!(house.open(0, purpose, amount), Err(MoneyRefusal::WrongAmount), "{amount:?}");
     }
     let points_for_points = house.open(0, Purpose::Points, split(1, 1));
