@@ -20,6 +20,7 @@ use crate::error::{ApiError, Code};
 use crate::instants::{DAY_MS, seoul_midnight};
 use crate::payments::answer::{Listed, Movement, Transaction};
 use crate::payments::books::logged;
+use crate::payments::collect::Collected;
 use crate::payments::provider::ListPage;
 use crate::payments::reconciler::AtWork;
 use crate::payments::{collect, names};
@@ -96,7 +97,8 @@ pub(crate) async fn keep(app: Arc<App>) {
             while let Some(day) = next_day(&app, provider) {
                 let mut progress = start(&app, provider, day);
                 let end = progress.wait_for(Option::is_some).await;
-                if !end.is_ok_and(|end| matches!(*end, Some(Ok(_)))) {
+                let is_whole = |end: &Option<Result<Comparison, String>>| matches!(end, Some(Ok(compared)) if compared.unanswered == 0);
+                if !end.is_ok_and(|end| is_whole(&end)) {
                     break;
                 }
             }
@@ -138,8 +140,9 @@ async fn compare(
     let suspects: Vec<ChargeIndex> = all.into_iter().filter(differs).collect();
     ask(app, suspects, &mut comparison).await;
     let at = app.clock.now();
-    // A day that goes on is compared again once it is over.
-    if span.end <= at {
+    // A day that goes on is compared again once it is over, and one of which a payment could not be
+    // asked about a while later.
+    if span.end <= at && comparison.unanswered == 0 {
         note(
             app,
             DayCompared {
@@ -263,9 +266,9 @@ async fn ask(app: &Arc<App>, suspects: Vec<ChargeIndex>, comparison: &mut Compar
             let resolved = collect::resolve(&app, charge, 0).await;
             let caught_up = app.catch_up(None).await;
             let after = app.view.read(|state| Books::of(state.ledger(), charge));
-            match resolved.is_ok() && caught_up.is_ok() {
-                true => (charge, Some(before != after)),
-                false => (charge, None),
+            match (resolved, caught_up) {
+                (Err(_) | Ok(Collected::Silent), _) | (_, Err(_)) => (charge, None),
+                (Ok(_), Ok(())) => (charge, Some(before != after)),
             }
         });
     }
