@@ -29,6 +29,8 @@ pub(crate) enum Collected {
     Refused(Refusal, AfterPayment, Lsn),
     /// It is not known yet.
     Unknown,
+    /// As that: the provider gave no answer that says anything.
+    Silent,
 }
 
 /// Captures a charge whose intent was just begun. Points alone need no provider.
@@ -123,7 +125,7 @@ pub(crate) async fn resolve(
     let Some(known) = known(app, index).await else { return Ok(Collected::Unknown) };
     match find(app, index, &known).await? {
         Some(found) => by_query(app, index, &known, found, attempt).await,
-        None => Ok(Collected::Unknown),
+        None => Ok(Collected::Silent),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::error::{ApiError, Code};
 use crate::instants::{DAY_MS, seoul_midnight};
 use crate::payments::answer::{Listed, Movement, Transaction};
 use crate::payments::books::logged;
+use crate::payments::collect::Collected;
 use crate::payments::provider::ListPage;
 use crate::payments::reconciler::AtWork;
 use crate::payments::{collect, names};
@@ -63,6 +64,13 @@ pub(crate) type Progress = watch::Receiver<Option<Ended>>;
 pub(crate) struct Ended {
     at: Instant,
     pub(crate) found: Result<Comparison, String>,
+}
+
+impl Ended {
+    /// Every payment in doubt was asked about: the day is behind.
+    fn is_whole(&self) -> bool {
+        self.found.as_ref().is_ok_and(|compared| compared.unanswered == 0)
+    }
 }
 
 /// The comparisons of this process.
@@ -113,12 +121,12 @@ pub(crate) async fn keep(app: Arc<App>) {
         for provider in [ProviderName::Toss, ProviderName::Stripe] {
             while let Some(day) = next_day(&app, provider) {
                 let mut progress = start(&app, provider, day);
-                let is_done = match progress.wait_for(Option::is_some).await {
-                    Ok(end) => end.as_ref().is_some_and(|end| end.found.is_ok()),
+                let is_whole = match progress.wait_for(Option::is_some).await {
+                    Ok(end) => end.as_ref().is_some_and(Ended::is_whole),
                     Err(_) => false,
                 };
                 told(&app, provider, day);
-                if !is_done {
+                if !is_whole {
                     break;
                 }
             }
@@ -160,8 +168,9 @@ async fn compare(
     let suspects: Vec<ChargeIndex> = all.into_iter().filter(differs).collect();
     ask(app, suspects, &mut comparison).await;
     let at = app.clock.now();
-    // A day that goes on is compared again once it is over.
-    if span.end <= at {
+    // A day that goes on is compared again once it is over, and one of which a payment could not be
+    // asked about a while later.
+    if span.end <= at && comparison.unanswered == 0 {
         note(
             app,
             DayCompared {
@@ -285,9 +294,9 @@ async fn ask(app: &Arc<App>, suspects: Vec<ChargeIndex>, comparison: &mut Compar
             let resolved = collect::resolve(&app, charge, 0).await;
             let caught_up = app.catch_up(None).await;
             let after = app.view.read(|state| Books::of(state.ledger(), charge));
-            match resolved.is_ok() && caught_up.is_ok() {
-                true => (charge, Some(before != after)),
-                false => (charge, None),
+            match (resolved, caught_up) {
+                (Err(_) | Ok(Collected::Silent), _) | (_, Err(_)) => (charge, None),
+                (Ok(_), Ok(())) => (charge, Some(before != after)),
             }
         });
     }

@@ -107,7 +107,7 @@ pub(crate) async fn close_deposit(app: &Arc<App>, index: ChargeIndex) -> Result<
     match close(app, index, &asked, "예매를 취소했습니다.").await? {
         Collected::Ended(..) | Collected::Refused(..) => Ok(true),
         // It may have been paid this very moment.
-        Collected::Unknown => {
+        Collected::Unknown | Collected::Silent => {
             let found = find(app, index, &asked).await?;
             match found {
                 Some(Found::Captured { .. } | Found::Refunded { .. } | Found::NotApproved) => {

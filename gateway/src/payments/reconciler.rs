@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::error::{ApiError, Code};
+use crate::payments::collect::Collected;
 use crate::payments::{collect, deposits, give_back, money_gone, retry};
 
 /// How often the fold is looked through.
@@ -158,6 +159,14 @@ impl Turns {
         drop(turns);
         self.wake.notify_one();
         Ok(waits)
+    }
+
+    /// Has a charge looked at again, as it could not be this time.
+    fn look_again(&self, charge: ChargeIndex, tries: u32) {
+        let at = Instant::now() + retry::next(tries);
+        if let Some(turn) = self.turns.lock().get_mut(&charge) {
+            turn.look_at = Some(turn.look_at.map_or(at, |sooner| sooner.min(at)));
+        }
     }
 
     /// Whether a task is at a charge at this moment.
@@ -306,7 +315,14 @@ async fn carry_out(app: Arc<App>, work: Work) {
     let mut at_work = AtWork { app: Arc::clone(&app), charge, next: Next::again() };
     match step(&app, charge, tries, wants_look).await {
         Ok(next) => at_work.next = next,
-        Err(error) => tracing::warn!(%charge, %error, "a payment was not taken its next step"),
+        Err(error) => {
+            tracing::warn!(%charge, %error, "a payment was not taken its next step");
+            if wants_look {
+                app.payments.turns.look_again(charge, tries);
+            }
+            // Its messages are not taken: the provider sends them again.
+            return;
+        }
     }
     drop(at_work);
     // A message that does not wait any more has been answered.
@@ -323,21 +339,21 @@ async fn step(
 ) -> Result<Next, ApiError> {
     app.catch_up(None).await?;
     let state = |app: &App| app.view.read(|state| Some(state.ledger().charge(charge)?.state));
-    let before = state(app);
-    match before {
-        Some(ChargeState::Capturing | ChargeState::AwaitingDeposit) => {
-            collect::resolve(app, charge, tries / 2).await?;
-        }
+    match state(app) {
         Some(ChargeState::Captured) if !wants_look => {
             return Ok(match give_back::refund(app, charge).await? {
                 true => Next::More,
                 false => Next::again(),
             });
         }
-        Some(ChargeState::Captured | ChargeState::Failed | ChargeState::Reversed) => {
-            collect::resolve(app, charge, tries / 2).await?;
-        }
         Some(ChargeState::Open) | None => {}
+        Some(_) => {
+            let found = collect::resolve(app, charge, tries / 2).await?;
+            if wants_look && found == Collected::Silent {
+                let why = "the provider says nothing of a payment that has changed";
+                return Err(ApiError::new(Code::Unavailable).cause(why));
+            }
+        }
     }
     // What comes next depends on what was just written down.
     app.catch_up(None).await?;

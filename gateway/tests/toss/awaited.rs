@@ -136,6 +136,15 @@ async fn a_reversal_whose_message_was_lost_is_found_by_the_comparison() {
     assert_eq!(till.reservation(&reservation).await["status"], "cancelled");
 }
 
+#[tokio::test]
+async fn a_deposit_whose_question_is_lost_is_asked_about_again_soon() {
+    let mut till = Till::open().await;
+    let (_, order) = awaited(&mut till, json!({})).await;
+    till.fault(&order, "query", json!("dropBefore"), 1).await;
+    till.sandbox("deposit", &json!({"orderId": order["orderId"]})).await;
+    till.becomes(&order, "paid").await;
+}
+
 /// Points have no hold that could be over.
 #[tokio::test]
 async fn points_by_an_account_are_awaited_and_told_so() {

@@ -49,6 +49,18 @@ async fn lost_messages_are_found_and_counted_once() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_asked_about_is_told_and_found_later() {
+    let mut till = Till::open().await;
+    let (_, _, order) = till.sold(1, json!({})).await;
+    let lost = json!({"orderId": order["orderId"], "webhook": false});
+    till.sandbox("console-refund", &lost).await;
+    till.fault(&order, "query", json!("dropBefore"), 1).await;
+    let compared = today(&till).await;
+    assert_eq!((&compared["unanswered"], &compared["differences"]), (&json!(1), &json!([])));
+    assert_eq!(today(&till).await["differences"][0]["orderId"], order["orderId"]);
+}
+
+#[tokio::test]
 async fn a_payment_that_was_given_up_and_taken_all_the_same_goes_back() {
     let mut till = Till::open().await;
     let (reservation, order, key) = till.ready().await;

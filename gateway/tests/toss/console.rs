@@ -46,6 +46,19 @@ async fn all_given_back_in_the_console_ends_the_order() {
     assert!(metrics.contains("tiketi_payments_waiting{for=\"refund\"} 0"), "{metrics}");
 }
 
+/// A message is taken once the provider was heard: it sends the message again otherwise, and it is
+/// asked again anyway.
+#[tokio::test]
+async fn a_message_whose_question_is_lost_is_not_forgotten() {
+    let mut till = Till::open().await;
+    let (_, _, order) = till.sold(2, json!({})).await;
+    till.fault(&order, "query", json!("dropBefore"), 1).await;
+    returned(&till, &order, None, false).await;
+    assert_eq!(till.hook(&order).await, 503);
+    till.becomes(&order, "refunded").await;
+    assert_eq!(till.hook(&order).await, 200);
+}
+
 /// What the console gave back, and the seats that went back since, are all of the money.
 #[tokio::test]
 async fn an_order_whose_last_won_goes_back_with_a_part_is_over() {

@@ -116,7 +116,7 @@ async fn confirm(
     let task = tokio::spawn(async move {
         let _room = room;
         let collected = collect::capture(task_app, begun, known).await;
-        if matches!(collected, Ok(Collected::Unknown) | Err(_)) {
+        if matches!(collected, Ok(Collected::Unknown | Collected::Silent) | Err(_)) {
             at_work.leave_unknown();
         }
         collected
@@ -144,7 +144,7 @@ async fn answer(
         Collected::Refused(refusal, ..) => Err(ApiError::new(Code::PaymentDeclined)
             .message(refusal.message)
             .with("providerCode", refusal.code)),
-        Collected::Unknown => Ok(pending(app, index, false)),
+        Collected::Unknown | Collected::Silent => Ok(pending(app, index, false)),
     }
 }
 

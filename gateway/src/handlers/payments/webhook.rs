@@ -29,7 +29,8 @@ pub(crate) async fn stripe(app: &Arc<App>, request: &Request) -> Result<Response
 
 /// A hint and no more: what counts is what the provider answers when it is asked. The answer is 200
 /// once that was done, or at once where a task is at a charge that goes on by itself; where it takes
-/// too long, or too many messages about one charge wait, the provider sends the hint again.
+/// too long, the provider says nothing, or too many messages about one charge wait, the provider sends
+/// the hint again.
 async fn webhook(
     provider: ProviderName,
     app: &Arc<App>,
@@ -80,7 +81,8 @@ async fn webhook(
         return Ok(told);
     }
     match tokio::time::timeout(HINT_WITHIN, looked).await {
-        Ok(_) => Ok(told),
+        Ok(Ok(())) => Ok(told),
+        Ok(Err(silent)) => Err(ApiError::new(Code::Unavailable).cause(silent)),
         Err(late) => Err(ApiError::new(Code::Unavailable).cause(late)),
     }
 }
