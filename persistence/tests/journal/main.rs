@@ -9,6 +9,7 @@ mod fixtures;
 mod group;
 mod images;
 mod recovery_table;
+mod samples;
 mod smoke;
 mod stores;
 

@@ -251,7 +251,7 @@ impl Findings {
             || sale.stirred
             || order.is_some_and(|one| one.payment_status == "failed");
         if is_cancelled && !may_end {
-            wrong.push(format!("cancelled by nobody: {sale:?}, {charge:?}"));
+            wrong.push(format!("over, and it was not asked to be: {sale:?}, {charge:?}"));
         }
         // As many are left as the buyer believes, or one less where that has no answer.
         if let (Some(order), Told::Yes, None) = (order, &sale.confirmed, &sale.returning)
