@@ -8,6 +8,7 @@ use tiketi_engine::error::{CommandError, MoneyRefusal, OrderRefusal};
 use tiketi_engine::ids::{ChargeIndex, Lsn};
 use tiketi_engine::money::{Charge, ChargeState, Purpose};
 use tiketi_engine::record::{ProviderCall, ProviderName};
+use tiketi_engine::state::State;
 
 use super::charge::account_of;
 use super::least;
@@ -177,6 +178,9 @@ async fn again(
 
 async fn confirmed(app: &Arc<App>, index: ChargeIndex, lsn: Lsn) -> Result<Response, ApiError> {
     app.shown(lsn).await?;
+    if app.view.read(|state| came_too_late(state, index)) {
+        return Err(ApiError::new(Code::HoldExpired));
+    }
     let answer = app.view.read(|state| {
         let charge = state.ledger().charge(index)?;
         let order = match charge.purpose {
@@ -195,6 +199,14 @@ async fn confirmed(app: &Arc<App>, index: ChargeIndex, lsn: Lsn) -> Result<Respo
     });
     let answer = answer.ok_or_else(|| ApiError::new(Code::Internal).cause("a charge is gone"))?;
     Ok(app.written(Response::ok(&answer), lsn))
+}
+
+/// Whether a charge was captured when its order waited for it no more: its money goes back.
+fn came_too_late(state: &State, index: ChargeIndex) -> bool {
+    let Some(charge) = state.ledger().charge(index) else { return false };
+    let Purpose::Order(id) = charge.purpose else { return false };
+    let payment = OrderView::find(state, id).and_then(|view| view.order.payment);
+    !payment.is_some_and(|one| one.attempt == charge.attempt && one.paid_at.is_some())
 }
 
 fn pending(app: &App, index: ChargeIndex, awaits_deposit: bool) -> Response {
