@@ -182,6 +182,9 @@ pub enum MoneyRefusal {
     /// What is to go back is not part of what it paid for, or all of it.
     #[error("not some of the seats or tickets that charge {0} paid for")]
     NotPartOfIt(ChargeIndex),
+    /// The provider has refused to give back a part of it.
+    #[error("the provider gives no parts of charge {0} back")]
+    NoParts(ChargeIndex),
     /// The charge needs no account to go back to, or this cannot be one.
     #[error("not an account that charge {0} can go back to")]
     WrongAccount(ChargeIndex),

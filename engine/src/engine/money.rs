@@ -298,7 +298,7 @@ impl<J: Journal> Engine<J> {
     /// # Errors
     /// In this order: key reused; no such charge, or another user's where `is_own`; it paid no order,
     /// or is not captured; more than it ever was; the order ended or is busy; what is not part of it,
-    /// or all of it; journal unavailable.
+    /// or all of it; its provider gives no parts back; journal unavailable.
     pub fn return_part(
         &self,
         charge: ChargeIndex,
@@ -354,6 +354,10 @@ impl<J: Journal> Engine<J> {
             step.put_back();
             return Err(MoneyRefusal::NotPartOfIt(charge).into());
         };
+        if ledger.refuses_parts(charge) {
+            step.put_back();
+            return Err(MoneyRefusal::NoParts(charge).into());
+        }
         // From here it must succeed.
         let returned = PartReturned {
             charge,

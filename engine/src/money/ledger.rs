@@ -626,6 +626,14 @@ impl Ledger {
         self.refunds_of(index).filter(|refund| refund.is_owed()).map(|refund| refund.card).sum()
     }
 
+    /// Whether the provider has refused to give back a part of a charge: it would refuse another one.
+    #[must_use]
+    pub fn refuses_parts(&self, index: ChargeIndex) -> bool {
+        let is_refused = |refund: &Refund| matches!(refund.state, RefundState::Refused { .. });
+        self.refunds_of(index).any(is_refused)
+            && self.charge(index).is_some_and(|charge| !charge.came_by_transfer())
+    }
+
     /// Takes `card` won off what is owed of a charge, newest piece first, and then off what was
     /// given back by hand: the provider does not have them any more.
     fn owe_less(&mut self, index: ChargeIndex, mut card: u64, at: UnixMillis) {

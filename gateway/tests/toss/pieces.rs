@@ -43,6 +43,24 @@ async fn no_second_part_is_promised_where_the_provider_refused_the_first() {
     till.assert_books(&order, 1, 0).await;
 }
 
+/// What was promised under a key stays promised, also where the provider refused it since.
+#[tokio::test]
+async fn a_part_that_was_refused_since_is_the_same_under_its_key() {
+    let mut till = Till::open().await;
+    let (_, seats, order) = till.sold(3, json!({"method": "phone"})).await;
+    let path = format!("/api/payments/{}/refund", order["orderId"].as_str().unwrap());
+    let body = json!({"seatIds": [seats[0]]});
+    for _ in 0..2 {
+        let (status, answer) = till.shop.post_with_key(&path, &till.buyer, &body, "one").await;
+        assert_eq!((status.as_u16(), &answer["remainingAmount"]), (200, &json!(300_000)));
+        till.becomes(&order, "refund_refused").await;
+    }
+    let other = json!({"seatIds": [seats[1]]});
+    let (status, answer) = till.shop.post_with_key(&path, &till.buyer, &other, "two").await;
+    assert_eq!(status, 400, "{answer}");
+    assert_error(&answer, "CONFLICT");
+}
+
 #[tokio::test]
 async fn the_same_part_is_given_back_once_for_one_key() {
     let mut till = Till::open().await;

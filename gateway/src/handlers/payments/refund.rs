@@ -6,7 +6,7 @@ use tiketi_engine::command::{Asked, WantedTickets};
 use tiketi_engine::error::{CommandError, HoldRefusal, MoneyRefusal};
 use tiketi_engine::ids::{ChargeIndex, Lsn, ReservationId, TicketTypeIndex, UserIndex};
 use tiketi_engine::journal::Pending;
-use tiketi_engine::money::{BankAccount, ChargeState, Ledger, Purpose, Refund, RefundState};
+use tiketi_engine::money::{BankAccount, ChargeState, Purpose, Refund};
 use tiketi_engine::record::{Claim, TicketLine};
 use tiketi_engine::state::State;
 
@@ -232,10 +232,6 @@ async fn some(
         (None, Some(_)) => (false, 0),
         (None, None) => return Err(not_its_own()),
     };
-    if app.view.read(|state| refuses_parts(state.ledger(), charge)) {
-        return Err(ApiError::new(Code::Conflict)
-            .message("이 결제 수단은 일부만 환불할 수 없어요. 예매 전체를 취소해 주세요."));
-    }
     let asked = Asked { by: request.user()?.user.index, at: app.clock.now(), key };
     let give_back = || app.engine.return_part(charge, &part, won, by.is_some(), asked);
     match unless_busy(give_back).await {
@@ -253,18 +249,13 @@ async fn some(
         Err(CommandError::Refused(MoneyRefusal::NotPartOfIt(_) | MoneyRefusal::WrongAmount)) => {
             Err(not_its_own())
         }
+        Err(CommandError::Refused(MoneyRefusal::NoParts(_))) => Err(ApiError::new(Code::Conflict)
+            .message("이 결제 수단은 일부만 환불할 수 없어요. 예매 전체를 취소해 주세요.")),
         Err(CommandError::Refused(MoneyRefusal::KeyReused)) => {
             Err(ApiError::new(Code::IdempotencyConflict))
         }
         Err(error) => Err(refused(app, by, Purpose::Order(order), error).await),
     }
-}
-
-/// Whether the provider has refused to give back a part of this payment.
-fn refuses_parts(ledger: &Ledger, charge: ChargeIndex) -> bool {
-    let is_refused = |refund: &Refund| matches!(refund.state, RefundState::Refused { .. });
-    ledger.refunds_of(charge).any(is_refused)
-        && ledger.charge(charge).is_some_and(|charge| !charge.came_by_transfer())
 }
 
 async fn answer(app: &Arc<App>, charge: ChargeIndex, lsn: Lsn) -> Result<Response, ApiError> {

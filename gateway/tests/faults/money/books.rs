@@ -229,7 +229,7 @@ impl Findings {
                 matches!(status, "partially_refunded" | "refund_refused")
             }
             Told::Yes => status == "paid",
-            Told::No(code) if code == "HOLD_EXPIRED" => !charge.is_captured() || is_cancelled,
+            Told::No(code) if code == "HOLD_EXPIRED" => charge.kept_card(0) == 0,
             Told::No(_) if sale.stirred || was_asked_to_cancel => true,
             // Given up after a day, and captured by a call that was on its way: it went back.
             Told::No(_) if sale.is_intended && !is_open => charge.kept_card(0) == 0,
