@@ -341,6 +341,11 @@ async fn step(
     let state = |app: &App| app.view.read(|state| Some(state.ledger().charge(charge)?.state));
     match state(app) {
         Some(ChargeState::Captured) if !wants_look => {
+            if give_back::may_be_forgotten(app, charge)
+                && collect::resolve(app, charge, 0).await? == Collected::Silent
+            {
+                return Ok(Next::again());
+            }
             return Ok(match give_back::refund(app, charge).await? {
                 true => Next::More,
                 false => Next::again(),

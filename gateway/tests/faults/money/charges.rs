@@ -133,10 +133,6 @@ pub(crate) fn settle(server: &Server, admin: &str, provider: &Provider) -> Resul
         if open.is_empty() {
             return Ok(());
         }
-        if std::env::var("DBG").is_ok() && Instant::now() > end - PATIENCE + Duration::from_secs(1)
-        {
-            eprintln!("DBG settle {open:?}");
-        }
         if Instant::now() > end {
             return Err(format!("never settled: {open:?}"));
         }

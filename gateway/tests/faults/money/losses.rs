@@ -36,13 +36,9 @@ fn message(buyer: &mut Buyer, sale: usize) {
             let data = json!({"orderId": order_id, "paymentKey": key, "status": "DONE"});
             let body = json!({"eventType": "PAYMENT_STATUS_CHANGED", "data": data});
             let ask = Ask::post("/api/payments/toss/webhook", "", body);
-            let t = std::time::Instant::now();
             until("a message is taken", || {
                 buyer.client.must(&ask).is_ok_and(|answer| answer.status == 200)
             });
-            if t.elapsed().as_millis() > 500 {
-                eprintln!("DBG SLOW {:?} {:?}", t.elapsed(), buyer.sales[sale]);
-            }
         }
         // Signed, so that it has to come from there; it is on its way when this returns.
         House::Stripe => {
