@@ -41,7 +41,12 @@ pub(crate) async fn refund(app: &Arc<App>, index: ChargeIndex) -> Result<bool, A
         let ledger = state.ledger();
         let call = ledger.refund_call(index)?;
         let charge = ledger.charge(index)?;
-        let name = names::refund_name(call.pieces[0], charge, cancels(charge), call.amount);
+        // One that failed after it was made is another try, whether or not it was answered.
+        let failures =
+            |&piece: &RefundIndex| ledger.refund(piece).map(|one| u32::from(one.failures));
+        let failed: u32 = call.pieces.iter().filter_map(failures).sum();
+        let attempt = cancels(charge) + failed;
+        let name = names::refund_name(call.pieces[0], charge, attempt, call.amount);
         let order = RefundOrder {
             order_id: names::order_id(index, charge)?,
             payment_key: PaymentKey::new(&charge.payment_key)?,

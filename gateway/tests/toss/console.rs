@@ -59,6 +59,26 @@ async fn a_message_whose_question_is_lost_is_not_forgotten() {
     assert_eq!(till.hook(&order).await, 200);
 }
 
+/// Under the key of the first call the provider would repeat its answer, and do nothing.
+#[tokio::test]
+async fn a_refund_whose_answer_was_lost_and_that_failed_is_made_anew() {
+    let mut till = Till::open().await;
+    let (reservation, _, order) = till.sold(1, json!({})).await;
+    till.fault(&order, "cancel", json!("dropAfter"), 1).await;
+    assert_eq!(till.cancel(&reservation).await.0, 200);
+    till.becomes(&order, "refunded").await;
+    let failed = json!({"orderId": order["orderId"], "webhook": false});
+    till.sandbox("fail-refund", &failed).await;
+    assert_eq!(till.hook(&order).await, 200);
+    till.becomes(&order, "refunded").await;
+    let books = till.books(&order).await;
+    assert_eq!(
+        (&books["failedRefunds"], &books["balance"]),
+        (&json!(150_000), &json!(0)),
+        "{books}"
+    );
+}
+
 /// What the console gave back, and the seats that went back since, are all of the money.
 #[tokio::test]
 async fn an_order_whose_last_won_goes_back_with_a_part_is_over() {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tiketi_engine::error::{CommandError, MoneyRefusal};
 use tiketi_engine::ids::{ChargeIndex, Lsn, RefundIndex, UnixMillis};
 use tiketi_engine::money::{Charge, ChargeState};
 use tiketi_engine::record::{CaptureOutcome, ProviderName, RefundOutcome};
@@ -69,12 +70,19 @@ pub(crate) async fn reconcile(app: &Arc<App>, _: &Request) -> Result<Response, A
         let ledger = state.ledger();
         (ledger.unresolved().collect(), ledger.refunds_refused().collect())
     });
-    let mut last = None;
+    let (mut last, mut refunds_again) = (None, 0);
     for &index in &refused {
-        let again = app.engine.end_refund(index, RefundOutcome::Again, app.clock.now());
-        last = again
-            .map_err(|error| refusals::invalid("환불을 다시 시도할 수 없어요.").cause(error))
-            .map(Some)?;
+        match app.engine.end_refund(index, RefundOutcome::Again, app.clock.now()) {
+            Ok(pending) => {
+                refunds_again += 1;
+                last = Some(pending);
+            }
+            // It was given back, or is asked for, since the list was read.
+            Err(CommandError::Refused(MoneyRefusal::NoSuchRefund(_))) => {}
+            Err(error) => {
+                return Err(refusals::invalid("환불을 다시 시도할 수 없어요.").cause(error));
+            }
+        }
     }
     if let Some(pending) = last {
         app.durable(pending).await?;
@@ -89,7 +97,7 @@ pub(crate) async fn reconcile(app: &Arc<App>, _: &Request) -> Result<Response, A
         message: "결제사에 다시 확인하고 있어요.".to_owned(),
         unknown: unknown.len(),
         refunds_due,
-        refunds_again: refused.len(),
+        refunds_again,
     };
     Ok(Response::ok(&answer))
 }
