@@ -173,7 +173,6 @@ impl Findings {
     fn charge(&mut self, name: &str, charge: &Charge, taken: Taken, points: u64) {
         let order = charge.reservation.as_ref().and_then(|id| self.orders.get(id));
         let is_paid = order.is_none_or(Order::is_paid);
-        let is_over = order.is_none_or(Order::is_over);
         let kept = charge.kept_card(points) + points;
         let waits_for = charge.waits_for.as_deref();
         let is_right = match charge.status.as_str() {
@@ -184,13 +183,14 @@ impl Findings {
             "waiting_for_deposit" => waits_for == Some("deposit") && (order.is_none() || !is_paid),
             "paid" => waits_for.is_none() && is_paid && charge.owed == 0,
             "partially_refunded" => waits_for.is_none() && is_paid && charge.owed == 0 && kept > 0,
-            "refunded" => waits_for.is_none() && is_over && charge.owed == 0 && kept == 0,
+            // Its order is over, or was never paid by it.
+            "refunded" => waits_for.is_none() && charge.owed == 0 && kept == 0,
             // What a refused part left is kept, and its order is alive.
             "refund_refused" => {
                 let is_listed = matches!(waits_for, Some("administrator" | "refund_account"));
-                is_listed && charge.owed == charge.refused && (is_over || (is_paid && kept > 0))
+                is_listed && charge.owed == charge.refused && (kept == 0 || is_paid)
             }
-            "disputed" => waits_for == Some("bank") && (is_over || (is_paid && kept > 0)),
+            "disputed" => waits_for == Some("bank") && (kept == 0 || is_paid),
             _ => false,
         };
         if !is_right || charge.left(points) != taken.left() {
