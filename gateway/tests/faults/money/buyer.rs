@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::http::{Answer, Ask, Client, Silence};
 use crate::money::provider::{House, Provider};
 use crate::money::sale::{Good, Heard, Returning, Sale, Told, Wish};
+use crate::money::unasked::Unasked;
 use crate::random::Random;
 
 /// Fewer points are not spent.
@@ -155,6 +156,7 @@ impl Buyer {
             let fault = self.random.pick(&faults).clone();
             if fault == "pending" {
                 self.count("a refund was taken on only");
+                self.sales[sale].next = &[Unasked::RefundIsMade, Unasked::RefundFails];
             }
             self.place.provider.fault(house, &order, call, &fault);
         }
@@ -218,6 +220,7 @@ impl Buyer {
             has_returned: false,
             deposited: false,
             stirred: false,
+            next: &[],
             is_unreliable: false,
             heard: Heard::All,
         });

@@ -178,6 +178,12 @@ impl Provider {
         self.switch(house, "faults", rule);
     }
 
+    /// Nothing goes wrong any more but what is asked for from now on.
+    pub(crate) fn clear_faults(&self, house: House) {
+        let ask = Ask { method: "DELETE", path: "/sandbox/faults".to_owned(), ..Ask::default() };
+        self.client(house).expect(200, &ask).expect("a switch of the sandbox");
+    }
+
     /// So much later by both clocks.
     pub(crate) fn advance(&self, advance_ms: u64) {
         for house in House::ALL {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::money::provider::House;
+use crate::money::unasked::Unasked;
 
 /// What a payment is for, and by what it is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +118,8 @@ pub(crate) struct Sale {
     pub(crate) deposited: bool,
     /// The provider or a bank moved money of it unasked.
     pub(crate) stirred: bool,
+    /// What can follow on what the provider did last.
+    pub(crate) next: &'static [Unasked],
     /// A fault waits for one of its messages.
     pub(crate) is_unreliable: bool,
     pub(crate) heard: Heard,

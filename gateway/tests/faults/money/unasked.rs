@@ -56,6 +56,14 @@ impl Unasked {
         Unasked::Lost,
     ];
 
+    fn next(self) -> &'static [Unasked] {
+        match self {
+            Unasked::DisputePart | Unasked::DisputeAll => &[Unasked::Won, Unasked::Lost],
+            Unasked::Reversal => &[Unasked::SecondDeposit],
+            _ => &[],
+        }
+    }
+
     /// For the tally.
     fn name(self, is_told: bool) -> &'static str {
         match (self, is_told) {
@@ -99,7 +107,12 @@ impl Unasked {
 impl Buyer {
     /// Something of it, where there is a payment that it can befall.
     pub(crate) fn unasked(&mut self) {
-        if let Some(sale) = self.choose(Sale::may_have_money) {
+        let follows = |sale: &Sale| !sale.next.is_empty() && sale.may_have_money();
+        if let (Some(sale), true) = (self.choose(follows), self.random.one_in(2)) {
+            let what = *self.random.pick(self.sales[sale].next);
+            let is_told = !self.random.one_in(3);
+            self.befall(sale, what, is_told);
+        } else if let Some(sale) = self.choose(Sale::may_have_money) {
             let (what, is_told) = (self.something(sale), !self.random.one_in(3));
             self.befall(sale, what, is_told);
         }
@@ -128,6 +141,7 @@ impl Buyer {
             return false;
         }
         self.count(what.name(is_told));
+        self.sales[sale].next = what.next();
         // What was only taken on has left the balance before.
         if what != Unasked::RefundIsMade {
             self.sales[sale].stir(is_told);
