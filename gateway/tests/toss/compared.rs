@@ -76,7 +76,7 @@ async fn a_payment_that_was_given_up_and_taken_all_the_same_goes_back() {
             break;
         }
     }
-    // It paid nothing, whatever became of it.
+    // It paid nothing, now or later.
     for _ in 0..2 {
         let (status, answer) = till.confirm(&order, &key).await;
         assert_eq!(status, 400, "{answer}");
