@@ -37,7 +37,7 @@ impl Difference {
         let mut difference = Difference::default();
         let ours = ledger.left_at_provider(charge);
         let mut missing = ours.saturating_sub(balance);
-        let mut too_much = balance.saturating_sub(ours);
+        let too_much = balance.saturating_sub(ours);
         for index in ledger.refund_indexes_of(charge) {
             let owed = ledger.refund(index).filter(|refund| refund.is_owed());
             if let Some(refund) = owed
@@ -48,19 +48,35 @@ impl Difference {
             }
         }
         difference.elsewhere = missing;
-        let mut newest: Vec<RefundIndex> = ledger.refund_indexes_of(charge).collect();
+        let done = |&index: &RefundIndex| {
+            let refund = ledger.refund(index)?;
+            (refund.is_done() && refund.card > 0).then_some((index, refund.card))
+        };
+        let mut newest: Vec<(RefundIndex, u64)> =
+            ledger.refund_indexes_of(charge).filter_map(|index| done(&index)).collect();
         newest.reverse();
-        for index in newest {
-            let done = ledger.refund(index).filter(|refund| refund.is_done() && refund.card > 0);
-            if let Some(refund) = done
-                && refund.card <= too_much
-            {
-                too_much -= refund.card;
+        let elsewhere = ledger.charge(charge).map_or(0, |charge| charge.elsewhere());
+        let mut unexplained = too_much;
+        for &(index, card) in &newest {
+            if card <= unexplained {
+                unexplained -= card;
                 difference.failed.push(index);
             }
         }
-        let elsewhere = ledger.charge(charge).map_or(0, |charge| charge.elsewhere());
-        difference.not_elsewhere = too_much.min(elsewhere);
+        if unexplained > elsewhere {
+            // No refunds together are as much: more than that has failed, and a part of it has gone
+            // back again since.
+            (unexplained, difference.failed) = (too_much, Vec::new());
+            for &(index, card) in &newest {
+                if unexplained == 0 {
+                    break;
+                }
+                difference.failed.push(index);
+                difference.elsewhere += card.saturating_sub(unexplained);
+                unexplained = unexplained.saturating_sub(card);
+            }
+        }
+        difference.not_elsewhere = unexplained.min(elsewhere);
         difference
     }
 }

@@ -59,6 +59,25 @@ async fn a_message_whose_question_is_lost_is_not_forgotten() {
     assert_eq!(till.hook(&order).await, 200);
 }
 
+/// The balance tells one number of the two; what it tells has to be in the books wholly.
+#[tokio::test]
+async fn a_refund_that_failed_and_a_part_given_back_since_are_told_by_one_balance() {
+    let mut till = Till::open().await;
+    let (reservation, seats, order) = till.sold(2, json!({})).await;
+    let body = json!({"seatIds": [seats[0]]});
+    assert_eq!(till.refund(&till.buyer, &order, &body).await.0, 200);
+    till.becomes(&order, "partially_refunded").await;
+    assert_eq!(till.cancel(&reservation).await.0, 200);
+    till.becomes(&order, "refunded").await;
+    let failed = json!({"orderId": order["orderId"], "webhook": false});
+    till.sandbox("fail-refund", &failed).await;
+    returned(&till, &order, Some(10_000), false).await;
+    assert_eq!(till.hook(&order).await, 200);
+    let charge = till.becomes(&order, "refunded").await;
+    assert_eq!(charge["refundedElsewhere"], 10_000, "{charge}");
+    till.assert_books(&order, 1, 0).await;
+}
+
 /// Under the key of the first call the provider would repeat its answer, and do nothing.
 #[tokio::test]
 async fn a_refund_whose_answer_was_lost_and_that_failed_is_made_anew() {
