@@ -162,10 +162,13 @@ async fn compare(
     let mut comparison = Comparison::default();
     let listed = list(app, provider, &span, &mut comparison).await?;
     app.catch_up(None).await?;
-    let expected = app.view.read(|state| expected(state.ledger(), provider, &span));
-    let all: BTreeSet<ChargeIndex> = listed.keys().chain(expected.keys()).copied().collect();
+    let (expected, disputed) = app.view.read(|state| {
+        let ledger = state.ledger();
+        (expected(ledger, provider, &span), disputed(ledger, provider))
+    });
+    let all = listed.keys().chain(expected.keys()).copied();
     let differs = |charge: &ChargeIndex| listed.get(charge) != expected.get(charge);
-    let suspects: Vec<ChargeIndex> = all.into_iter().filter(differs).collect();
+    let suspects: BTreeSet<ChargeIndex> = all.filter(differs).chain(disputed).collect();
     ask(app, suspects, &mut comparison).await;
     let at = app.clock.now();
     // A day that goes on is compared again once it is over, and one of which a payment could not be
@@ -253,6 +256,15 @@ fn charge_of(app: &App, provider: ProviderName, row: &Transaction) -> Option<Cha
     })
 }
 
+/// Charges whose dispute the bank has not decided: their money left when it began, so no list tells
+/// that they were lost.
+fn disputed(ledger: &Ledger, provider: ProviderName) -> Vec<ChargeIndex> {
+    let of_provider = |charge: &ChargeIndex| {
+        ledger.charge(*charge).is_some_and(|charge| charge.provider == provider)
+    };
+    ledger.disputes().filter(of_provider).collect()
+}
+
 /// What the books say moved on the day, by charge.
 fn expected(
     ledger: &Ledger,
@@ -282,7 +294,7 @@ fn expected(
 }
 
 /// Asks about every suspect, a few at a time.
-async fn ask(app: &Arc<App>, suspects: Vec<ChargeIndex>, comparison: &mut Comparison) {
+async fn ask(app: &Arc<App>, suspects: BTreeSet<ChargeIndex>, comparison: &mut Comparison) {
     let room = Arc::new(Semaphore::new(ASKED_MAX));
     let mut asked = JoinSet::new();
     for charge in suspects {

@@ -68,3 +68,21 @@ pub(crate) async fn compare(till: &Till) -> serde_json::Value {
         }
     }
 }
+
+/// The money left when the dispute began: no line of a list tells that it was lost.
+#[tokio::test]
+async fn the_end_of_a_dispute_is_found_by_the_comparison_of_any_day() {
+    let mut till = Till::of("stripe").await;
+    let (_, order) = till.paid().await;
+    till.sandbox("dispute", &json!({"orderId": order["orderId"]})).await;
+    till.becomes(&order, "disputed").await;
+    let lost = json!({"orderId": order["orderId"], "status": "lost", "webhook": false});
+    till.sandbox("close-dispute", &lost).await;
+    let yesterday = crate::shop::in_minutes((9 - 24) * 60);
+    let body = json!({"day": &yesterday[..10]});
+    let path = "/api/admin/payments/compare";
+    let (_, answer) = till.shop.post(path, &till.shop.admin, &body).await;
+    let found = &answer["providers"][1]["differences"][0];
+    assert_eq!(found["orderId"], order["orderId"], "{answer}");
+    assert_eq!(till.charge(&order).await["status"], "refunded");
+}
