@@ -149,6 +149,7 @@ impl Buyer {
                 json!({"status": 500}),
                 json!({"statusAfter": 500}),
                 json!("html502"),
+                late.clone(),
                 late,
                 no,
             ];

@@ -29,13 +29,8 @@ pub(crate) enum Unasked {
 }
 
 impl Unasked {
-    const OF_TOSS: [Unasked; 5] = [
-        Unasked::RefundPart,
-        Unasked::RefundPart,
-        Unasked::RefundAll,
-        Unasked::RefundFails,
-        Unasked::RefundIsMade,
-    ];
+    const OF_TOSS: [Unasked; 4] =
+        [Unasked::RefundPart, Unasked::RefundPart, Unasked::RefundAll, Unasked::RefundFails];
     const OF_ACCOUNTS: [Unasked; 6] = [
         Unasked::RefundPart,
         Unasked::RefundFails,
@@ -44,16 +39,14 @@ impl Unasked {
         Unasked::SecondDeposit,
         Unasked::SecondDeposit,
     ];
-    const OF_STRIPE: [Unasked; 9] = [
+    const OF_STRIPE: [Unasked; 7] = [
         Unasked::RefundPart,
         Unasked::RefundAll,
         Unasked::RefundFails,
-        Unasked::RefundIsMade,
+        Unasked::DisputePart,
         Unasked::DisputePart,
         Unasked::DisputeAll,
-        Unasked::Won,
-        Unasked::Lost,
-        Unasked::Lost,
+        Unasked::DisputeAll,
     ];
 
     fn next(self) -> &'static [Unasked] {
@@ -108,11 +101,16 @@ impl Buyer {
     /// Something of it, where there is a payment that it can befall.
     pub(crate) fn unasked(&mut self) {
         let follows = |sale: &Sale| !sale.next.is_empty() && sale.may_have_money();
-        if let (Some(sale), true) = (self.choose(follows), self.random.one_in(2)) {
+        if let (Some(sale), false) = (self.choose(follows), self.random.one_in(4)) {
             let what = *self.random.pick(self.sales[sale].next);
             let is_told = !self.random.one_in(3);
             self.befall(sale, what, is_told);
-        } else if let Some(sale) = self.choose(Sale::may_have_money) {
+            return;
+        }
+        let is_stripes = self.random.one_in(2);
+        let fits =
+            |sale: &Sale| sale.may_have_money() && (sale.house == House::Stripe || !is_stripes);
+        if let Some(sale) = self.choose(fits) {
             let (what, is_told) = (self.something(sale), !self.random.one_in(3));
             self.befall(sale, what, is_told);
         }
