@@ -1,6 +1,7 @@
 //! All charges, refunds and accounts, and the records that change them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
@@ -187,6 +188,13 @@ impl Ledger {
     /// Charges of which it is not known yet what becomes of them, oldest first.
     pub fn unresolved(&self) -> impl ExactSizeIterator<Item = ChargeIndex> + '_ {
         self.unresolved.iter().copied()
+    }
+
+    /// The same in a circle, for who looks at some of them at a time: from the one after `last` on,
+    /// then those up to it.
+    pub fn unresolved_after(&self, last: ChargeIndex) -> impl Iterator<Item = ChargeIndex> + '_ {
+        let later = self.unresolved.range((Bound::Excluded(last), Bound::Unbounded));
+        later.chain(self.unresolved.range(..=last)).copied()
     }
 
     /// How many of them await a deposit.

@@ -222,6 +222,10 @@ fn assert_conserved(state: &State) {
         // Every charge has a next step, or an end.
         let is_asked = ledger.unresolved().any(|one| one == index);
         assert_eq!(is_asked, charge.is_unresolved());
+        let mut circle: Vec<ChargeIndex> = ledger.unresolved_after(index).collect();
+        assert!(circle.is_sorted_by_key(|&one| (one <= index, one)), "{circle:?} after {index}");
+        circle.sort_unstable();
+        assert!(circle.into_iter().eq(ledger.unresolved()), "after {index}");
         assert_eq!(ledger.open().any(|one| one == index), charge.state == ChargeState::Open);
     }
     let mut had = 0_i64;

@@ -44,10 +44,11 @@ impl PaymentMetrics {
 
     /// How many wait, as the books have it.
     pub(crate) fn count(&self, ledger: &Ledger) {
+        let deposits = ledger.deposits_awaited();
         let waiting = [
             ("confirmation", ledger.open().len()),
-            ("provider", ledger.unresolved().len() - ledger.deposits_awaited()),
-            ("deposit", ledger.deposits_awaited()),
+            ("provider", ledger.unresolved().len() - deposits),
+            ("deposit", deposits),
             ("refund", ledger.refunds_due().len()),
             ("administrator", ledger.refunds_refused().len()),
             ("dispute", ledger.disputes().len()),

@@ -1,6 +1,9 @@
 //! Money on its way back: once, whatever the provider answers.
 
+use std::time::Duration;
+
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::promises;
 use crate::support::assert_error;
@@ -214,4 +217,22 @@ async fn a_called_off_event_gives_everybody_the_money_back() {
 #[tokio::test]
 async fn a_deleted_event_gives_everybody_the_money_back() {
     promises::an_event_that_is_over_gives_the_money_back("toss", ("DELETE", "")).await;
+}
+
+#[tokio::test]
+async fn refunds_of_a_called_off_event_keep_their_pace() {
+    let mut till = Till::open().await;
+    let mut orders = Vec::new();
+    for _ in 0..40 {
+        orders.push(till.paid().await.1);
+    }
+    let path = format!("/api/admin/events/{}/cancel", till.event);
+    let begun = Instant::now();
+    let (status, answer) = till.shop.post(&path, &till.shop.admin, &json!({})).await;
+    assert_eq!(status, 200, "{answer}");
+    for order in &orders {
+        till.becomes(order, "refunded").await;
+    }
+    // Ten in 200 ms, so the last ten wait for three ticks.
+    assert!(begun.elapsed() >= Duration::from_millis(600), "{:?}", begun.elapsed());
 }
