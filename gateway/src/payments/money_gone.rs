@@ -3,7 +3,7 @@
 
 use tiketi_engine::error::CommandError;
 use tiketi_engine::ids::{ChargeIndex, ReservationId};
-use tiketi_engine::money::{ChargeState, Purpose};
+use tiketi_engine::money::{Charge, ChargeState, Ledger, Purpose};
 use tiketi_engine::state::{OrderState, State};
 
 use crate::app::App;
@@ -45,12 +45,12 @@ pub(crate) async fn end_earlier(app: &App) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn paid_order(state: &State, charge: ChargeIndex) -> Option<ReservationId> {
-    let charge = state.ledger().charge(charge)?;
+fn paid_order(state: &State, index: ChargeIndex) -> Option<ReservationId> {
+    let charge = state.ledger().charge(index)?;
     let Purpose::Order(id) = charge.purpose else { return None };
     let is_gone = match charge.state {
         ChargeState::Reversed => true,
-        ChargeState::Captured => charge.elsewhere() > 0 && charge.balance().card == 0,
+        ChargeState::Captured => is_gone_elsewhere(state.ledger(), index, charge),
         _ => false,
     };
     let (_, order) = state.order(id)?;
@@ -59,4 +59,13 @@ fn paid_order(state: &State, charge: ChargeIndex) -> Option<ReservationId> {
         (payment.attempt, payment.method) == (charge.attempt, charge.method())
     });
     (is_gone && rests_on_it && order.state == OrderState::Paid).then_some(id)
+}
+
+/// Whether the provider gave back the last won that it had for the order. Where its buyer's own
+/// refunds took the last of them, what she kept rests on her points.
+fn is_gone_elsewhere(ledger: &Ledger, index: ChargeIndex, charge: &Charge) -> bool {
+    let kept = charge.balance();
+    let last_of_ours = ledger.refunds_of(index).map(|refund| refund.at).max();
+    let last_elsewhere = charge.elsewhere.last().map(|one| one.at);
+    charge.elsewhere() > 0 && kept.card == 0 && (kept.points == 0 || last_elsewhere >= last_of_ours)
 }

@@ -195,3 +195,32 @@ async fn a_console_refund_that_fails_is_owed_where_the_order_is_over() {
     till.becomes(&order, "refunded").await;
     till.assert_books(&order, 1, 0).await;
 }
+
+/// Only where the provider gave back the last of it: the buyer's own refunds leave her what she kept.
+#[tokio::test]
+async fn a_seat_that_rests_on_points_outlives_a_part_given_back_in_the_console() {
+    let mut till = Till::open().await;
+    till.buy_points(200_000).await;
+    let (reservation, seats) = till.hold_some(3).await;
+    let order = till.order(&reservation, 200_000).await;
+    let key = till.authenticate(&order, "card").await;
+    assert_eq!(till.confirm(&order, &key).await.0, 200);
+    returned(&till, &order, Some(10_000), true).await;
+    till.becomes(&order, "partially_refunded").await;
+    for seat in &seats[..2] {
+        let asked = json!({"seatIds": [seat]});
+        assert_eq!(till.refund(&till.buyer, &order, &asked).await.0, 200);
+        till.becomes(&order, "partially_refunded").await;
+    }
+    till.assert_books(&order, 1, 0).await;
+    assert_eq!(till.points().await, 60_000, "240,000 of the card's part were left for two seats");
+    // Whatever is heard of it again, and over a restart.
+    assert_eq!(till.hook(&order).await, 200);
+    till.shop = till.shop.restart(|_| {}).await;
+    assert_eq!(till.hook(&order).await, 200);
+    assert_eq!(till.reservation(&reservation).await["status"], "confirmed");
+    assert_eq!(till.refund(&till.buyer, &order, &json!({"seatIds": [seats[2]]})).await.0, 200);
+    till.becomes(&order, "refunded").await;
+    assert_eq!(till.points().await, 200_000);
+    assert_eq!(till.reservation(&reservation).await["status"], "cancelled");
+}
