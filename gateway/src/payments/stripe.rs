@@ -177,8 +177,7 @@ impl Stripe {
     async fn take(&self, charge: &Charge) -> Answered<Capture> {
         let key = charge.payment_key.as_str();
         let look = || self.look(key);
-        let seen =
-            self.call(ProviderCall::Capture, look, |reply| Readiness::of(charge, reply)).await;
+        let seen = self.call(ProviderCall::Query, look, |reply| Readiness::of(charge, reply)).await;
         match seen.outcome {
             Readiness::Settled(outcome) => {
                 Answered { outcome, trail: seen.trail, health: seen.health }
@@ -207,8 +206,9 @@ impl Stripe {
 
     async fn give_back(&self, refund: &RefundOrder) -> Answered<Refund> {
         let key = refund.payment_key.as_str();
+        // In the trail it is a question: what it is answered ends no refund that may be under way.
         let seen =
-            self.call(ProviderCall::Refund, || self.look(key), |reply| Standing::of(refund, reply));
+            self.call(ProviderCall::Query, || self.look(key), |reply| Standing::of(refund, reply));
         let seen = seen.await;
         match seen.outcome {
             Standing::Settled(outcome) => {

@@ -51,3 +51,21 @@ async fn a_card_and_points_go_back_to_where_they_came_from() {
     till.assert_books(&order, 1, 0).await;
     assert_eq!(till.points().await, 50_000);
 }
+
+/// A refund that is asked for again after a question failed has the key that it had: the call may be
+/// under way.
+#[tokio::test]
+async fn a_question_before_a_refund_is_none_in_the_trail() {
+    let mut till = Till::of("stripe").await;
+    let (reservation, order) = till.paid().await;
+    till.fault(&order, "query", json!({"status": 500}), 1).await;
+    assert_eq!(till.cancel(&reservation).await.0, 200);
+    till.becomes(&order, "refunded").await;
+    let seen = till.seen(&order).await;
+    let trail = seen["trail"].as_array().expect("a trail");
+    let asked = |call: &str, status: u16| {
+        trail.iter().filter(|line| line["call"] == call && line["status"] == status).count()
+    };
+    assert_eq!((asked("query", 500), asked("refund", 500), asked("refund", 200)), (1, 0, 1));
+    till.assert_books(&order, 1, 0).await;
+}
