@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use tiketi_engine::ids::{ChargeIndex, ReservationId};
-use tiketi_engine::money::{
-    Charge, ChargeState, Deposit, Dispute, Ledger, Purpose, Refund, RefundState,
-};
+use tiketi_engine::money::{Charge, ChargeState, Deposit, Dispute, Purpose, Refund, RefundState};
 use tiketi_engine::record::{DisputeState, OrderRef, ProviderCall};
 use tiketi_engine::state::{OrderClass, State};
 
@@ -84,7 +82,7 @@ pub(crate) fn charge_answer(
         refund_refused: refused,
         message: (refused > 0).then(|| REFUSED.to_owned()),
         dispute: charge.dispute.map(dispute_answer),
-        waiting: waiting(ledger, index, charge),
+        waiting: waiting(state, index, charge),
         virtual_account: charge.deposit.as_ref().map(account_of),
         trail: with_trail.then(|| charge.trail.iter().map(row).collect()),
     })
@@ -120,12 +118,15 @@ fn is_refused(refund: &Refund) -> bool {
 }
 
 /// What a charge waits for, and since when; `None` for one that has ended.
-fn waiting(ledger: &Ledger, index: ChargeIndex, charge: &Charge) -> Option<Waiting> {
+fn waiting(state: &State, index: ChargeIndex, charge: &Charge) -> Option<Waiting> {
+    let ledger = state.ledger();
     let started_at = charge.started_at.unwrap_or(charge.opened_at);
     let due = || ledger.refunds_of(index).find(|refund| refund.state == RefundState::Due);
     let refused = || ledger.refunds_of(index).find(|refund| is_refused(refund));
     let needs_account = || charge.came_by_transfer() && ledger.refund_account(index).is_none();
     let (what, since) = match charge.state {
+        // It is forgotten in a day.
+        ChargeState::Open if is_over(state, charge) => return None,
         ChargeState::Open => ("confirmation", charge.opened_at),
         ChargeState::Capturing => ("provider", started_at),
         ChargeState::AwaitingDeposit => ("deposit", started_at),
