@@ -20,6 +20,9 @@ use crate::payments::give_back::{close, release};
 use crate::payments::ids::confirm_key;
 use crate::payments::{balance, deposits, money_gone, retry};
 
+/// Why a payment is given up that nobody waits for any more.
+const TOO_LATE: &str = "결제 시간이 지났습니다.";
+
 /// How an attempt to capture went; what is said is durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Collected {
@@ -167,15 +170,17 @@ async fn unresolved(
         Found::AwaitingDeposit(deposit) => await_deposit(app, index, known, &deposit).await,
         Found::Foreign { is_certain, .. } if is_certain || is_settled => fail(app, index).await,
         Found::Missing if is_settled => fail(app, index).await,
-        Found::Open(Stage::Authenticated) if !is_settled => {
+        Found::Open(stage) if !is_settled && is_asked_again(known.provider, stage) => {
             // Boxed: asking to capture may ask what was found again.
             Box::pin(ask_to_capture(app, index, known, attempt)).await
         }
-        // What is caught later goes back: it is looked for in the provider's lists.
-        Found::Open(_) if is_stuck => fail(app, index).await,
         // What the buyer agreed to there can be taken for a week, unless it is given up.
         Found::Open(_) if is_settled && known.provider == ProviderName::Stripe => {
-            close(app, index, known, "결제 시간이 지났습니다.").await
+            match close(app, index, known, TOO_LATE).await? {
+                // What is caught later goes back: it is looked for in the provider's lists.
+                Collected::Unknown | Collected::Silent if is_stuck => fail(app, index).await,
+                closed => Ok(closed),
+            }
         }
         Found::Open(_) if is_settled => fail(app, index).await,
         Found::Foreign { .. }
@@ -183,6 +188,16 @@ async fn unresolved(
         | Found::Open(_)
         | Found::Mistake(_)
         | Found::Unknown(_) => Ok(Collected::Unknown),
+    }
+}
+
+/// Whether asking for the money again ends it. At Stripe that also closes what its buyer has not
+/// agreed to: the answer that closed it was lost.
+fn is_asked_again(provider: ProviderName, stage: Stage) -> bool {
+    match stage {
+        Stage::Authenticated => true,
+        Stage::Started => provider == ProviderName::Stripe,
+        Stage::Processing => false,
     }
 }
 
@@ -253,8 +268,10 @@ async fn given_up(
             take(app, index, known, &captured, (balance, dispute)).await
         }
         Found::Open(Stage::Authenticated) if known.provider == ProviderName::Stripe => {
-            release(app, index, known, "결제 시간이 지났습니다.").await?;
-            Ok(Collected::Unknown)
+            match release(app, index, known, TOO_LATE).await? {
+                true => Ok(Collected::Unknown),
+                false => Ok(Collected::Silent),
+            }
         }
         _ => Ok(Collected::Unknown),
     }

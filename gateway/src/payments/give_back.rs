@@ -17,22 +17,6 @@ use crate::payments::ids::{PaymentKey, cancel_key};
 use crate::payments::names;
 use crate::payments::provider::{Charge, RefundOrder};
 
-/// A provider repeats its answer to the same idempotency key for as long as this at least: Stripe for a
-/// day, Toss for fifteen.
-const KEY_LASTS_MS: u64 = 12 * 60 * 60 * 1_000;
-
-/// Whether the provider may have forgotten a call for what is due of a charge: a call that was cut off
-/// is not simply made again then, as it would give the money back twice.
-pub(crate) fn may_be_forgotten(app: &App, index: ChargeIndex) -> bool {
-    let now = app.clock.now();
-    app.view.read(|state| {
-        let ledger = state.ledger();
-        // No key for these pieces is older than the first of them.
-        let first = ledger.refund_call(index).and_then(|call| ledger.refund(call.pieces[0]));
-        first.is_some_and(|first| first.at.plus(KEY_LASTS_MS) <= now)
-    })
-}
-
 /// Asks for what is due of a charge: one piece, or all that is left of it. Whether that is over, one
 /// way or the other. The caller is the only one at work on the charge.
 pub(crate) async fn refund(app: &Arc<App>, index: ChargeIndex) -> Result<bool, ApiError> {
@@ -163,18 +147,18 @@ pub(crate) async fn close(
     }
 }
 
-/// Lets go of what a buyer agreed to and no order waits for. The charge stays as it is.
+/// Lets go of what a buyer agreed to and no order waits for. Whether the provider has; the charge
+/// stays as it is.
 pub(super) async fn release(
     app: &Arc<App>,
     index: ChargeIndex,
     known: &Known,
     reason: &str,
-) -> Result<(), ApiError> {
+) -> Result<bool, ApiError> {
     let key = format!("{}-over-{}", known.charge.order_id, known.cancels);
-    match ask_to_cancel(app, known, &key, reason).await {
-        Some(answered) => note(app, index, &answered).await,
-        None => Ok(()),
-    }
+    let Some(answered) = ask_to_cancel(app, known, &key, reason).await else { return Ok(false) };
+    note(app, index, &answered).await?;
+    Ok(matches!(answered.outcome, Refund::Done { .. } | Refund::Already(_)))
 }
 
 /// `None` where the provider is down.

@@ -207,7 +207,7 @@ fn a_refund_that_is_under_way_when_the_process_dies_is_made_once() {
     market.close("a refund under way");
 }
 
-/// After a day Stripe has forgotten the key.
+/// After a day Stripe has forgotten the key: its balance tells that the call was carried out.
 #[test]
 fn a_refund_whose_key_is_forgotten_is_made_once() {
     let _turn = machine::turn();
@@ -216,6 +216,37 @@ fn a_refund_whose_key_is_forgotten_is_made_once() {
     check::until("the refund is made", || asked.elapsed() > REFUND_MADE_AFTER);
     if market.pass_day() {
         market.close("a refund of yesterday");
+    }
+}
+
+/// A day later nothing waits for the money any more: what its buyer agreed to is let go of, so that
+/// a call that is still on its way takes none of it. No message would tell.
+#[test]
+fn what_is_given_up_after_a_day_cannot_be_captured_any_more() {
+    let _turn = machine::turn();
+    let dir = tempfile::tempdir().expect("directory");
+    let mut market = Market::open(dir.path(), 4);
+    let server = market.start("before a capture");
+    let buyer = &mut market.buyers[0];
+    let sale = buyer.prepare_at(House::Stripe, Wish::Card).expect("served").expect("prepared");
+    let sale::Sale { order_id, key, .. } = buyer.sales[sale].clone();
+    for _ in 0..9 {
+        market.provider.fault(House::Stripe, &order_id, "webhook", &json!("dropBefore"));
+    }
+    let reached = market.provider.gate.hold(Call::Confirm, &key, Step::Leaving);
+    std::thread::scope(|scope| {
+        scope.spawn(|| drop(buyer.confirm(sale)));
+        reached.recv_timeout(ARRIVE_WITHIN).expect("the money is asked for");
+        server.kill();
+    });
+    market.buyers[0].sales[sale].is_intended = true;
+    if market.pass_day() {
+        let server = market.launch.must_start();
+        let settled = charges::settle(&server, &market.place.admin, &market.provider);
+        settled.expect("it is given up");
+        market.provider.gate.late.notify_waiters();
+        market.server = Some(server);
+        market.close("a capture of yesterday");
     }
 }
 

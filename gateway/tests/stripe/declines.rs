@@ -49,3 +49,23 @@ async fn what_was_not_agreed_to_is_refused_and_closed() {
     }
     assert_eq!(till.reservation(&reservation).await["status"], "pending");
 }
+
+/// The seats do not wait for the time in which the buyer could have agreed.
+#[tokio::test]
+async fn a_decline_whose_answer_is_lost_ends_soon() {
+    for fault in [json!("dropAfter"), json!("dropBefore")] {
+        let mut till = Till::of("stripe").await;
+        let reservation = till.hold().await;
+        let order = till.order(&reservation, 0).await;
+        let declined = json!({"orderId": order["orderId"], "decline": "expired_card"});
+        let key = till.sandbox("authenticate", &declined).await["paymentKey"].clone();
+        till.fault(&order, "cancel", fault.clone(), 1).await;
+        till.fault(&order, "webhook", json!("dropBefore"), 9).await;
+        let (status, answer) = till.confirm(&order, key.as_str().unwrap()).await;
+        assert_eq!(status, 202, "{fault}: {answer}");
+        till.becomes(&order, "failed").await;
+        assert_eq!(till.reservation(&reservation).await["status"], "pending");
+        let late = json!({"orderId": order["orderId"]});
+        assert_eq!(till.sandbox("authenticate", &late).await["status"], "canceled", "{fault}");
+    }
+}

@@ -62,6 +62,27 @@ async fn an_intent_stuck_in_processing_has_an_end() {
     till.assert_books(&order, 0, 0).await;
 }
 
+/// It could be captured for a week, and the buyer would miss the money.
+#[tokio::test]
+async fn what_was_agreed_to_is_let_go_of_once_an_administrator_ends_it() {
+    let mut till = Till::of("stripe").await;
+    let (reservation, order, key) = till.ready().await;
+    till.fault(&order, "capture", json!("dropBefore"), 1).await;
+    till.fault(&order, "query", json!({"status": 500}), 2).await;
+    till.fault(&order, "webhook", json!("dropBefore"), 9).await;
+    assert_eq!(till.confirm(&order, &key).await.0, 202);
+    let (status, ended) = till.administer(&order, "end").await;
+    assert_eq!((status, &ended["payment"]["status"]), (200, &json!("failed")), "{ended}");
+    assert_eq!(till.cancel(&reservation).await.0, 200, "the seat is free");
+    let deadline = tokio::time::Instant::now() + crate::support::PATIENCE;
+    while till.books(&order).await["authorised"] != 0 {
+        assert!(tokio::time::Instant::now() < deadline, "{}", till.books(&order).await);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    till.assert_books(&order, 0, 0).await;
+    assert_eq!(till.charge(&order).await["status"], "failed");
+}
+
 #[tokio::test]
 async fn another_orders_intent_fails_at_once() {
     let mut till = Till::of("stripe").await;

@@ -111,7 +111,13 @@ pub(crate) async fn end(app: &Arc<App>, request: &Request) -> Result<Response, A
     app.catch_up(None).await?;
     let state = app.view.read(|state| Some(state.ledger().charge(index)?.state));
     let lsn = match state {
-        Some(ChargeState::Capturing) => books::end(app, index, CaptureOutcome::Failed).await?.1,
+        Some(ChargeState::Capturing) => {
+            let (_, lsn) = books::end(app, index, CaptureOutcome::Failed).await?;
+            // What its buyer agreed to is let go of, as soon as the provider answers. Where many
+            // messages want to have it looked at already, those do.
+            let _ = app.payments.turns.look(index);
+            lsn
+        }
         Some(ChargeState::AwaitingDeposit) => match give_back::close_deposit(app, index).await? {
             true => app.engine.journal().appended_lsn(),
             false => {

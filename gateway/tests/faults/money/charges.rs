@@ -66,12 +66,6 @@ impl Charge {
         )
     }
 
-    /// Whether its buyer has not agreed any more once it was to be captured.
-    fn was_declined(&self) -> bool {
-        let last = self.trail.last().is_some_and(|line| line.contains("requires_payment_method"));
-        self.status == "confirming" && last && self.trail.len() > 1
-    }
-
     /// Whether the provider refused the last refund that it was asked for.
     fn was_refused(&self) -> bool {
         let last = self.trail.iter().rev().find(|line| line.starts_with("refund"));
@@ -138,12 +132,6 @@ pub(crate) fn settle(server: &Server, admin: &str, provider: &Provider) -> Resul
         });
         if open.is_empty() {
             return Ok(());
-        }
-        for (order, _) in open.iter().filter(|(_, charge)| charge.was_declined()) {
-            // The card was declined and the answer lost. The buyer could agree anew for some minutes; an
-            // administrator does not wait for that.
-            let path = format!("/api/admin/payments/{order}/end");
-            client.must(&Ask::post(path, admin, json!({})))?;
         }
         if Instant::now() > end {
             return Err(format!("never settled: {open:?}"));
