@@ -20,7 +20,7 @@ use crate::payments::give_back::{close, release};
 use crate::payments::ids::confirm_key;
 use crate::payments::{balance, deposits, money_gone, retry};
 
-/// Why a payment is given up that nobody waits for any more.
+/// Why a payment is given up once its time is over.
 const TOO_LATE: &str = "결제 시간이 지났습니다.";
 
 /// How an attempt to capture went; what is said is durable.

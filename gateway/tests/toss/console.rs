@@ -214,7 +214,7 @@ async fn a_seat_that_rests_on_points_outlives_a_part_given_back_in_the_console()
     }
     till.assert_books(&order, 1, 0).await;
     assert_eq!(till.points().await, 60_000, "240,000 of the card's part were left for two seats");
-    // Whatever is heard of it again, and over a restart.
+    // Also after further messages about it, and over a restart.
     assert_eq!(till.hook(&order).await, 200);
     till.shop = till.shop.restart(|_| {}).await;
     assert_eq!(till.hook(&order).await, 200);
