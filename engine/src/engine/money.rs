@@ -1,7 +1,8 @@
 //! The commands about money: check, log, apply, all under the ledger's lock.
 //!
-//! The lock is taken before an order is stepped on and never waited for by who has a step, and nothing
-//! is waited for under it: providers are asked by the caller, between two commands.
+//! The lock is taken before an order is stepped on. A command that has a step already may wait for it, as
+//! none waits for a step under the lock: it answers that the order is busy. Providers are asked by the
+//! caller, between two commands.
 
 use parking_lot::MutexGuard;
 

@@ -637,7 +637,9 @@ impl Ledger {
     /// Whether the provider has refused to give back a part of a charge: it would refuse another one.
     #[must_use]
     pub fn refuses_parts(&self, index: ChargeIndex) -> bool {
-        let is_refused = |refund: &Refund| matches!(refund.state, RefundState::Refused { .. });
+        let is_refused = |refund: &Refund| {
+            matches!(refund.state, RefundState::Refused { .. } | RefundState::ByHand { .. })
+        };
         self.refunds_of(index).any(is_refused)
             && self.charge(index).is_some_and(|charge| !charge.came_by_transfer())
     }

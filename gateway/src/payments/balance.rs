@@ -122,8 +122,9 @@ pub(super) async fn settle(
     }
     if changed {
         app.catch_up(None).await?;
-        money_gone::end_order(app, charge).await?;
     }
+    // Also where an earlier look wrote it down and could not end the order.
+    money_gone::end_order(app, charge).await?;
     Ok(changed)
 }
 

@@ -11,6 +11,7 @@ use tiketi_engine::ids::{ChargeIndex, Lsn};
 use tiketi_engine::journal::Pending;
 use tiketi_engine::money::{self, ChargeState, Means};
 use tiketi_engine::record::{CaptureOutcome, ProviderName};
+use tiketi_engine::state::State;
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -92,7 +93,9 @@ async fn ask_to_capture(
                     let message =
                         "결제 정보가 이 주문과 맞지 않아 결제하지 못했어요. 다시 결제해 주세요.";
                     let refusal = Refusal { code: mistake.code, message: message.to_owned() };
-                    refused(app, index, refusal).await
+                    let refused = refused(app, index, refusal).await?;
+                    let_go_later(app, index);
+                    Ok(refused)
                 }
                 Some(found) => by_query(app, index, known, found, attempt).await,
                 None => Ok(Collected::Unknown),
@@ -125,7 +128,16 @@ pub(crate) async fn resolve(
     if needs_no_provider {
         return without_provider(app, index).await;
     }
-    let Some(known) = known(app, index).await else { return Ok(Collected::Unknown) };
+    let Some(known) = known(app, index).await else {
+        let is_capturing = |state: &State| {
+            state.ledger().charge(index).is_some_and(|one| one.state == ChargeState::Capturing)
+        };
+        return match app.view.read(is_capturing) {
+            // No provider can be asked about a key like this, so none has taken money by it.
+            true => fail(app, index).await,
+            false => Ok(Collected::Unknown),
+        };
+    };
     match find(app, index, &known).await? {
         Some(found) => by_query(app, index, &known, found, attempt).await,
         None => Ok(Collected::Silent),
@@ -178,7 +190,11 @@ async fn unresolved(
         Found::Open(_) if is_settled && known.provider == ProviderName::Stripe => {
             match close(app, index, known, TOO_LATE).await? {
                 // What is caught later goes back: it is looked for in the provider's lists.
-                Collected::Unknown | Collected::Silent if is_stuck => fail(app, index).await,
+                Collected::Unknown | Collected::Silent if is_stuck => {
+                    let failed = fail(app, index).await?;
+                    let_go_later(app, index);
+                    Ok(failed)
+                }
                 closed => Ok(closed),
             }
         }
@@ -199,6 +215,13 @@ fn is_asked_again(provider: ProviderName, stage: Stage) -> bool {
         Stage::Started => provider == ProviderName::Stripe,
         Stage::Processing => false,
     }
+}
+
+/// Has a charge that ended looked at once more: what its buyer agreed to is let go of as soon as the
+/// provider answers.
+pub(crate) fn let_go_later(app: &App, index: ChargeIndex) {
+    // Where many messages want to have it looked at already, those do.
+    let _ = app.payments.turns.look(index);
 }
 
 async fn fail(app: &App, index: ChargeIndex) -> Result<Collected, ApiError> {
@@ -268,13 +291,25 @@ async fn given_up(
             take(app, index, known, &captured, (balance, dispute)).await
         }
         Found::Open(Stage::Authenticated) if known.provider == ProviderName::Stripe => {
-            match release(app, index, known, TOO_LATE).await? {
-                true => Ok(Collected::Unknown),
-                false => Ok(Collected::Silent),
-            }
+            let_go(app, index, known).await
         }
-        _ => Ok(Collected::Unknown),
+        // No buyer is to pay into it any more.
+        Found::AwaitingDeposit(_) if known.state == ChargeState::Failed => {
+            let_go(app, index, known).await
+        }
+        _ => {
+            // Where the bank took the money back, the order may not have ended by it yet.
+            money_gone::end_order(app, index).await?;
+            Ok(Collected::Unknown)
+        }
     }
+}
+
+async fn let_go(app: &Arc<App>, index: ChargeIndex, known: &Known) -> Result<Collected, ApiError> {
+    Ok(match release(app, index, known, TOO_LATE).await? {
+        true => Collected::Unknown,
+        false => Collected::Silent,
+    })
 }
 
 fn taken(app: &App, captured: &Captured) -> CaptureOutcome {
@@ -289,7 +324,7 @@ fn taken(app: &App, captured: &Captured) -> CaptureOutcome {
 const DUE_AFTER_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// The buyer has an account to pay into. It is closed at once where its event takes no deposits, or
-/// its order is over.
+/// its time is over already.
 async fn await_deposit(
     app: &Arc<App>,
     index: ChargeIndex,

@@ -89,8 +89,10 @@ struct Moved {
 /// moment ago and was not [`told`].
 pub(crate) fn start(app: &Arc<App>, provider: ProviderName, day: UnixMillis) -> Progress {
     let mut all = app.payments.comparisons.0.lock();
-    let is_fresh = |progress: &&Progress| {
-        progress.borrow().as_ref().is_none_or(|ended| ended.at.elapsed() < UNTOLD_FOR)
+    let is_fresh = |progress: &&Progress| match &*progress.borrow() {
+        Some(ended) => ended.at.elapsed() < UNTOLD_FOR,
+        // It runs, unless its task has ended without a word.
+        None => progress.has_changed().is_ok(),
     };
     if let Some(running) = all.get(&(provider, day)).filter(is_fresh) {
         return running.clone();
@@ -138,16 +140,21 @@ pub(crate) async fn keep(app: Arc<App>) {
 /// The oldest day that is over and was not compared, from the first charge on.
 fn next_day(app: &App, provider: ProviderName) -> Option<UnixMillis> {
     app.payments.client_key(provider)?;
-    let now = app.clock.now();
-    let day = app.view.read(|state| {
+    let (compared, first) = app.view.read(|state| {
         let ledger = state.ledger();
-        if let Some(compared) = ledger.compared(provider) {
-            return Some(compared.day.plus(DAY_MS));
-        }
-        let mut charges = ledger.charges();
-        let first = charges.find(|(_, charge)| charge.provider == provider)?;
-        Some(seoul_midnight(first.1.opened_at))
-    })?;
+        let first = ledger.charges().find(|(_, charge)| charge.provider == provider);
+        (ledger.compared(provider).map(|one| one.day), first.map(|(_, charge)| charge.opened_at))
+    });
+    next_after(compared, first, app.clock.now())
+}
+
+/// The next day, after the last that was compared and from the first charge on.
+fn next_after(
+    compared: Option<UnixMillis>,
+    first: Option<UnixMillis>,
+    now: UnixMillis,
+) -> Option<UnixMillis> {
+    let day = compared.map(|day| day.plus(DAY_MS)).or_else(|| first.map(seoul_midnight))?;
     let oldest = seoul_midnight(UnixMillis(now.0.saturating_sub(DAYS_BACK_MAX * DAY_MS)));
     let day = day.max(oldest);
     (day.0 + DAY_MS + AFTER_MS <= now.0).then_some(day)
@@ -172,8 +179,8 @@ async fn compare(
     ask(app, suspects, &mut comparison).await;
     let at = app.clock.now();
     // A day that goes on is compared again once it is over, and one of which a payment could not be
-    // asked about a while later.
-    if span.end <= at && comparison.unanswered == 0 {
+    // asked about a while later. One that was asked for by hand leaves those before it to be compared.
+    if comparison.unanswered == 0 && next_day(app, provider) == Some(day) {
         note(
             app,
             DayCompared {
@@ -312,11 +319,11 @@ async fn ask(app: &Arc<App>, suspects: BTreeSet<ChargeIndex>, comparison: &mut C
             }
         });
     }
-    while let Some(Ok((charge, changed))) = asked.join_next().await {
-        match changed {
-            Some(true) => comparison.differences.push(charge),
-            Some(false) => {}
-            None => comparison.unanswered += 1,
+    while let Some(asked) = asked.join_next().await {
+        match asked {
+            Ok((charge, Some(true))) => comparison.differences.push(charge),
+            Ok((_, Some(false))) => {}
+            Ok((_, None)) | Err(_) => comparison.unanswered += 1,
         }
     }
     comparison.differences.sort_unstable();
@@ -362,5 +369,25 @@ impl Comparison {
         if self.unknown_names.len() < UNKNOWN_NAMED_MAX && !self.unknown_names.contains(&name) {
             self.unknown_names.push(name);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_compared_in_order_an_hour_after_they_are_over() {
+        const HOUR_MS: u64 = 60 * 60 * 1_000;
+        let midnight = seoul_midnight(UnixMillis(1_800_000_000_000));
+        let day = |days: u64| midnight.plus(days * DAY_MS);
+        let next = |compared, first, now| next_after(compared, first, now);
+        let first = Some(midnight.plus(5 * HOUR_MS));
+        assert_eq!(next(None, None, day(9)), None, "no charge yet");
+        assert_eq!(next(None, first, day(1).plus(HOUR_MS - 1)), None);
+        assert_eq!(next(None, first, day(1).plus(HOUR_MS)), Some(day(0)));
+        assert_eq!(next(Some(day(0)), first, day(9)), Some(day(1)), "none is left out");
+        assert_eq!(next(Some(day(8)), first, day(9)), None, "not over for an hour");
+        assert_eq!(next(Some(day(0)), first, day(99)), Some(day(69)), "thirty days back");
     }
 }

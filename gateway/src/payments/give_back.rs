@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tiketi_engine::error::MoneyRefusal;
 use tiketi_engine::ids::{ChargeIndex, RefundIndex};
 use tiketi_engine::money::{ChargeState, RefundCall};
-use tiketi_engine::record::{CaptureOutcome, ProviderName, RefundOutcome};
+use tiketi_engine::record::{CaptureOutcome, ProviderCall, ProviderName, RefundOutcome};
 
 use crate::app::App;
 use crate::error::{ApiError, Code};
@@ -52,8 +52,12 @@ pub(crate) async fn refund(app: &Arc<App>, index: ChargeIndex) -> Result<bool, A
     match answered.outcome {
         Refund::Done { .. } => end_pieces(app, &call.pieces, RefundOutcome::Done).await,
         Refund::Pending { .. } => Ok(false),
-        Refund::Refused(refusal) => refuse(app, &call, &refusal.code).await,
-        Refund::Mistake(mistake) if !mistake.is_key => refuse(app, &call, &mistake.code).await,
+        Refund::Refused(refusal) => {
+            refuse_unless_disputed(app, provider, &call, &refusal.code).await
+        }
+        Refund::Mistake(mistake) if !mistake.is_key => {
+            refuse_unless_disputed(app, provider, &call, &mistake.code).await
+        }
         // Made before by a call of ours whose answer was lost, by the provider's staff, or not at
         // all: the balance tells.
         Refund::Already(refusal) => match by_balance(app, index).await? {
@@ -68,7 +72,10 @@ pub(crate) async fn refund(app: &Arc<App>, index: ChargeIndex) -> Result<bool, A
 }
 
 /// Whether the provider's balance says that something has gone back; `None` where it says nothing.
-async fn by_balance(app: &Arc<App>, index: ChargeIndex) -> Result<Option<bool>, ApiError> {
+pub(crate) async fn by_balance(
+    app: &Arc<App>,
+    index: ChargeIndex,
+) -> Result<Option<bool>, ApiError> {
     let Some(known) = known(app, index).await else { return Ok(None) };
     match find(app, index, &known).await? {
         Some(Found::Captured { balance, dispute, .. }) => {
@@ -76,6 +83,22 @@ async fn by_balance(app: &Arc<App>, index: ChargeIndex) -> Result<Option<bool>, 
         }
         Some(Found::Refunded { .. }) => balance::settle(app, index, 0, None).await.map(Some),
         _ => Ok(None),
+    }
+}
+
+/// As [`refuse`]. Stripe refuses what is disputed, where no message may have told of that: such a refund
+/// waits for the bank.
+async fn refuse_unless_disputed(
+    app: &Arc<App>,
+    provider: ProviderName,
+    call: &RefundCall,
+    code: &str,
+) -> Result<bool, ApiError> {
+    let has_changed =
+        provider == ProviderName::Stripe && by_balance(app, call.charge).await? == Some(true);
+    match has_changed {
+        true => Ok(true),
+        false => refuse(app, call, code).await,
     }
 }
 
@@ -116,8 +139,8 @@ pub(crate) async fn close_deposit(app: &Arc<App>, index: ChargeIndex) -> Result<
             let found = find(app, index, &asked).await?;
             match found {
                 Some(Found::Captured { .. } | Found::Refunded { .. } | Found::NotApproved) => {
-                    collect::resolve(app, index, 0).await?;
-                    Ok(true)
+                    let resolved = collect::resolve(app, index, 0).await?;
+                    Ok(matches!(resolved, Collected::Ended(..)))
                 }
                 _ => Ok(false),
             }
@@ -186,7 +209,11 @@ async fn ask_to_cancel(
 pub(crate) async fn let_go(app: Arc<App>, index: ChargeIndex, payment_key: String) {
     let meant = app.view.read(|state| {
         let charge = state.ledger().charge(index)?;
-        let is_meant = charge.provider == ProviderName::Stripe && charge.state == ChargeState::Open;
+        let was_let_go =
+            charge.trail.iter().any(|line| (line.call, line.status) == (ProviderCall::Refund, 200));
+        let is_meant = charge.provider == ProviderName::Stripe
+            && charge.state == ChargeState::Open
+            && !was_let_go;
         is_meant.then(|| charge.clone())
     });
     let known = meant.and_then(|open| Known::begun(index, open, &payment_key, app.clock.now()));

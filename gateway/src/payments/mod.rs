@@ -20,7 +20,7 @@ pub(crate) mod deposits;
 mod desk;
 pub(crate) mod give_back;
 mod hint;
-mod ids;
+pub(crate) mod ids;
 mod link;
 pub(crate) mod money_gone;
 pub(crate) mod names;

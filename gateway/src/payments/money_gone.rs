@@ -7,14 +7,14 @@ use tiketi_engine::money::{Charge, ChargeState, Ledger, Purpose};
 use tiketi_engine::state::{OrderState, State};
 
 use crate::app::App;
-use crate::error::ApiError;
-use crate::orders::unless_busy;
+use crate::error::{ApiError, Code};
+use crate::orders::{MayBeBusy, unless_busy};
 
 /// Ends the order of a charge where it still counts as paid and none of its money is left: another
 /// command was at work on it, or a process died before it was ended.
 ///
 /// # Errors
-/// The log takes no records.
+/// The log takes no records, or the order is busy for long.
 pub(crate) async fn end_order(app: &App, charge: ChargeIndex) -> Result<(), ApiError> {
     let Some(order) = app.view.read(|state| paid_order(state, charge)) else { return Ok(()) };
     let cancel = || app.engine.cancel_order(order, None, app.clock.now());
@@ -24,25 +24,28 @@ pub(crate) async fn end_order(app: &App, charge: ChargeIndex) -> Result<(), ApiE
             app.metrics.event(order.event).cancelled_by_admin.inc();
             Ok(())
         }
+        // Another look ends it.
+        Err(CommandError::Refused(refusal)) if refusal.is_busy() => {
+            Err(ApiError::new(Code::Unavailable).cause(refusal))
+        }
         // Over already.
         Err(CommandError::Refused(_)) => Ok(()),
         Err(CommandError::Unavailable(unavailable)) => Err(unavailable.into()),
     }
 }
 
-/// Ends the orders that an earlier process left paid.
-///
-/// # Errors
-/// As [`end_order`].
-pub(crate) async fn end_earlier(app: &App) -> Result<(), ApiError> {
+/// Ends the orders that an earlier process left paid. What cannot be ended now is looked at again.
+pub(crate) async fn end_earlier(app: &App) {
     let charges: Vec<ChargeIndex> = app.view.read(|state| {
         let all = state.ledger().charges().map(|(index, _)| index);
         all.filter(|&index| paid_order(state, index).is_some()).collect()
     });
     for charge in charges {
-        end_order(app, charge).await?;
+        if let Err(error) = end_order(app, charge).await {
+            tracing::error!(%charge, %error, "an order whose money is gone is not ended");
+            let _ = app.payments.turns.look(charge);
+        }
     }
-    Ok(())
 }
 
 fn paid_order(state: &State, index: ChargeIndex) -> Option<ReservationId> {

@@ -9,8 +9,8 @@ pub(crate) const MARGIN: Duration = Duration::from_secs(60);
 /// Past this a payment can only be taken or expired: it is asked about once more and settled.
 pub(crate) const SETTLED_AFTER: Duration = APPROVABLE_FOR.saturating_add(MARGIN);
 
-/// Past this the charge is ended also where the provider has not: its seats are free again, and money
-/// that turns up later goes back.
+/// Past this an intent that Stripe neither takes nor closes is ended all the same: its seats are free
+/// again, and money that turns up later goes back.
 pub(crate) const STUCK_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The pauses after the first attempts; each minute from then on.

@@ -153,7 +153,7 @@ impl Stripe {
         self.link.get_with(&path, &[EXPAND])
     }
 
-    /// The intent, and where it is disputed how that stands.
+    /// The intent, and where it was ever disputed how that stands.
     async fn find(&self, asked: &Inquiry, key: &PaymentKey) -> Answered<Found> {
         let mut disputed = None;
         let look = || self.look(key.as_str());
@@ -166,7 +166,8 @@ impl Stripe {
             Err(failure) => judge::not_found(failure),
         };
         let first = self.call(ProviderCall::Query, look, judge).await;
-        let (Some(intent), Found::Captured { .. }) = (disputed, &first.outcome) else {
+        let is_taken = matches!(first.outcome, Found::Captured { .. } | Found::Refunded { .. });
+        let Some(intent) = disputed.filter(|_| is_taken) else {
             return first;
         };
         let query = [("payment_intent", key.as_str())];

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tiketi_engine::engine::Engine;
 use tiketi_engine::journal::{Journal, Pending, Purpose};
 use tiketi_engine::record::{CaptureOutcome, Record};
 
@@ -248,6 +249,34 @@ fn what_is_given_up_after_a_day_cannot_be_captured_any_more() {
         market.server = Some(server);
         market.close("a capture of yesterday");
     }
+}
+
+/// Written by a version that took any text for a payment's key: no provider can be asked about it.
+#[test]
+fn a_payment_with_a_key_that_is_none_has_an_end() {
+    let _turn = machine::turn();
+    let dir = tempfile::tempdir().expect("directory");
+    let mut market = Market::open(dir.path(), 5);
+    let server = market.start("before a confirmation");
+    let buyer = &mut market.buyers[0];
+    let sale = buyer.prepare_at(House::Toss, Wish::Card).expect("served").expect("prepared");
+    let order = buyer.sales[sale].order_id.clone();
+    server.kill();
+    strike::at_rest(&market.data, market.store, 0, |opened| {
+        let engine = Engine::from_state(&opened.state, Arc::clone(&opened.journal));
+        let engine = engine.expect("engine");
+        let index = strike::index_of(&order);
+        let user = opened.state.ledger().charge(index).expect("a charge").user;
+        let begun = engine.begin_capture(index, user, "a b", opened.state.last_at());
+        opened.journal.committed_blocking(begun.expect("begun")).expect("durable");
+    });
+    market.buyers[0].sales[sale].confirmed = Told::Unknown;
+    market.buyers[0].sales[sale].is_intended = true;
+    let server = market.start("a key that is none");
+    let charges = charges::charges(&mut server.client(), &market.place.admin).expect("a list");
+    assert_eq!(charges[&order].status, "failed", "{:?}", charges[&order]);
+    market.server = Some(server);
+    market.close("a key that is none");
 }
 
 /// By then the provider has carried out what [`killed_in_a_refund`] asked for.

@@ -86,3 +86,17 @@ async fn the_end_of_a_dispute_is_found_by_the_comparison_of_any_day() {
     assert_eq!(found["orderId"], order["orderId"], "{answer}");
     assert_eq!(till.charge(&order).await["status"], "refunded");
 }
+
+/// The buyer's bank has the money while it decides, and Stripe refuses to give it back.
+#[tokio::test]
+async fn a_refund_waits_for_a_dispute_that_no_message_told_of() {
+    let mut till = Till::of("stripe").await;
+    let (reservation, order) = till.paid().await;
+    till.sandbox("dispute", &json!({"orderId": order["orderId"], "webhook": false})).await;
+    assert_eq!(till.cancel(&reservation).await.0, 200);
+    let charge = till.becomes(&order, "disputed").await;
+    assert_eq!((&charge["refundOwed"], &charge["refundRefused"]), (&json!(150_000), &json!(0)));
+    till.sandbox("close-dispute", &json!({"orderId": order["orderId"], "status": "won"})).await;
+    till.becomes(&order, "refunded").await;
+    till.assert_books(&order, 1, 0).await;
+}

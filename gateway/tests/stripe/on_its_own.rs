@@ -91,5 +91,8 @@ async fn another_orders_intent_fails_at_once() {
     let order = till.order(&reservation, 0).await;
     assert_eq!(till.confirm(&order, &others_key).await.0, 400);
     assert_eq!(till.charge(&order).await["status"], "failed");
+    let (status, again) = till.confirm(&order, &others_key).await;
+    assert_eq!(status, 400, "{again}");
+    assert!(again["providerCode"].as_str().is_some_and(|code| !code.is_empty()), "{again}");
     assert_eq!(till.cancel(&reservation).await.0, 200);
 }

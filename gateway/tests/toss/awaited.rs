@@ -162,3 +162,33 @@ async fn points_by_an_account_are_awaited_and_told_so() {
     till.becomes(&order, "paid").await;
     assert_eq!(till.points().await, 50_000);
 }
+
+/// An administrator gave it up before the provider said that there is an account.
+#[tokio::test]
+async fn an_account_that_turns_up_for_a_payment_that_ended_is_closed() {
+    let mut till = Till::open().await;
+    let reservation = till.hold().await;
+    let order = till.order(&reservation, 0).await;
+    let key = till.authenticate_with(&order, json!({"method": "virtualAccount"})).await;
+    till.fault(&order, "confirm", json!("dropAfter"), 1).await;
+    till.fault(&order, "webhook", json!("dropBefore"), 99).await;
+    till.fault(&order, "query", json!({"status": 500}), 2).await;
+    assert_eq!(till.confirm(&order, &key).await.0, 202);
+    let (status, ended) = till.administer(&order, "end").await;
+    assert_eq!((status, &ended["payment"]["status"]), (200, &json!("failed")), "{ended}");
+    assert_eq!(till.cancel(&reservation).await.0, 200, "the seat is free");
+    let deadline = tokio::time::Instant::now() + crate::support::PATIENCE;
+    let is_told = |seen: &Value| {
+        let mut trail = seen["trail"].as_array().unwrap().iter();
+        trail.any(|line| line["call"] == "refund" && line["status"] == 200)
+    };
+    loop {
+        let seen = till.seen(&order).await;
+        if is_told(&seen) {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{seen}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    is_closed(&till, &order).await;
+}

@@ -72,7 +72,8 @@ async fn a_payment_that_was_given_up_and_taken_all_the_same_goes_back() {
     assert_eq!(till.cancel(&reservation).await.0, 200);
     loop {
         let compared = today(&till).await;
-        if compared["differences"] != json!([]) {
+        // The look that follows on the end may have found it before.
+        if compared["differences"] != json!([]) || till.charge(&order).await["status"] != "failed" {
             break;
         }
     }

@@ -73,6 +73,10 @@ async fn what_does_not_belong_together_is_refused_and_nothing_is_charged() {
         with("orderId", json!("tk한글한글한글")),
         with("paymentKey", json!("")),
         with("paymentKey", json!("k".repeat(201))),
+        // None that a provider could be asked about: its order would wait for ever.
+        with("paymentKey", json!("a b")),
+        with("paymentKey", json!("열쇠")),
+        with("paymentKey", json!("..")),
         json!({}),
     ] {
         let (status, answer) = till.confirm_as(&till.buyer, &wrong).await;

@@ -116,3 +116,39 @@ async fn tickets_without_seats_go_back_singly() {
     till.becomes(&order, "refunded").await;
     assert_eq!(till.reservation(&reservation).await["status"], "cancelled");
 }
+
+/// What was given back by hand stays a part that the provider would not give back.
+#[tokio::test]
+async fn no_further_part_is_promised_after_one_was_refunded_by_hand() {
+    let mut till = Till::open().await;
+    let (_, seats, order) = till.sold(3, json!({"method": "phone"})).await;
+    let part = |seat: &serde_json::Value| json!({"seatIds": [seat]});
+    assert_eq!(till.refund(&till.buyer, &order, &part(&seats[0])).await.0, 200);
+    till.becomes(&order, "refund_refused").await;
+    assert_eq!(till.administer(&order, "refunded-by-hand").await.0, 200);
+    let (status, answer) = till.refund(&till.buyer, &order, &part(&seats[1])).await;
+    assert_eq!(status, 400, "{answer}");
+    assert_error(&answer, "CONFLICT");
+}
+
+/// A provider that never says yes or no: the buyer has the money another way, and nothing waits.
+#[tokio::test]
+async fn a_refund_that_is_never_answered_can_be_ended_by_hand() {
+    let mut till = Till::open().await;
+    let (reservation, _, order) = till.sold(1, json!({})).await;
+    till.fault(&order, "cancel", json!({"error": "PROVIDER_ERROR"}), 1_000).await;
+    assert_eq!(till.cancel(&reservation).await.0, 200);
+    assert_eq!(till.charge(&order).await["status"], "refunding");
+    let (status, answer) = till.administer(&order, "refunded-by-hand").await;
+    assert_eq!((status, &answer["payment"]["status"]), (200, &json!("refunded")), "{answer}");
+    assert!(answer["payment"]["waiting"].is_null(), "{answer}");
+    assert_eq!(till.administer(&order, "refunded-by-hand").await.0, 400, "once");
+    // Where its call was carried out and the answer lost, there is nothing to give back by hand.
+    let (reservation, _, order) = till.sold(1, json!({})).await;
+    till.fault(&order, "cancel", json!("dropAfter"), 1).await;
+    till.fault(&order, "query", json!({"status": 500}), 1).await;
+    assert_eq!(till.cancel(&reservation).await.0, 200);
+    till.becomes(&order, "refunded").await;
+    assert_eq!(till.administer(&order, "refunded-by-hand").await.0, 400);
+    till.assert_books(&order, 1, 0).await;
+}

@@ -21,7 +21,7 @@ use crate::http::{Request, Response};
 use crate::instants::{self, seoul_day, seoul_midnight};
 use crate::payments::compare::{self, Comparison};
 use crate::payments::reconciler::AtWork;
-use crate::payments::{books, give_back, names};
+use crate::payments::{books, collect, give_back, names};
 use crate::refusals;
 
 const ROWS_PER_PAGE: u64 = 50;
@@ -113,9 +113,7 @@ pub(crate) async fn end(app: &Arc<App>, request: &Request) -> Result<Response, A
     let lsn = match state {
         Some(ChargeState::Capturing) => {
             let (_, lsn) = books::end(app, index, CaptureOutcome::Failed).await?;
-            // What its buyer agreed to is let go of, as soon as the provider answers. Where many
-            // messages want to have it looked at already, those do.
-            let _ = app.payments.turns.look(index);
+            collect::let_go_later(app, index);
             lsn
         }
         Some(ChargeState::AwaitingDeposit) => match give_back::close_deposit(app, index).await? {
@@ -132,12 +130,18 @@ pub(crate) async fn end(app: &Arc<App>, request: &Request) -> Result<Response, A
             ));
         }
     };
-    let message = "결제를 끝냈어요. 나중에 결제된 것으로 확인되면 자동으로 환불돼요.";
+    app.shown(lsn).await?;
+    let became = app.view.read(|state| Some(state.ledger().charge(index)?.state));
+    let message = match became {
+        Some(ChargeState::Captured) => "그 사이 입금이 확인되어 결제가 완료됐어요.",
+        _ => "결제를 끝냈어요. 나중에 결제된 것으로 확인되면 자동으로 환불돼요.",
+    };
     ended(app, index, lsn, message).await
 }
 
 /// `POST /api/admin/payments/:orderId/refunded-by-hand`: notes that what the provider would not give
-/// back of a payment has reached the buyer another way.
+/// back of a payment, or does not say yes to, has reached the buyer another way. What it has given back
+/// by now is not counted.
 pub(crate) async fn refunded_by_hand(
     app: &Arc<App>,
     request: &Request,
@@ -145,16 +149,17 @@ pub(crate) async fn refunded_by_hand(
     request.no_fields()?;
     let index = charge_of(app, request).await?;
     let _at_work = AtWork::on(app, index).await;
+    // One that is asked for may have been made by a call whose answer was lost.
+    give_back::by_balance(app, index).await?;
     app.catch_up(None).await?;
-    let refused: Vec<RefundIndex> = app.view.read(|state| {
+    let owed: Vec<RefundIndex> = app.view.read(|state| {
         let ledger = state.ledger();
-        let of_charge = |&refund: &RefundIndex| {
-            ledger.refund(refund).is_some_and(|refund| refund.charge == index)
-        };
-        ledger.refunds_refused().filter(of_charge).collect()
+        let is_owed =
+            |&refund: &RefundIndex| ledger.refund(refund).is_some_and(|refund| refund.is_owed());
+        ledger.refund_indexes_of(index).filter(is_owed).collect()
     });
     let mut lsn = None;
-    for refund in refused {
+    for refund in owed {
         let by_hand = app.engine.end_refund(refund, RefundOutcome::ByHand, app.clock.now());
         let pending =
             by_hand.map_err(|error| refusals::invalid("환불을 끝낼 수 없어요.").cause(error))?;
@@ -162,7 +167,7 @@ pub(crate) async fn refunded_by_hand(
         app.durable(pending).await?;
     }
     let Some(lsn) = lsn else {
-        return Err(ApiError::new(Code::Conflict).message("결제사가 거절한 환불이 없어요."));
+        return Err(ApiError::new(Code::Conflict).message("돌려줄 금액이 남아 있지 않아요."));
     };
     ended(app, index, lsn, "직접 환불한 것으로 기록했어요.").await
 }

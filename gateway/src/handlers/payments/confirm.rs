@@ -23,6 +23,7 @@ use crate::orders::unless_busy;
 use crate::payments::books::Known;
 use crate::payments::collect::{self, Collected};
 use crate::payments::give_back;
+use crate::payments::ids::PaymentKey;
 use crate::payments::names;
 use crate::payments::reconciler::AtWork;
 use crate::refusals;
@@ -63,6 +64,11 @@ async fn confirm(
     }
     if amount.card != asked {
         return Err(refusals::invalid("결제 금액이 주문과 달라요.").with("field", "amount"));
+    }
+    if amount.card > 0 && PaymentKey::new(&body.payment_key).is_none() {
+        return Err(
+            refusals::invalid("결제사가 준 paymentKey가 아니에요.").with("field", "paymentKey")
+        );
     }
     if state != ChargeState::Open {
         return again(app, index, state, charge.payment_key == body.payment_key).await;
@@ -105,7 +111,11 @@ async fn confirm(
                 ))
             );
             if is_over {
-                tokio::spawn(give_back::let_go(Arc::clone(app), index, key));
+                let app = Arc::clone(app);
+                tokio::spawn(async move {
+                    let _held = (room, at_work);
+                    give_back::let_go(app, index, key).await;
+                });
             }
             return Err(refused(app, Some(user.index), purpose, error).await);
         }
@@ -167,8 +177,9 @@ async fn again(
         ChargeState::Failed | ChargeState::Reversed => {
             let code = app.view.read(|state| {
                 let trail = &state.ledger().charge(index)?.trail;
-                let capture = trail.iter().rev().find(|line| line.call == ProviderCall::Capture);
-                capture.map(|line| line.code.clone())
+                let last = |call| trail.iter().rev().find(|line| line.call == call);
+                let said = last(ProviderCall::Capture).or_else(|| last(ProviderCall::Query));
+                said.map(|line| line.code.clone())
             });
             let code = code.unwrap_or_default();
             Err(ApiError::new(Code::PaymentDeclined).with("providerCode", code))

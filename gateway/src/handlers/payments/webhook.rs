@@ -70,8 +70,8 @@ async fn webhook(
         return Ok(told);
     }
     let looked = app.payments.turns.look(index)?;
-    // A provider may answer the call that is under way only once this message is taken. What the
-    // message tells is asked for anyway, after a restart as well.
+    // A provider may answer the call that is under way only once this message is taken. The look that
+    // it asks for follows that call.
     let goes_on = app.view.read(|state| {
         let ledger = state.ledger();
         let is_unresolved = ledger.charge(index).is_some_and(Charge::is_unresolved);

@@ -116,21 +116,19 @@ impl Intent {
         self.charge().is_some_and(|charge| charge.disputed)
     }
 
-    /// What there is to know about it, with a dispute of it.
-    pub(super) fn found_disputed(&self, dispute: &DisputeObject) -> Found {
-        match self.found() {
-            Found::Captured { captured, balance, .. } => {
-                let lost = match dispute.state() {
-                    DisputeState::Lost => dispute.amount,
-                    DisputeState::Open | DisputeState::Won => 0,
-                };
-                let balance = balance.saturating_sub(lost);
-                let (amount, state) = (dispute.amount, dispute.state());
-                let dispute = Some(DisputeFound { amount, state });
-                Found::Captured { captured, balance, dispute }
-            }
-            other => other,
-        }
+    /// What there is to know about it, with its disputes, newest first.
+    pub(super) fn found_disputed(&self, disputes: &[DisputeObject]) -> Found {
+        let (captured, balance) = match self.found() {
+            Found::Captured { captured, balance, .. } => (captured, balance),
+            Found::Refunded { captured } => (captured, 0),
+            other => return other,
+        };
+        let is_lost = |dispute: &&DisputeObject| dispute.state() == DisputeState::Lost;
+        let lost: u64 = disputes.iter().filter(is_lost).map(|dispute| dispute.amount).sum();
+        let newest = disputes.first();
+        let dispute =
+            newest.map(|newest| DisputeFound { amount: newest.amount, state: newest.state() });
+        Found::Captured { captured, balance: balance.saturating_sub(lost), dispute }
     }
 
     /// What there is to know about it.

@@ -117,12 +117,12 @@ pub(super) fn found_intent(asked: &Inquiry, intent: &Intent) -> Found {
     }
 }
 
-/// An intent that is disputed, once its dispute is known.
+/// An intent that is disputed, once its disputes are known.
 pub(super) fn disputed(intent: &Intent, reply: Reply<List<DisputeObject>>) -> Found {
     match reply {
-        Ok(list) => match list.data.first() {
-            Some(dispute) => intent.found_disputed(dispute),
-            None => intent.found(),
+        Ok(list) => match list.data.as_slice() {
+            [] => intent.found(),
+            disputes => intent.found_disputed(disputes),
         },
         Err(Failure::Silence(unknown)) => Found::Unknown(unknown),
         Err(Failure::Error { .. }) => Found::Unknown(Unknown::Code),
