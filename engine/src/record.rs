@@ -6,6 +6,9 @@
 //! end, and the fields of one never change: the encoding numbers variants in this order and names no
 //! field (`persistence/FORMAT.md`).
 
+mod money;
+mod queue;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{
@@ -13,9 +16,8 @@ use crate::ids::{
     Place, RefundIndex, SeatIndex, TicketTypeIndex, UnixMillis, UserId, UserIndex,
 };
 use crate::inline_list::InlineList;
-use crate::money::{BankAccount, Captured, Deposit, Purpose, Split};
-use crate::waiting_room::draw::Seed;
-use crate::waiting_room::lanes::LaneShare;
+pub use crate::record::money::{BankAccount, Captured, Deposit, Means, Purpose, Split};
+pub use crate::record::queue::{LaneShare, SEED_BYTES, Seed};
 
 /// One logged fact.
 #[expect(missing_docs, reason = "the fields say what their types say")]

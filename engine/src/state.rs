@@ -7,6 +7,7 @@
 mod event;
 mod fold;
 mod fold_catalog;
+mod order;
 mod order_index;
 mod people;
 mod queue;
@@ -24,9 +25,8 @@ use crate::ids::{
 use crate::limits::IDEMPOTENCY_KEPT_MS;
 use crate::money::Ledger;
 use crate::record::{KeywordMapping, OrderRef, Role, Section};
-pub use crate::state::event::{
-    Block, Event, FormerName, Order, OrderState, Payment, SeatStatus, SectionCounts, TicketType,
-};
+pub use crate::state::event::{Block, Event, FormerName, SectionCounts, TicketType};
+pub use crate::state::order::{Order, OrderState, Payment, SeatStatus};
 pub use crate::state::order_index::{OrderClass, OrderIndex};
 pub use crate::state::people::{AdminAction, Audit, News, Post, Suspension};
 pub use crate::state::queue::{Admission, Draw, Lottery, Queue};

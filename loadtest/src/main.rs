@@ -13,6 +13,7 @@ mod conduct;
 mod contract;
 mod dice;
 mod hall;
+mod html;
 mod http;
 mod limits;
 mod people;

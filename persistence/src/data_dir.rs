@@ -9,122 +9,21 @@
 //! data/snapshot/   folds of the log
 //! ```
 
-use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::thread;
 use std::time::Duration;
 
 use crate::disk::{Disk, TEMPORARY_SUFFIX};
 use crate::error::OpenError;
+use crate::layout::{BALLAST, LOCK, LOG, Layout, MARK, SNAPSHOTS, VERSION};
 use crate::mark;
 use crate::segment_store::SUFFIX as SEGMENT_SUFFIX;
 use crate::snapshot;
-use crate::storage::{Entry, Generation, LogStore, StorageError};
+use crate::storage::{Entry, Generation, LogStore, StorageError, StoreKind};
 
 /// The version of the directory's layout and of every format in it.
 pub const DATA_VERSION: u32 = 1;
-
-/// What keeps the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StoreKind {
-    /// sled, one database per generation.
-    #[default]
-    Sled,
-    /// Plain append-only files.
-    Segments,
-}
-
-impl StoreKind {
-    /// Its name in settings and in the version file.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            StoreKind::Sled => "sled",
-            StoreKind::Segments => "segments",
-        }
-    }
-}
-
-impl fmt::Display for StoreKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for StoreKind {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        [StoreKind::Sled, StoreKind::Segments]
-            .into_iter()
-            .find(|kind| kind.name() == name)
-            .ok_or_else(|| format!("no log store is called {name:?}; there are sled and segments"))
-    }
-}
-
-/// Where everything is.
-#[derive(Clone, Debug)]
-pub struct Layout {
-    dir: PathBuf,
-}
-
-const LOCK: &str = "lock";
-const VERSION: &str = "version";
-const MARK: &str = "mark";
-const BALLAST: &str = "ballast";
-const LOG: &str = "log";
-const SNAPSHOTS: &str = "snapshot";
-
-impl Layout {
-    /// The layout under `dir`.
-    pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Layout { dir: dir.into() }
-    }
-
-    /// The directory itself.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    /// The lock file.
-    #[must_use]
-    pub fn lock(&self) -> PathBuf {
-        self.dir.join(LOCK)
-    }
-
-    /// The version file.
-    #[must_use]
-    pub fn version(&self) -> PathBuf {
-        self.dir.join(VERSION)
-    }
-
-    /// The mark.
-    #[must_use]
-    pub fn mark(&self) -> PathBuf {
-        self.dir.join(MARK)
-    }
-
-    /// The ballast.
-    #[must_use]
-    pub fn ballast(&self) -> PathBuf {
-        self.dir.join(BALLAST)
-    }
-
-    /// The directory of the generations.
-    #[must_use]
-    pub fn log(&self) -> PathBuf {
-        self.dir.join(LOG)
-    }
-
-    /// The directory of the snapshots.
-    #[must_use]
-    pub fn snapshots(&self) -> PathBuf {
-        self.dir.join(SNAPSHOTS)
-    }
-}
 
 /// A process that is just ending keeps the lock a moment longer; half a second is waited for it.
 const LOCK_TRIES: u32 = 50;
@@ -158,7 +57,7 @@ impl DirLock {
                 Err(TryLockError::WouldBlock) => {}
             }
         }
-        Err(OpenError::InUse { path: layout.dir.clone() })
+        Err(OpenError::InUse { path: layout.dir().to_owned() })
     }
 }
 
@@ -167,8 +66,8 @@ impl DirLock {
 /// # Errors
 /// [`OpenError::Foreign`], and whatever the system reports.
 pub fn refuse_foreign(disk: &dyn Disk, layout: &Layout) -> Result<(), OpenError> {
-    let listing = OpenError::io(format!("list {}", layout.dir.display()));
-    let names = disk.list(&layout.dir).map_err(listing)?;
+    let listing = OpenError::io(format!("list {}", layout.dir().display()));
+    let names = disk.list(layout.dir()).map_err(listing)?;
     let has = |ours: &str| names.iter().any(|name| name == ours);
     // Without its version a log is one that lost it, whatever the gateway keeps beside it: `prepare`
     // says so.
@@ -181,7 +80,7 @@ pub fn refuse_foreign(disk: &dyn Disk, layout: &Layout) -> Result<(), OpenError>
         [LOCK, VERSION, MARK, BALLAST, LOG, SNAPSHOTS, "lost+found"].contains(&name)
     };
     match names.into_iter().find(|name| !ours(name)) {
-        Some(found) => Err(OpenError::Foreign { path: layout.dir.clone(), found }),
+        Some(found) => Err(OpenError::Foreign { path: layout.dir().to_owned(), found }),
         None => Ok(()),
     }
 }
@@ -239,28 +138,28 @@ pub fn prepare(
     kind: StoreKind,
     store: &dyn LogStore,
 ) -> Result<(), OpenError> {
-    let making = || OpenError::io(format!("make {}", layout.dir.display()));
+    let making = || OpenError::io(format!("make {}", layout.dir().display()));
     let found = read_version(disk, layout)?;
     if let Some(found) = found.filter(|&found| found != kind) {
-        return Err(OpenError::OtherStore { path: layout.dir.clone(), found, asked: kind });
+        return Err(OpenError::OtherStore { path: layout.dir().to_owned(), found, asked: kind });
     }
     store.remove_leftovers()?;
     snapshot::remove_leftovers(disk, layout).map_err(making())?;
     if found.is_some() {
         // An earlier start may have ended after it gave the file its name and before it synced that.
-        return disk.sync_dir(&layout.dir).map_err(making());
+        return disk.sync_dir(layout.dir()).map_err(making());
     }
     disk.create_dir_all(&layout.log()).map_err(making())?;
     disk.create_dir_all(&layout.snapshots()).map_err(making())?;
     if let Some(shown_by) = sign_of_a_log(disk, layout, store)? {
-        return Err(OpenError::VersionMissing { path: layout.dir.clone(), shown_by });
+        return Err(OpenError::VersionMissing { path: layout.dir().to_owned(), shown_by });
     }
     for generation in store.generations()? {
         store.remove(generation)?;
     }
     mark::create(disk, &layout.mark()).map_err(making())?;
     drop(store.create(Generation::FIRST)?);
-    disk.sync_dir(&layout.dir).map_err(making())?;
+    disk.sync_dir(layout.dir()).map_err(making())?;
     disk.write_file_durably(&layout.version(), version_text(kind).as_bytes()).map_err(making())
 }
 
@@ -274,7 +173,7 @@ pub(crate) fn sign_of_a_log(
     layout: &Layout,
     store: &dyn LogStore,
 ) -> Result<Option<PathBuf>, OpenError> {
-    let reading = || OpenError::io(format!("read {}", layout.dir.display()));
+    let reading = || OpenError::io(format!("read {}", layout.dir().display()));
     let mark = mark::read(disk, &layout.mark()).map_err(reading())?;
     if !matches!(mark, mark::MarkRead::Missing | mark::MarkRead::Blank) {
         return Ok(Some(layout.mark()));
@@ -325,7 +224,7 @@ pub fn fill_ballast(layout: &Layout, bytes: u64, free_min: u64) -> std::io::Resu
     if bytes == 0 || fs::metadata(&path).is_ok_and(|found| found.len() == bytes) {
         return Ok(());
     }
-    if crate::disk::RealDisk.free_bytes(&layout.dir)? < free_min.saturating_add(2 * bytes) {
+    if crate::disk::RealDisk.free_bytes(layout.dir())? < free_min.saturating_add(2 * bytes) {
         return Ok(());
     }
     let file = File::create(&path)?;

@@ -9,8 +9,8 @@ use thiserror::Error;
 use tiketi_engine::ids::Lsn;
 use tiketi_engine::state::FoldError;
 
-use crate::data_dir::StoreKind;
-use crate::recovery::Refusal;
+use crate::defect::Refusal;
+use crate::storage::StoreKind;
 use crate::storage::{StorageError, is_storage_full};
 
 /// Why a data directory was not opened. Nothing in it was lost or overwritten.

@@ -28,12 +28,13 @@ use tiketi_engine::record::Record;
 use crate::batch::{self, BatchHash, HEADER_BYTES};
 use crate::codec::with_frame;
 use crate::commit_stream::{CommitStream, CommittedBatch};
-use crate::data_dir::{self, DirLock, Layout};
+use crate::data_dir::{self, DirLock};
 use crate::disk::Disk;
 use crate::error::{Fatal, FatalHook, panic_message};
+use crate::layout::Layout;
 use crate::mark::{Mark, MarkFile};
 use crate::options::{Housekeeping, Options};
-use crate::snapshot;
+use crate::snapshot_maker;
 use crate::storage::{Generation, GenerationWriter, LogStore, StorageError};
 use crate::watermark::{Poisoned, Watermark};
 
@@ -793,7 +794,7 @@ impl House {
         let SealedGeneration { generation, last_lsn, writer } = sealed;
         // Closes the store's handle: sled locks an open database.
         drop(writer);
-        match snapshot::make(&*self.disk, &self.layout, &*self.store, generation) {
+        match snapshot_maker::make(&*self.disk, &self.layout, &*self.store, generation) {
             Ok(made) => {
                 if let Some(made) = made {
                     tracing::info!(snapshot = %made.name, made.records, made.bytes, "snapshot");

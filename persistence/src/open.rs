@@ -9,15 +9,17 @@ use tiketi_engine::record::Record;
 use tiketi_engine::state::State;
 
 use crate::commit_stream::CommitStream;
-use crate::data_dir::{self, DirLock, Layout, StoreKind};
+use crate::data_dir::{self, DirLock};
 use crate::disk::{Disk, RealDisk};
 use crate::error::{Fatal, FatalHook, OpenError};
 use crate::group_commit::{GroupCommit, Start};
+use crate::layout::Layout;
 use crate::mark::MarkFile;
 use crate::options::Options;
 use crate::recovery::{RecoveryReport, recover};
 use crate::segment_store::SegmentStore;
 use crate::sled_store::SledStore;
+use crate::storage::StoreKind;
 use crate::storage::{Generation, LogStore};
 
 /// A journal that runs, and the state its log stands for.

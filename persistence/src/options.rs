@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use tiketi_engine::limits::BATCH_BYTES_MAX;
 
-use crate::data_dir::StoreKind;
 use crate::error::FatalHook;
+use crate::storage::StoreKind;
 
 /// Every setting of the journal. [`Options::new`] has sane values for all but the directory.
 #[derive(Clone, Debug)]

@@ -9,12 +9,16 @@ use tiketi_engine::state::State;
 
 use crate::batch::{Batch, Header};
 use crate::codec::Frames;
-use crate::data_dir::{self, DirLock, Layout, StoreKind};
+use crate::data_dir::{self, DirLock};
+use crate::defect::Refusal;
 use crate::disk::RealDisk;
 use crate::error::OpenError;
+use crate::layout::Layout;
 use crate::open::real_store;
-use crate::recovery::{Refusal, examine};
-use crate::snapshot::{self, DamagedSnapshot, SnapshotError, SnapshotMade, SnapshotName};
+use crate::recovery::examine;
+use crate::snapshot::{self, DamagedSnapshot, SnapshotName};
+use crate::snapshot_maker::{SnapshotError, SnapshotMade, make_up_to_a_tear};
+use crate::storage::StoreKind;
 use crate::storage::{Entry, Generation, LogStore, StorageError};
 
 /// A data directory, opened to read. Holds its lock.
@@ -82,7 +86,7 @@ pub struct Verified {
     /// Its epoch.
     pub epoch: Epoch,
     /// The torn tail that a start would cut.
-    pub torn_tail: Option<crate::recovery::Defect>,
+    pub torn_tail: Option<crate::defect::Defect>,
     /// Why a start would be refused.
     pub refusal: Option<Refusal>,
 }
@@ -218,7 +222,7 @@ impl LogReader {
             drop(self.store.open(generation).map_err(SnapshotError::from)?);
         }
         let through = generations.last().copied().unwrap_or(Generation::FIRST);
-        Ok(snapshot::make_up_to_a_tear(&RealDisk, &self.layout, &*self.store, through)?)
+        Ok(make_up_to_a_tear(&RealDisk, &self.layout, &*self.store, through)?)
     }
 }
 

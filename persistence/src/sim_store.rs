@@ -16,12 +16,13 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tiketi_engine::ids::UnixMillis;
 
-use crate::data_dir::{Layout, StoreKind};
 use crate::disk::{Disk, DiskFile, OpenMode};
 use crate::error::OpenError;
+use crate::layout::Layout;
 use crate::open::{self, Opened, open_on};
 use crate::options::{Housekeeping, Options};
 use crate::segment_store::SegmentStore;
+use crate::storage::StoreKind;
 
 const SECTOR_BYTES: usize = 512;
 

@@ -6,9 +6,48 @@
 //! and each batch says what was synced when it was written (I10).
 
 use std::fmt;
+use std::str::FromStr;
 
 use thiserror::Error;
 use tiketi_engine::ids::Lsn;
+
+/// What keeps the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreKind {
+    /// sled, one database per generation.
+    #[default]
+    Sled,
+    /// Plain append-only files.
+    Segments,
+}
+
+impl StoreKind {
+    /// Its name in settings and in the version file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            StoreKind::Sled => "sled",
+            StoreKind::Segments => "segments",
+        }
+    }
+}
+
+impl fmt::Display for StoreKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for StoreKind {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        [StoreKind::Sled, StoreKind::Segments]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| format!("no log store is called {name:?}; there are sled and segments"))
+    }
+}
 
 /// The number of a generation, dense from 1 until the oldest are removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

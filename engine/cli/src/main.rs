@@ -23,6 +23,7 @@ mod queue;
 mod replay;
 mod seat;
 mod seat_map;
+mod sight;
 mod snapshot;
 mod stats;
 mod text;

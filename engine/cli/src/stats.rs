@@ -10,8 +10,8 @@ use crate::client::Client;
 use crate::event::{find, status_paint};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Paint};
+use crate::sight::{Look, Sight};
 use crate::text::{Align, Table, fields, number, won};
-use crate::watch::{Look, Sight};
 
 /// Which counters.
 #[derive(Args)]

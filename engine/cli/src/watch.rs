@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tiketi_gateway::api::events::EventAnswer;
 
 use crate::client::Client;
 use crate::event::find;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, note};
+use crate::sight::{Look, Sight};
 use crate::stats::Counters;
 use crate::watch::room::Room;
 
@@ -47,25 +47,6 @@ fn interval(text: &str) -> Result<Duration, String> {
         Ok(seconds) if (0.1..=3_600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("expected a time from 100ms to 60m".to_owned()),
     }
-}
-
-/// One answer as it is shown.
-pub(crate) enum Look {
-    /// With `--json`.
-    Json(Value),
-    /// Stays where it is.
-    Line(String),
-    /// Takes the place of the one before, where that can be done.
-    Panel(String),
-}
-
-/// What is asked for again and again, and how its answers are shown.
-pub(crate) trait Sight {
-    /// What the gateway answers.
-    type Answer: DeserializeOwned + Send + 'static;
-
-    /// An answer that came at an instant.
-    fn look(&mut self, output: &Output, answer: Self::Answer, at: Instant) -> Look;
 }
 
 /// Looks until Ctrl-C or `--count`.

@@ -78,7 +78,7 @@ impl<J: Journal> Engine<J> {
         let defaults = *self.queue_defaults.lock();
         let mut room = Room::new(&defaults);
         if let Some(queue) = state.queues().get(event.position()) {
-            room.restore(&defaults, queue);
+            room.restore(&defaults, queue.logged());
         }
         room.visited = room.is_in_use();
         if room.visited {

@@ -7,14 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ChargeIndex, Lsn, RefundIndex, UnixMillis, UserIndex};
 use crate::money::charge::{
-    BankAccount, Captured, Charge, ChargeState, Dispute, Elsewhere, Purpose, Refund, RefundState,
-    Split, TrailLine,
+    Charge, ChargeState, Dispute, Elsewhere, Refund, RefundState, TrailLine,
 };
 use crate::money::points::{Account, PointsKind, signed};
-use crate::money::stored::StoredLedger;
 use crate::record::{
-    CaptureOutcome, CaptureStarted, ChargeOpened, DayCompared, DisputeState, OrderRef,
-    PaymentFound, ProviderAnswered, ProviderName, Record, RefundAccountGiven, RefundOutcome,
+    BankAccount, CaptureOutcome, CaptureStarted, Captured, ChargeOpened, DayCompared, DisputeState,
+    OrderRef, PaymentFound, ProviderAnswered, ProviderName, Purpose, Record, RefundAccountGiven,
+    RefundOutcome, Split,
 };
 
 /// The fold of all records about money.
@@ -70,6 +69,17 @@ pub struct RefundCall {
     pub amount: u64,
     /// Won that the provider has of the charge before it, as far as the books know.
     pub balance: u64,
+}
+
+/// The stored fields of a [`Ledger`], in its order.
+#[derive(Deserialize)]
+pub(super) struct StoredLedger {
+    pub(super) charges: Vec<Option<Box<Charge>>>,
+    pub(super) refunds: Vec<Refund>,
+    pub(super) accounts: BTreeMap<UserIndex, Account>,
+    pub(super) lsn: Lsn,
+    pub(super) refund_accounts: BTreeMap<ChargeIndex, BankAccount>,
+    pub(super) compared: BTreeMap<ProviderName, DayCompared>,
 }
 
 impl TryFrom<StoredLedger> for Ledger {

@@ -14,9 +14,9 @@ mod points;
 mod stored;
 
 pub use crate::money::charge::{
-    BankAccount, Captured, Charge, ChargeState, Deposit, Dispute, Elsewhere, Means, Purpose,
-    Refund, RefundState, Split, TrailLine,
+    Charge, ChargeState, Dispute, Elsewhere, Refund, RefundState, TrailLine,
 };
 pub use crate::money::ledger::{Ledger, RefundCall};
 pub use crate::money::points::{Account, PointsKind, PointsRow};
 pub(crate) use crate::money::stored::{StoredLedger3, StoredLedger5};
+pub use crate::record::{BankAccount, Captured, Deposit, Means, Purpose, Split};

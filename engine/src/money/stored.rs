@@ -1,28 +1,14 @@
-//! The part of the ledger that a snapshot stores, as each version has it.
+//! The part of the ledger that snapshots of earlier versions stored.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use crate::ids::{Attempt, ChargeIndex, Lsn, UnixMillis, UserIndex};
-use crate::money::charge::{
-    BankAccount, Captured, Charge, ChargeState, Deposit, Purpose, Refund, RefundState, Split,
-    TrailLine,
-};
-use crate::money::ledger::{Ledger, add_line};
+use crate::money::charge::{Charge, ChargeState, Refund, RefundState, TrailLine};
+use crate::money::ledger::{Ledger, StoredLedger, add_line};
 use crate::money::points::{Account, PointsRow};
-use crate::record::{DayCompared, ProviderCall, ProviderName};
-
-/// The stored fields of a [`Ledger`], in its order.
-#[derive(Deserialize)]
-pub(super) struct StoredLedger {
-    pub(super) charges: Vec<Option<Box<Charge>>>,
-    pub(super) refunds: Vec<Refund>,
-    pub(super) accounts: BTreeMap<UserIndex, Account>,
-    pub(super) lsn: Lsn,
-    pub(super) refund_accounts: BTreeMap<ChargeIndex, BankAccount>,
-    pub(super) compared: BTreeMap<ProviderName, DayCompared>,
-}
+use crate::record::{BankAccount, Captured, Deposit, ProviderCall, ProviderName, Purpose, Split};
 
 /// The stored fields of a [`Ledger`] in snapshots of versions 4 and 5: before what providers do on
 /// their own was written down, and accounts had debts.

@@ -6,14 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{
-    Attempt, HoldSlot, LayoutIndex, Lsn, OrderNumber, SeatIndex, TicketTypeIndex, UnixMillis,
-    UserIndex,
+    HoldSlot, LayoutIndex, Lsn, OrderNumber, SeatIndex, TicketTypeIndex, UnixMillis, UserIndex,
 };
 use crate::inventory::layout::SeatPlan;
-use crate::record::{
-    Claim, EndReason, EventDetails, EventRules, EventTerms, NewTicketType, PaymentMethod, Section,
-};
-use crate::state::order_index::OrderClass;
+use crate::record::{Claim, EventDetails, EventRules, EventTerms, NewTicketType, Section};
+use crate::state::order::{Order, SeatStatus};
 use crate::state::sums::{Counted, OrderSums};
 
 /// An event.
@@ -146,76 +143,6 @@ pub struct Block {
     pub at: UnixMillis,
 }
 
-/// An order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Order {
-    /// Its hold slot, part of its id.
-    pub slot: HoldSlot,
-    /// Whose it is.
-    pub user: UserIndex,
-    /// What it claims or claimed.
-    pub claim: Claim,
-    /// When it was made.
-    pub held_at: UnixMillis,
-    /// The record that made it, source of its public number.
-    pub held_lsn: Lsn,
-    /// When it ends by itself.
-    pub expires_at: Option<UnixMillis>,
-    /// Where it is in its life.
-    pub state: OrderState,
-    /// The last payment.
-    pub payment: Option<Payment>,
-    /// How many orders of the installation were made before it.
-    #[serde(skip)]
-    pub seq: u32,
-}
-
-/// Where an order is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum OrderState {
-    /// Claimed, unpaid.
-    Held,
-    /// A payment is under way.
-    Paying,
-    /// Sold.
-    Paid,
-    /// Over; what it held was given back.
-    Ended {
-        /// Why.
-        reason: EndReason,
-        /// When.
-        at: UnixMillis,
-    },
-    /// The buyer has an account to pay into.
-    AwaitingDeposit,
-}
-
-/// The last payment of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Payment {
-    /// Which attempt.
-    pub attempt: Attempt,
-    /// How.
-    pub method: PaymentMethod,
-    /// When it was begun.
-    pub started_at: UnixMillis,
-    /// When money was captured.
-    pub paid_at: Option<UnixMillis>,
-}
-
-/// What a seat is to a buyer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SeatStatus {
-    /// Free.
-    Available,
-    /// Held, unpaid.
-    Locked,
-    /// Sold.
-    Reserved,
-    /// Off sale.
-    Blocked,
-}
-
 /// Sums over the seats of a section.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SectionCounts {
@@ -244,37 +171,6 @@ impl SectionCounts {
             SeatStatus::Locked => &mut self.held,
             SeatStatus::Reserved => &mut self.sold,
             SeatStatus::Blocked => &mut self.blocked,
-        }
-    }
-}
-
-impl Order {
-    /// Whether it still holds its seats or tickets.
-    #[must_use]
-    pub fn is_live(&self) -> bool {
-        !matches!(self.state, OrderState::Ended { .. })
-    }
-
-    /// Whether money was captured for it.
-    #[must_use]
-    pub fn was_paid(&self) -> bool {
-        self.payment.is_some_and(|payment| payment.paid_at.is_some())
-    }
-
-    /// Its class among all orders.
-    #[must_use]
-    pub fn class(&self) -> OrderClass {
-        match self.state {
-            OrderState::Held | OrderState::Paying | OrderState::AwaitingDeposit => OrderClass::Open,
-            OrderState::Paid => OrderClass::Paid,
-            OrderState::Ended { .. } => OrderClass::Ended,
-        }
-    }
-
-    pub(super) fn seat_status(&self) -> SeatStatus {
-        match self.state {
-            OrderState::Paid => SeatStatus::Reserved,
-            _ => SeatStatus::Locked,
         }
     }
 }
@@ -437,7 +333,12 @@ impl Event {
 
     /// Its orders as sums count them.
     pub(super) fn counted(&self) -> impl Iterator<Item = Counted> + '_ {
-        self.orders().map(|(_, order)| Counted::of(self, order))
+        self.orders().map(|(_, order)| self.as_counted(order))
+    }
+
+    /// One of its orders as sums count it.
+    pub(super) fn as_counted(&self, order: &Order) -> Counted {
+        Counted::of(order, self.amount(&order.claim))
     }
 
     /// Moves a seat from one status to another in the sums.

@@ -15,12 +15,11 @@ use crate::record::{
     IdempotencyKey, LayoutCreated, OrderRef, PartReturned, PaymentMethod, PaymentStarted, Record,
     TicketLine, UserRegistered,
 };
-use crate::state::event::{
-    BLOCKED, Block, Event, Order, OrderState, Payment, SeatStatus, TicketType,
-};
+use crate::state::event::{BLOCKED, Block, Event, TicketType};
+use crate::state::order::{Order, OrderState, Payment, SeatStatus};
 use crate::state::order_index::OrderClass;
 use crate::state::people::Suspension;
-use crate::state::sums::{Counted, OrderSums};
+use crate::state::sums::OrderSums;
 use crate::state::{FoldError, Key, Layout, Queue, State, User};
 
 impl State {
@@ -270,7 +269,7 @@ impl State {
             seq,
         };
         let event = self.event_mut(held.order.event)?;
-        let counted = Counted::of(event, &order);
+        let counted = event.as_counted(&order);
         event.sums.add(counted);
         event.orders[position] = Some(order);
         self.sales.add(counted);
@@ -620,9 +619,9 @@ impl State {
         let place = event.orders.get_mut(number.position());
         let found = place.and_then(Option::take);
         let mut found = found.ok_or_else(|| format!("no order {number}"))?;
-        let before = Counted::of(event, &found);
+        let before = event.as_counted(&found);
         let done = change(&mut found)?;
-        let after = Counted::of(event, &found);
+        let after = event.as_counted(&found);
         self.order_index.set(found.seq, found.class());
         event.orders[number.position()] = Some(found);
         event.sums.remove(before);

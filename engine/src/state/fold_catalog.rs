@@ -6,7 +6,8 @@ use crate::record::{
     TicketTypesAdded,
 };
 use crate::state::State;
-use crate::state::event::{BLOCKED, FormerName, OrderState, Payment, SeatStatus, TicketType};
+use crate::state::event::{BLOCKED, FormerName, TicketType};
+use crate::state::order::{OrderState, Payment, SeatStatus};
 
 impl State {
     pub(super) fn event_deleted(

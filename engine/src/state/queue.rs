@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{Lane, Lsn, Place, UnixMillis, UserIndex};
 use crate::record::QueueSettings;
+use crate::waiting_room::LoggedRoom;
 use crate::waiting_room::draw::{Drawing, Seed};
 use crate::waiting_room::lanes::{LaneShare, Lanes};
 use crate::waiting_room::line::{Line, Waiter};
@@ -161,16 +162,19 @@ impl Queue {
     }
 
     /// The seed of a lobby that is open.
-    pub(crate) fn lobby(&self) -> Option<Seed> {
+    fn lobby(&self) -> Option<Seed> {
         self.lottery.as_ref().filter(|lottery| lottery.drawn.is_none()).map(|open| open.seed)
     }
 
-    pub(crate) fn all_lanes(&self) -> &Lanes {
-        &self.lanes
-    }
-
-    pub(crate) fn line(&self) -> &Line {
-        &self.line
+    /// What a waiting room carries on from.
+    pub(crate) fn logged(&self) -> LoggedRoom<'_> {
+        LoggedRoom {
+            settings: self.settings(),
+            line: &self.line,
+            lanes: &self.lanes,
+            lobby: self.lobby(),
+            active: self.active.keys().copied().collect(),
+        }
     }
 
     pub(super) fn change(&mut self, settings: QueueSettings) {

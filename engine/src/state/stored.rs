@@ -12,7 +12,8 @@ use crate::ids::{
 use crate::inventory::layout::SeatPlan;
 use crate::money::{ChargeState, Ledger, Purpose, StoredLedger3, StoredLedger5};
 use crate::record::{EventDetails, EventRules, EventTerms, KeywordMapping, OrderRef, Section};
-use crate::state::event::{Block, Event, Order, OrderState, TicketType};
+use crate::state::event::{Block, Event, TicketType};
+use crate::state::order::{Order, OrderState};
 use crate::state::people::{Audit, News, StoredAudit5, Suspension};
 use crate::state::queue::StoredFormerQueue;
 use crate::state::sums::OrderSums;

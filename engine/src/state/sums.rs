@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::ids::UnixMillis;
 use crate::record::EndReason;
-use crate::state::event::{Event, Order, OrderState};
+use crate::state::order::{Order, OrderState};
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
 
@@ -48,11 +48,9 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    pub(super) fn of(event: &Event, order: &Order) -> Counted {
-        let won = match order.state {
-            OrderState::Paid => event.amount(&order.claim),
-            _ => 0,
-        };
+    /// An order that costs so many won.
+    pub(super) fn of(order: &Order, price: u64) -> Counted {
+        let won = if order.state == OrderState::Paid { price } else { 0 };
         let &Order { state, held_at, expires_at, .. } = order;
         Counted { state, held_at, expires_at, won }
     }

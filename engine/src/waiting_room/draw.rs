@@ -16,12 +16,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::ids::Place;
-
-/// Bytes of a seed and of its commitment.
-pub const SEED_BYTES: usize = 32;
-
-/// What is drawn from, secret until the draw.
-pub type Seed = [u8; SEED_BYTES];
+pub use crate::record::{SEED_BYTES, Seed};
 
 /// What is published before.
 #[must_use]

@@ -6,16 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{Lane, UserIndex};
 use crate::limits::{LANE_NAME_CHARS_MAX, LANE_SHARE_MAX, LANES_MAX};
+pub use crate::record::LaneShare;
 use crate::waiting_room::turns::Turns;
-
-/// A lane and what it gets of the admissions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LaneShare {
-    /// What people call it.
-    pub name: String,
-    /// So many of every `sum of the shares` admissions go to this lane while people wait in all.
-    pub share: u16,
-}
 
 /// The lanes of one event. The first is that of everybody who was put into no other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

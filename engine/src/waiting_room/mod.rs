@@ -27,7 +27,6 @@ use thiserror::Error;
 use crate::ids::{EventIndex, Lane, Lsn, UnixMillis, UserIndex};
 use crate::limits::{LANES_MAX, QUEUE_RATE_MILLI_MAX, QUEUE_THRESHOLD, SESSION_TTL_MS, SILENCE_MS};
 use crate::record::QueueSettings;
-use crate::state::Queue;
 use crate::sync::{AtomicBool, Ordering};
 use crate::waiting_room::bucket::TokenBucket;
 use crate::waiting_room::draw::Seed;
@@ -122,6 +121,18 @@ pub enum QueueChange {
     Rate(Option<u64>),
     /// Whether nobody is let in for now.
     Paused(bool),
+}
+
+/// A waiting room as the log has it.
+pub(crate) struct LoggedRoom<'a> {
+    /// `None` where it was never used.
+    pub(crate) settings: Option<&'a QueueSettings>,
+    pub(crate) line: &'a Line,
+    pub(crate) lanes: &'a Lanes,
+    /// The seed of a lobby that is open.
+    pub(crate) lobby: Option<Seed>,
+    /// Those who are in.
+    pub(crate) active: Vec<UserIndex>,
 }
 
 /// What holds for every event that has no settings of its own.
@@ -270,13 +281,13 @@ impl Room {
     }
 
     /// Carries on from the log, all of which is durable.
-    pub(crate) fn restore(&mut self, defaults: &QueueDefaults, queue: &Queue) {
-        self.settings = defaults.in_force(queue.settings());
-        self.logged = queue.settings().copied();
-        self.line = queue.line().stamped(UnixMillis(0));
-        self.lanes = queue.all_lanes().clone();
-        self.lobby = queue.lobby();
-        for (user, _) in queue.active() {
+    pub(crate) fn restore(&mut self, defaults: &QueueDefaults, logged: LoggedRoom<'_>) {
+        self.settings = defaults.in_force(logged.settings);
+        self.logged = logged.settings.copied();
+        self.line = logged.line.stamped(UnixMillis(0));
+        self.lanes = logged.lanes.clone();
+        self.lobby = logged.lobby;
+        for user in logged.active {
             self.sessions.begin(user, UnixMillis(0), 0, Lsn::ZERO);
         }
     }

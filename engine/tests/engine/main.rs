@@ -4,6 +4,7 @@
 
 mod booking;
 mod catalog;
+mod circles;
 mod dependencies;
 mod histories;
 mod house;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::chaos::plan::Kind;
-use crate::report::text;
+use crate::html::text;
 
 /// What was done, and what came of it.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -6,6 +6,7 @@ pub(crate) mod plots;
 use std::fmt::Write;
 
 use crate::chaos;
+use crate::html::text;
 use crate::record::Second;
 use crate::report::plots::{Bars, Line, Plot, Scale};
 use crate::summary::Summary;
@@ -36,22 +37,6 @@ pub(crate) fn document(title: &str, body: &str) -> String {
          {body}</body>\n</html>\n",
         title = text(title)
     )
-}
-
-/// Text as HTML has it.
-pub(crate) fn text(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            c if c.is_control() => escaped.push(' '),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 fn verdict(summary: &Summary) -> String {

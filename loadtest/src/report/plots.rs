@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::report::text;
+use crate::html::text;
 
 const WIDTH: f64 = 360.0;
 const HEIGHT: f64 = 200.0;

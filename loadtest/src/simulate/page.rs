@@ -1,7 +1,8 @@
 //! The forecast as a page.
 
+use crate::html::text;
+use crate::report::document;
 use crate::report::plots::{Line, Plot, Scale};
-use crate::report::{document, text};
 use crate::simulate::forecast::Forecast;
 use crate::simulate::sale::Second;
 

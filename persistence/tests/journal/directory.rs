@@ -153,7 +153,7 @@ fn the_ballast_is_made_and_given_back() {
     open(&options, UnixMillis(1)).unwrap().journal.close().unwrap();
     let ballast = options.dir.join("ballast");
     assert_eq!(fs::metadata(&ballast).unwrap().len(), 1 << 20);
-    let layout = tiketi_persistence::data_dir::Layout::new(&options.dir);
+    let layout = tiketi_persistence::layout::Layout::new(&options.dir);
     assert!(tiketi_persistence::data_dir::drop_ballast(&layout).unwrap());
     assert!(!tiketi_persistence::data_dir::drop_ballast(&layout).unwrap());
     open(&options, UnixMillis(1)).unwrap();

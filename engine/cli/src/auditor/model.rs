@@ -1,15 +1,15 @@
 //! The auditor's own idea of seats, tickets and orders.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tiketi_engine::ids::{EventIndex, Lsn, UnixMillis};
 use tiketi_engine::record::{
-    Claim, EndReason, EventDetails, EventRules, NewTicketType, Section, TicketLine,
+    Claim, EndReason, EventDetails, EventRules, NewTicketType, Section, TicketHold, TicketLine,
 };
+use tiketi_engine::state::Event;
 
 use super::RACE_MS;
 use super::queue::QueueModel;
-use super::terms::TermsModel;
 
 /// A user, as far as the auditor cares.
 pub(super) struct UserModel {
@@ -53,6 +53,25 @@ pub(super) struct EventModel {
     pub(super) queue: QueueModel,
     pub(super) created_lsn: Lsn,
     pub(super) created_at: UnixMillis,
+}
+
+/// What the terms of an event say of tickets.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct TermsModel {
+    pub(super) max_tickets: Option<u32>,
+    pub(super) ticket_hold_ttl: Option<TicketHold>,
+    pub(super) standing: BTreeSet<u16>,
+}
+
+impl TermsModel {
+    /// What a snapshot says of them.
+    pub(super) fn of(event: &Event) -> TermsModel {
+        TermsModel {
+            max_tickets: event.terms.max_tickets,
+            ticket_hold_ttl: event.terms.ticket_hold_ttl,
+            standing: event.standing.iter().map(|ticket_type| ticket_type.0).collect(),
+        }
+    }
 }
 
 /// A section and where its seats begin.

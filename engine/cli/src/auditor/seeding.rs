@@ -7,10 +7,10 @@ use tiketi_engine::state::{Event, Order, OrderState, SeatStatus, State};
 
 use super::finding::Rule;
 use super::model::{
-    ClaimModel, EventModel, LayoutModel, Life, OrderModel, Seat, UserModel, Window, order_name,
+    ClaimModel, EventModel, LayoutModel, Life, OrderModel, Seat, TermsModel, UserModel, Window,
+    order_name,
 };
 use super::queue::QueueModel;
-use super::terms::TermsModel;
 use super::{Auditor, RACE_MS};
 
 impl Auditor {

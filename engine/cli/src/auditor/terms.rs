@@ -4,37 +4,15 @@
 //! An event of which no record says terms was made by a program without them: what its terms would
 //! forbid is no finding there.
 
-use std::collections::BTreeSet;
-
 use tiketi_engine::ids::{EventIndex, UnixMillis};
 use tiketi_engine::limits::{HOLD_TTL_MS_MAX, HOLD_TTL_MS_MIN};
 use tiketi_engine::record::{
     EventTermsSet, Held, PaymentMethod, PaymentStarted, TicketHold, TicketLine,
 };
-use tiketi_engine::state::Event;
 
 use super::finding::Rule;
-use super::model::{ClaimModel, EventModel, Window, order_name};
+use super::model::{ClaimModel, EventModel, TermsModel, Window, order_name};
 use super::{Auditor, RACE_MS};
-
-/// What the terms of an event say of tickets.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct TermsModel {
-    max_tickets: Option<u32>,
-    ticket_hold_ttl: Option<TicketHold>,
-    standing: BTreeSet<u16>,
-}
-
-impl TermsModel {
-    /// What a snapshot says of them.
-    pub(super) fn of(event: &Event) -> TermsModel {
-        TermsModel {
-            max_tickets: event.terms.max_tickets,
-            ticket_hold_ttl: event.terms.ticket_hold_ttl,
-            standing: event.standing.iter().map(|ticket_type| ticket_type.0).collect(),
-        }
-    }
-}
 
 impl Auditor {
     pub(super) fn event_terms_set(&mut self, set: &EventTermsSet) {

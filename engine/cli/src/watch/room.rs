@@ -10,8 +10,8 @@ use tiketi_gateway::api::queue::QueueAnswer;
 
 use crate::output::{Output, Paint};
 use crate::queue::state;
+use crate::sight::{Look, Sight};
 use crate::text::{clean, fields, fit, number, seoul, width};
-use crate::watch::{Look, Sight};
 
 /// How many looks the line's curve goes back.
 const CURVE_LOOKS: usize = 60;
