@@ -18,7 +18,7 @@ impl Table {
         self.rows.push([what.into(), figure.into(), beside.into(), reach.into()]);
     }
 
-    /// Prints Markdown, so that it can go into the README as it is.
+    /// Prints Markdown, so that it can go into `benches/FIGURES.md` as it is.
     #[expect(clippy::print_stdout, reason = "a command's own output")]
     pub fn print(&self) {
         println!("| what | measured | beside it, same run | reach |");

@@ -1,4 +1,5 @@
-//! `figures`: every figure the README promises, each beside its bare limit, measured in this run.
+//! `figures`: every figure of `benches/FIGURES.md`, each beside its bare limit, measured in this
+//! run.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's own output")]
 
