@@ -180,7 +180,7 @@ struct Flags {
     /// This server as browsers see it, for the redirects of payments [default: http://LISTEN]
     #[arg(long, env = "TIKETI_PUBLIC_URL", value_name = "URL", value_parser = parse::public_url)]
     public_url: Option<String>,
-    /// Let production run on the payment sandbox, which takes no money
+    /// Let production offer POST /api/payments/process, which takes no money
     #[arg(long, env = "TIKETI_ALLOW_SANDBOX_PAYMENTS", value_name = "on|off", num_args = 0..=1,
           require_equals = true, default_value = "off", default_missing_value = "on",
           value_parser = parse::on_off)]
