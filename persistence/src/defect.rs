@@ -63,7 +63,7 @@ pub enum Refusal {
     StateUnsound {
         /// Where the log ends.
         last_lsn: Lsn,
-        /// As [`State::check`] says it.
+        /// As [`State::check`](tiketi_engine::state::State::check) says it.
         why: String,
     },
 }
