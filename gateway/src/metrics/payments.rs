@@ -51,7 +51,7 @@ impl PaymentMetrics {
             ("deposit", deposits),
             ("refund", ledger.refunds_due().len()),
             ("administrator", ledger.refunds_refused().len()),
-            ("dispute", ledger.disputes().len()),
+            ("bank", ledger.disputes().len()),
         ];
         for (what, count) in waiting {
             self.waiting.with_label_values(&[what]).set(count as i64);

@@ -12,6 +12,8 @@ async fn a_lost_dispute_ends_the_order() {
     let charge = till.becomes(&order, "disputed").await;
     assert_eq!(charge["dispute"]["amount"], 150_000, "{charge}");
     assert_eq!(charge["waiting"]["for"], "bank", "{charge}");
+    let metrics = till.shop.gateway.get("/metrics").await.text().await.unwrap();
+    assert!(metrics.contains("tiketi_payments_waiting{for=\"bank\"} 1"), "{metrics}");
     assert_eq!(till.reservation(&reservation).await["status"], "confirmed", "until it is decided");
     let listed = till.shop.ok("/api/admin/payments?state=disputed", &till.shop.admin).await;
     assert_eq!(listed["pagination"]["total"], 1, "{listed}");
