@@ -20,6 +20,7 @@ pub mod sheets;
 pub mod stats;
 pub(crate) mod strict;
 pub mod toss;
+pub mod typed;
 
 use std::fmt;
 

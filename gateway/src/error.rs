@@ -15,7 +15,16 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use tiketi_engine::error::JournalUnavailable;
 
-use crate::rate_limit::Allowance;
+/// What is left to a caller after a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Allowance {
+    /// Calls a minute.
+    pub(crate) limit: u32,
+    /// Calls that would be taken at once.
+    pub(crate) remaining: u32,
+    /// Seconds until all of them would be, rounded up.
+    pub(crate) reset_s: u32,
+}
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $wire:literal, $status:ident, $text:literal;)*) => {

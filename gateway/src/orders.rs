@@ -10,7 +10,7 @@ use tiketi_engine::record::OrderRef;
 use crate::app::App;
 use crate::error::{ApiError, Code};
 use crate::order_view::OrderView;
-use crate::payments::give_back;
+use crate::payments::collect;
 use crate::payments::reconciler::AtWork;
 use crate::refusals;
 
@@ -105,7 +105,7 @@ async fn close_account(app: &Arc<App>, id: ReservationId) -> Result<(), ApiError
     let task_app = Arc::clone(app);
     let closed = tokio::spawn(async move {
         let _at_work = at_work;
-        give_back::close_deposit(&task_app, charge).await
+        collect::close_deposit(&task_app, charge).await
     });
     match closed.await.map_err(|panic| ApiError::new(Code::Internal).cause(panic))?? {
         true => Ok(()),

@@ -16,7 +16,7 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 use tiketi_engine::ids::UserIndex;
 
-use crate::error::{ApiError, Code};
+use crate::error::{Allowance, ApiError, Code};
 
 /// What a route counts as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,26 +127,6 @@ impl FromStr for RateLimitConfig {
     }
 }
 
-/// What is left to a caller after a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Allowance {
-    /// Calls a minute.
-    pub(crate) limit: u32,
-    /// Calls that would be taken at once.
-    pub(crate) remaining: u32,
-    /// Seconds until all of them would be, rounded up.
-    pub(crate) reset_s: u32,
-}
-
-impl Allowance {
-    fn of(quota: Quota, remaining: u32) -> Self {
-        let limit = quota.burst_size().get();
-        let used = limit.saturating_sub(remaining);
-        let reset = quota.replenish_interval().saturating_mul(used).as_millis().div_ceil(1000);
-        Allowance { limit, remaining, reset_s: u32::try_from(reset).unwrap_or(u32::MAX) }
-    }
-}
-
 type Limiter<K> =
     RateLimiter<K, DefaultKeyedStateStore<K>, DefaultClock, StateInformationMiddleware>;
 
@@ -243,13 +223,21 @@ impl RateLimits {
     }
 }
 
+/// What is left of a quota.
+fn allowance_of(quota: Quota, remaining: u32) -> Allowance {
+    let limit = quota.burst_size().get();
+    let used = limit.saturating_sub(remaining);
+    let reset = quota.replenish_interval().saturating_mul(used).as_millis().div_ceil(1000);
+    Allowance { limit, remaining, reset_s: u32::try_from(reset).unwrap_or(u32::MAX) }
+}
+
 fn take<K: Hash + Eq + Clone>(limiter: &Limiter<K>, key: &K) -> Result<Allowance, ApiError> {
     match limiter.check_key(key) {
-        Ok(state) => Ok(Allowance::of(state.quota(), state.remaining_burst_capacity())),
+        Ok(state) => Ok(allowance_of(state.quota(), state.remaining_burst_capacity())),
         Err(refused) => {
             let wait = refused.wait_time_from(MonotonicClock.now()).max(Duration::from_millis(1));
             let error = ApiError::new(Code::RateLimited).retry_after(wait);
-            Err(error.with_allowance(Some(Allowance::of(refused.quota(), 0))))
+            Err(error.with_allowance(Some(allowance_of(refused.quota(), 0))))
         }
     }
 }

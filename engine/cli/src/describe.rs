@@ -12,8 +12,8 @@ use tiketi_engine::record::{
     Claim, EndReason, EventTermsSet, LeaveReason, OrderRef, Record, Section, TicketHold,
 };
 use tiketi_engine::state::State;
-use tiketi_gateway::api::admin::TicketHoldTtl;
 use tiketi_gateway::api::payments::method_id;
+use tiketi_gateway::api::typed::TicketHoldTtl;
 use tiketi_gateway::api::{Id, Timestamp, role_name};
 
 use crate::draw::commitment;

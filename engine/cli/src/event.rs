@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde::de::DeserializeOwned;
 use tiketi_gateway::api::Id;
-use tiketi_gateway::api::admin::{
-    AdminEventAnswer, EditEventRequest, EventCancelledAnswer, TicketHoldTtl, TypedNumber,
-};
+use tiketi_gateway::api::admin::{AdminEventAnswer, EditEventRequest, EventCancelledAnswer};
 use tiketi_gateway::api::changes::{DuplicateRequest, EventDeletedAnswer};
 use tiketi_gateway::api::events::{
     EventAnswer, EventDetail, EventList, EventRow, EventStatus, EventTerms,
 };
 use tiketi_gateway::api::seats::LayoutList;
+use tiketi_gateway::api::typed::{TicketHoldTtl, TypedNumber};
 
 use crate::client::{Client, query_value};
 use crate::confirm::confirm;

@@ -115,7 +115,7 @@ fn as_event(mut layout: Map<String, Value>) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
-    use tiketi_gateway::api::admin::TicketHoldTtl;
+    use tiketi_gateway::api::typed::TicketHoldTtl;
 
     use super::*;
 

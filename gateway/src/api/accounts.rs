@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::api::admin::UserDetail;
 use crate::api::reservations::ReservationRow;
 use crate::api::{Id, Pagination, Timestamp};
 
@@ -14,6 +13,27 @@ pub struct UserList {
     pub users: Vec<UserDetail>,
     /// Which page.
     pub pagination: Pagination,
+}
+
+/// An account, without its password.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct UserDetail {
+    /// The user.
+    pub id: Id,
+    /// Normalised.
+    pub email: String,
+    /// Shown to others.
+    pub name: String,
+    /// Free form.
+    pub phone: Option<String>,
+    /// `user` or `admin`.
+    pub role: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// How many reservations it has made.
+    pub reservations: u64,
+    /// Since when and why it is shut out; `null` where it is not.
+    pub suspension: Option<Suspension>,
 }
 
 /// Why an account is shut out.

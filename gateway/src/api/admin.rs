@@ -1,133 +1,16 @@
 //! What administrators send and get (contract/http.md 2.9, `gateway/PROTOCOL.md`).
 
-use serde::de::{Error, IntoDeserializer, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use tiketi_engine::record::TicketHold;
-use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use crate::api::accounts::Suspension;
+use crate::api::accounts::UserDetail;
 use crate::api::events::EventDetail;
 use crate::api::reservations::{DetailItem, PaymentStatus, ReservationStatus};
 use crate::api::seats::{Layout, SectionConfig};
 use crate::api::strict::{nullable, nullable_or_absent};
 use crate::api::toss::ChargeAnswer;
+use crate::api::typed::{TicketHoldTtl, TypedNumber};
 use crate::api::{Id, Timestamp};
-
-/// A whole number that may come as digits in a string: the admin form sends what was typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct TypedNumber(pub u64);
-
-impl<'de> Deserialize<'de> for TypedNumber {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NumberOrDigits;
-        impl Visitor<'_> for NumberOrDigits {
-            type Value = TypedNumber;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a whole number, or its digits in a string")
-            }
-
-            fn visit_u64<E: Error>(self, number: u64) -> Result<TypedNumber, E> {
-                Ok(TypedNumber(number))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<TypedNumber, E> {
-                let digits = text.trim();
-                match digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                    true => digits.parse().map(TypedNumber).ok(),
-                    false => None,
-                }
-                .ok_or_else(|| E::invalid_value(Unexpected::Str("text"), &self))
-            }
-        }
-        deserializer.deserialize_any(NumberOrDigits)
-    }
-}
-
-/// How long an unpaid order of tickets lives: `never` for as long as it takes, or a number of seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TicketHoldTtl {
-    /// Until its user or an administrator ends it.
-    Never,
-    /// So many seconds.
-    Seconds(u64),
-}
-
-const NEVER: &str = "never";
-
-impl Serialize for TicketHoldTtl {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            TicketHoldTtl::Never => serializer.serialize_str(NEVER),
-            TicketHoldTtl::Seconds(seconds) => serializer.serialize_u64(*seconds),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for TicketHoldTtl {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NeverOrSeconds;
-        impl Visitor<'_> for NeverOrSeconds {
-            type Value = TicketHoldTtl;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a whole number of seconds, or never")
-            }
-
-            fn visit_u64<E: Error>(self, seconds: u64) -> Result<TicketHoldTtl, E> {
-                Ok(TicketHoldTtl::Seconds(seconds))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<TicketHoldTtl, E> {
-                if text == NEVER {
-                    return Ok(TicketHoldTtl::Never);
-                }
-                let digits: TypedNumber = Deserialize::deserialize(text.into_deserializer())?;
-                Ok(TicketHoldTtl::Seconds(digits.0))
-            }
-        }
-        deserializer.deserialize_any(NeverOrSeconds)
-    }
-}
-
-impl ToSchema for TicketHoldTtl {}
-
-impl PartialSchema for TicketHoldTtl {
-    fn schema() -> RefOr<Schema> {
-        let never = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([NEVER]));
-        OneOfBuilder::new()
-            .item(TypedNumber::schema())
-            .item(never)
-            .description(Some("A whole number of seconds, or `never`."))
-            .into()
-    }
-}
-
-impl From<TicketHold> for TicketHoldTtl {
-    fn from(hold: TicketHold) -> Self {
-        match hold {
-            TicketHold::Never => TicketHoldTtl::Never,
-            TicketHold::Millis(ms) => TicketHoldTtl::Seconds(ms / 1_000),
-        }
-    }
-}
-
-impl ToSchema for TypedNumber {}
-
-impl PartialSchema for TypedNumber {
-    fn schema() -> RefOr<Schema> {
-        let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
-        let digits = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9]+$"));
-        OneOfBuilder::new()
-            .item(number)
-            .item(digits)
-            .description(Some("A whole number, or its digits in a string."))
-            .into()
-    }
-}
 
 /// `POST /api/admin/events`. Dates without a zone are Seoul time.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -381,27 +264,6 @@ pub struct BlockAnswer {
 pub struct UserAnswer {
     /// The account.
     pub user: UserDetail,
-}
-
-/// An account, without its password.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct UserDetail {
-    /// The user.
-    pub id: Id,
-    /// Normalised.
-    pub email: String,
-    /// Shown to others.
-    pub name: String,
-    /// Free form.
-    pub phone: Option<String>,
-    /// `user` or `admin`.
-    pub role: String,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// How many reservations it has made.
-    pub reservations: u64,
-    /// Since when and why it is shut out; `null` where it is not.
-    pub suspension: Option<Suspension>,
 }
 
 /// `PUT /api/admin/users/:id/role`.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::api::admin::TicketHoldTtl;
+use crate::api::typed::TicketHoldTtl;
 use crate::api::{Id, Pagination, Timestamp};
 
 /// What an event is to buyers at one instant.

@@ -17,10 +17,10 @@ use tiketi_engine::ids::{Epoch, Lsn};
 
 use crate::compression::{COMPRESSED_BYTES_MIN, CachedBody, Compressor, Encoding};
 use crate::cors;
+use crate::error::Allowance;
 use crate::error::{ApiError, Code};
 use crate::fanout::Handshake;
 use crate::http::Request;
-use crate::rate_limit::Allowance;
 use crate::security;
 
 /// The content type of nearly every answer.

@@ -13,7 +13,7 @@ use tiketi_engine::record::{CaptureOutcome, ProviderAnswered, ProviderCall, Prov
 use crate::app::App;
 use crate::error::{ApiError, Code};
 use crate::orders::MayBeBusy;
-use crate::payments::answer::{Answered, Found, Trail};
+use crate::payments::answer::{Answered, Found, Refusal, Trail};
 use crate::payments::ids::PaymentKey;
 use crate::payments::names;
 use crate::payments::provider::{Charge, Inquiry};
@@ -23,6 +23,19 @@ const CONFLICT: u16 = 409;
 
 /// Between two tries to log an outcome while the log takes no records.
 const LOG_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// How an attempt to capture went; what is said is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Collected {
+    /// It ended, for its order like this.
+    Ended(AfterPayment, Lsn),
+    /// The provider took no money and says why.
+    Refused(Refusal, AfterPayment, Lsn),
+    /// It is not known yet.
+    Unknown,
+    /// As that: the provider gave no answer that says anything.
+    Silent,
+}
 
 /// What the provider has to be told about a charge.
 pub(crate) struct Known {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use tiketi_engine::engine::{AfterPayment, CaptureIntent};
-use tiketi_engine::ids::{ChargeIndex, Lsn};
+use tiketi_engine::ids::ChargeIndex;
 use tiketi_engine::journal::Pending;
 use tiketi_engine::money::{self, ChargeState, Means};
 use tiketi_engine::record::{CaptureOutcome, ProviderName};
@@ -16,26 +16,13 @@ use tiketi_engine::state::State;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::payments::answer::{Capture, Captured, Deposit, DisputeFound, Found, Refusal, Stage};
-use crate::payments::books::{Known, end, find, known, note, rename};
+use crate::payments::books::{Collected, Known, end, find, known, note, rename};
 use crate::payments::give_back::{close, release};
 use crate::payments::ids::confirm_key;
 use crate::payments::{balance, deposits, money_gone, retry};
 
 /// Why a payment is given up once its time is over.
 const TOO_LATE: &str = "결제 시간이 지났습니다.";
-
-/// How an attempt to capture went; what is said is durable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Collected {
-    /// It ended, for its order like this.
-    Ended(AfterPayment, Lsn),
-    /// The provider took no money and says why.
-    Refused(Refusal, AfterPayment, Lsn),
-    /// It is not known yet.
-    Unknown,
-    /// As that: the provider gave no answer that says anything.
-    Silent,
-}
 
 /// Captures a charge whose intent was just begun. Points alone need no provider.
 pub(crate) async fn capture(
@@ -301,6 +288,29 @@ async fn given_up(
             // Where the bank took the money back, the order may not have ended by it yet.
             money_gone::end_order(app, index).await?;
             Ok(Collected::Unknown)
+        }
+    }
+}
+
+/// Closes the account of a deposit that is awaited. Whether nothing is awaited any more; the deposit
+/// may have come first. The caller is the only one at work on the charge.
+pub(crate) async fn close_deposit(app: &Arc<App>, index: ChargeIndex) -> Result<bool, ApiError> {
+    let Some(asked) = known(app, index).await else { return Ok(false) };
+    if asked.state != ChargeState::AwaitingDeposit {
+        return Ok(true);
+    }
+    match close(app, index, &asked, "예매를 취소했습니다.").await? {
+        Collected::Ended(..) | Collected::Refused(..) => Ok(true),
+        // It may have been paid this very moment.
+        Collected::Unknown | Collected::Silent => {
+            let found = find(app, index, &asked).await?;
+            match found {
+                Some(Found::Captured { .. } | Found::Refunded { .. } | Found::NotApproved) => {
+                    let resolved = resolve(app, index, 0).await?;
+                    Ok(matches!(resolved, Collected::Ended(..)))
+                }
+                _ => Ok(false),
+            }
         }
     }
 }

@@ -11,8 +11,7 @@ use crate::app::App;
 use crate::error::{ApiError, Code};
 use crate::payments::answer::{Answered, Found, Refund};
 use crate::payments::balance;
-use crate::payments::books::{Known, cancels, end, find, known, logged, note};
-use crate::payments::collect::{self, Collected};
+use crate::payments::books::{Collected, Known, cancels, end, find, known, logged, note};
 use crate::payments::ids::{PaymentKey, cancel_key};
 use crate::payments::names;
 use crate::payments::provider::{Charge, RefundOrder};
@@ -123,29 +122,6 @@ async fn end_pieces(
         }
     }
     Ok(true)
-}
-
-/// Closes the account of a deposit that is awaited. Whether nothing is awaited any more; the deposit
-/// may have come first. The caller is the only one at work on the charge.
-pub(crate) async fn close_deposit(app: &Arc<App>, index: ChargeIndex) -> Result<bool, ApiError> {
-    let Some(asked) = known(app, index).await else { return Ok(false) };
-    if asked.state != ChargeState::AwaitingDeposit {
-        return Ok(true);
-    }
-    match close(app, index, &asked, "예매를 취소했습니다.").await? {
-        Collected::Ended(..) | Collected::Refused(..) => Ok(true),
-        // It may have been paid this very moment.
-        Collected::Unknown | Collected::Silent => {
-            let found = find(app, index, &asked).await?;
-            match found {
-                Some(Found::Captured { .. } | Found::Refunded { .. } | Found::NotApproved) => {
-                    let resolved = collect::resolve(app, index, 0).await?;
-                    Ok(matches!(resolved, Collected::Ended(..)))
-                }
-                _ => Ok(false),
-            }
-        }
-    }
 }
 
 /// Closes a payment that is not to be taken any more, so that no buyer can pay it, and fails its

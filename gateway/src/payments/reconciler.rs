@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::error::{ApiError, Code};
-use crate::payments::collect::Collected;
+use crate::payments::books::Collected;
 use crate::payments::link::CALLS_MAX;
 use crate::payments::{collect, deposits, give_back, money_gone, retry};
 

@@ -2,12 +2,12 @@
 
 use tiketi_engine::ids::{EventIndex, UnixMillis};
 use tiketi_engine::record::{EventDetails, KeywordMapping};
-use tiketi_engine::state::{Event, State};
+use tiketi_engine::state::State;
 
 use crate::api::events::Suggestion;
-use crate::catalog_view::Schedule;
+use crate::search::entry::Entry;
 use crate::search::filter::Filter;
-use crate::search::names::{Kind, NameId, Names};
+use crate::search::names::{Kind, Names};
 use crate::search::terms::Terms;
 use crate::search::texts::Texts;
 
@@ -22,16 +22,6 @@ pub struct Catalogue {
     texts: Texts,
     keywords: Vec<KeywordMapping>,
     names: Names,
-}
-
-/// An event.
-pub(super) struct Entry {
-    pub(super) schedule: Schedule,
-    /// In lower case.
-    pub(super) venue: Box<str>,
-    /// What a ticket costs, ascending, each price once.
-    pub(super) prices: Box<[u32]>,
-    names: Vec<NameId>,
 }
 
 impl Catalogue {
@@ -119,27 +109,6 @@ impl Catalogue {
 
     pub(super) fn entry(&self, index: EventIndex) -> Option<&Entry> {
         self.entries.get(index.position())?.as_ref()
-    }
-}
-
-impl Entry {
-    fn of(event: &Event, names: Vec<NameId>) -> Entry {
-        let of_types = event.ticket_types.iter().map(|ticket_type| ticket_type.price);
-        let of_seats = event.sections().iter().map(|section| section.price);
-        // As the list shows them; seats where it shows none.
-        let mut prices: Vec<u32> = match event.ticket_types.is_empty() {
-            true if event.seat_count() == 0 => Vec::new(),
-            true => of_seats.collect(),
-            false => of_types.collect(),
-        };
-        prices.sort_unstable();
-        prices.dedup();
-        Entry {
-            schedule: Schedule::of(event),
-            venue: event.details.venue.to_lowercase().into(),
-            prices: prices.into(),
-            names,
-        }
     }
 }
 

@@ -6,10 +6,12 @@
 //! and stock are not in the catalogue: what depends on them is read from the view.
 
 mod catalogue;
+mod entry;
 mod filter;
 mod hangul;
 mod letters;
 mod names;
+mod order;
 mod terms;
 mod texts;
 mod words;
@@ -26,6 +28,7 @@ use tiketi_persistence::View;
 
 pub use crate::search::catalogue::Catalogue;
 pub use crate::search::filter::{Filter, Sort};
+pub(crate) use crate::search::order::put_first;
 
 /// Events read anew under one lock of the view; in between its writer gets its turn.
 const READ_AT_ONCE: usize = 1_000;

@@ -9,11 +9,11 @@ use tiketi_engine::record::{EventDetails, EventRules, EventTerms, NewTicketType,
 
 use crate::api::Id;
 use crate::api::admin::{
-    AdminEventAnswer, EditEventRequest, EventCancelledAnswer, NewEventRequest,
-    NewTicketTypeRequest, TicketHoldTtl, TypedNumber,
+    AdminEventAnswer, EditEventRequest, EventCancelledAnswer, NewEventRequest, NewTicketTypeRequest,
 };
 use crate::api::changes::{DuplicateRequest, EventDeletedAnswer};
 use crate::api::events::EventDetail;
+use crate::api::typed::{TicketHoldTtl, TypedNumber};
 use crate::app::App;
 use crate::catalog_view;
 use crate::error::{ApiError, Code};

@@ -116,7 +116,7 @@ pub(crate) async fn end(app: &Arc<App>, request: &Request) -> Result<Response, A
             collect::let_go_later(app, index);
             lsn
         }
-        Some(ChargeState::AwaitingDeposit) => match give_back::close_deposit(app, index).await? {
+        Some(ChargeState::AwaitingDeposit) => match collect::close_deposit(app, index).await? {
             true => app.engine.journal().appended_lsn(),
             false => {
                 return Err(ApiError::new(Code::Unavailable).message(
