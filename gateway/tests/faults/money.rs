@@ -434,6 +434,8 @@ impl Market {
     /// Between two lives; whether the clock can be set.
     fn pass_day(&mut self) -> bool {
         let Some(clock) = &self.clock else { return false };
+        // No call takes a day: its key would be forgotten while it is under way.
+        check::until("the provider has done what it was at", || !self.provider.gate.is_at_work());
         self.days += 1;
         self.provider.advance(DAY_MS);
         clock.set((self.days * DAY_MS / 1_000) as i64);

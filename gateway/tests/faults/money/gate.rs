@@ -1,6 +1,7 @@
 //! Between the gateway and the provider: holds a chosen call at a chosen step and says that it is
 //! there, so that a process can be killed exactly then.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
@@ -45,6 +46,8 @@ struct Trap {
 #[derive(Default)]
 pub(crate) struct Gate {
     traps: Mutex<Vec<Trap>>,
+    /// Calls that the provider is at work on, their caller gone.
+    at_work: AtomicUsize,
     /// Lets calls that were held before the provider go on to it, long after their caller is gone.
     pub(crate) late: Notify,
 }
@@ -60,6 +63,11 @@ impl Gate {
     /// Forgets what no call came to.
     pub(crate) fn clear(&self) {
         self.traps.lock().unwrap().clear();
+    }
+
+    /// Whether the provider is at work on a call whose caller is gone.
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.at_work.load(Ordering::SeqCst) > 0
     }
 
     fn take(&self, request: &Request<Full<Bytes>>, body: &[u8]) -> Option<Trap> {
@@ -106,7 +114,14 @@ impl Gate {
                     sandbox.answer(request).await
                 });
             }
-            Step::AtWork => drop(tokio::spawn(async move { sandbox.answer(request).await })),
+            Step::AtWork => {
+                self.at_work.fetch_add(1, Ordering::SeqCst);
+                let gate = Arc::clone(self);
+                tokio::spawn(async move {
+                    let _ = sandbox.answer(request).await;
+                    gate.at_work.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
             Step::Done => drop(sandbox.answer(request).await),
             Step::Answering => {
                 let answer = sandbox.answer(request).await;
