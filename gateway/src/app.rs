@@ -219,6 +219,11 @@ impl App {
         worker::resolve_earlier(&app).await.map_err(unresolved)?;
         app.ensure_sample_data().await.map_err(StartError::SampleData)?;
         app.ensure_seats().await?;
+        // A process may have died between a place in line and the admission: until that person is in,
+        // newcomers would be told to wait. What cannot be logged now the first tick does.
+        if let Err(unavailable) = app.engine.admit_due(app.clock.now()) {
+            warn!(%unavailable, "people are let in later");
+        }
         app.serve()
     }
 
