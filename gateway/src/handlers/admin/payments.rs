@@ -136,7 +136,7 @@ pub(crate) async fn end(app: &Arc<App>, request: &Request) -> Result<Response, A
         Some(ChargeState::Captured) => "그 사이 입금이 확인되어 결제가 완료됐어요.",
         _ => "결제를 끝냈어요. 나중에 결제된 것으로 확인되면 자동으로 환불돼요.",
     };
-    ended(app, index, lsn, message).await
+    ended(app, index, lsn, message)
 }
 
 /// `POST /api/admin/payments/:orderId/refunded-by-hand`: notes that what the provider would not give
@@ -169,7 +169,8 @@ pub(crate) async fn refunded_by_hand(
     let Some(lsn) = lsn else {
         return Err(ApiError::new(Code::Conflict).message("돌려줄 금액이 남아 있지 않아요."));
     };
-    ended(app, index, lsn, "직접 환불한 것으로 기록했어요.").await
+    app.shown(lsn).await?;
+    ended(app, index, lsn, "직접 환불한 것으로 기록했어요.")
 }
 
 async fn charge_of(app: &Arc<App>, request: &Request) -> Result<ChargeIndex, ApiError> {
@@ -179,13 +180,13 @@ async fn charge_of(app: &Arc<App>, request: &Request) -> Result<ChargeIndex, Api
     found.ok_or_else(|| ApiError::new(Code::NotFound))
 }
 
-async fn ended(
+/// The answer once the view has what ended it.
+fn ended(
     app: &Arc<App>,
     index: ChargeIndex,
     lsn: Lsn,
     message: &str,
 ) -> Result<Response, ApiError> {
-    app.shown(lsn).await?;
     let payment =
         app.view.read(|state| charge_answer(state, index, state.ledger().charge(index)?, true));
     let payment = payment.ok_or_else(|| ApiError::new(Code::Internal).cause("a charge is gone"))?;
