@@ -13,7 +13,7 @@ use crate::compression::CachedBody;
 use crate::error::{ApiError, Code};
 use crate::http::{Page, Request, Response};
 use crate::instants;
-use crate::search::{Filter, Sort, put_first};
+use crate::search::{Filter, Sort};
 
 const DEFAULT_LIMIT: u64 = 10;
 const DEFAULT_SUGGESTIONS: u64 = 8;
@@ -157,7 +157,7 @@ fn found(
             keep(app, &mut events, |event| catalog_view::status(event, now) == status);
         }
         let shown = page.skip().saturating_add(limit);
-        put_first(sort, &mut events, shown, catalogue, now, |events| {
+        sort.put_first(&mut events, shown, catalogue, now, |events| {
             let taken = each(app, events, catalog_view::taken);
             taken.into_iter().map(Option::unwrap_or_default).collect()
         });

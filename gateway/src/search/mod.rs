@@ -28,7 +28,6 @@ use tiketi_persistence::View;
 
 pub use crate::search::catalogue::Catalogue;
 pub use crate::search::filter::{Filter, Sort};
-pub(crate) use crate::search::order::put_first;
 
 /// Events read anew under one lock of the view; in between its writer gets its turn.
 const READ_AT_ONCE: usize = 1_000;
