@@ -90,7 +90,7 @@ pub(crate) fn make_up_to_a_tear(
     fold_into_file(disk, layout, store, through, Tear::IsLeftOut)
 }
 
-/// What a torn tail means to whoever makes a snapshot.
+/// What a torn tail means where a snapshot is made.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tear {
     /// A sealed generation was synced, so nothing in it can be torn.

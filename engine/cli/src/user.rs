@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use tiketi_gateway::api::accounts::UserDetail;
-use tiketi_gateway::api::accounts::{SuspendRequest, SuspensionAnswer};
+use tiketi_gateway::api::accounts::{SuspendRequest, SuspensionAnswer, UserDetail};
 use tiketi_gateway::api::admin::{RoleAnswer, RoleRequest, UserAnswer};
 use tiketi_gateway::config::{LogStoreKind, Secret};
 use tiketi_gateway::seed::{self, SeedError, Seeded};

@@ -8,8 +8,9 @@ use tiketi_engine::journal::Pending;
 use tiketi_engine::record::Role;
 use tiketi_engine::state::{State, User};
 
-use crate::api::accounts::UserDetail;
-use crate::api::accounts::{SuspendRequest, Suspension, SuspensionAnswer, UserList, UserOrders};
+use crate::api::accounts::{
+    SuspendRequest, Suspension, SuspensionAnswer, UserDetail, UserList, UserOrders,
+};
 use crate::api::admin::{RoleAnswer, RoleRequest, UserAnswer};
 use crate::api::{Id, Pagination, role_name};
 use crate::app::App;
