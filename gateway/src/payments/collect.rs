@@ -278,11 +278,11 @@ async fn given_up(
             take(app, index, known, &captured, (balance, dispute)).await
         }
         Found::Open(Stage::Authenticated) if known.provider == ProviderName::Stripe => {
-            let_go(app, index, known).await
+            release(app, index, known, TOO_LATE).await
         }
         // No buyer is to pay into it any more.
         Found::AwaitingDeposit(_) if known.state == ChargeState::Failed => {
-            let_go(app, index, known).await
+            release(app, index, known, TOO_LATE).await
         }
         _ => {
             // Where the bank took the money back, the order may not have ended by it yet.
@@ -313,13 +313,6 @@ pub(crate) async fn close_deposit(app: &Arc<App>, index: ChargeIndex) -> Result<
             }
         }
     }
-}
-
-async fn let_go(app: &Arc<App>, index: ChargeIndex, known: &Known) -> Result<Collected, ApiError> {
-    Ok(match release(app, index, known, TOO_LATE).await? {
-        true => Collected::Unknown,
-        false => Collected::Silent,
-    })
 }
 
 fn taken(app: &App, captured: &Captured) -> CaptureOutcome {

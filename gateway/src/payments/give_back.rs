@@ -146,18 +146,23 @@ pub(crate) async fn close(
     }
 }
 
-/// Lets go of what a buyer agreed to and no order waits for. Whether the provider has; the charge
-/// stays as it is.
+/// Lets go of what a buyer agreed to and no order waits for. The charge stays as it is, and is silent
+/// where the provider has not let go yet.
 pub(super) async fn release(
     app: &Arc<App>,
     index: ChargeIndex,
     known: &Known,
     reason: &str,
-) -> Result<bool, ApiError> {
+) -> Result<Collected, ApiError> {
     let key = format!("{}-over-{}", known.charge.order_id, known.cancels);
-    let Some(answered) = ask_to_cancel(app, known, &key, reason).await else { return Ok(false) };
+    let Some(answered) = ask_to_cancel(app, known, &key, reason).await else {
+        return Ok(Collected::Silent);
+    };
     note(app, index, &answered).await?;
-    Ok(matches!(answered.outcome, Refund::Done { .. } | Refund::Already(_)))
+    Ok(match answered.outcome {
+        Refund::Done { .. } | Refund::Already(_) => Collected::Unknown,
+        _ => Collected::Silent,
+    })
 }
 
 /// `None` where the provider is down.
